@@ -1,0 +1,125 @@
+"""Which of 18 languages does a surname come from? Train a net on it, letter by letter.
+
+python examples/names.py                              an LSTM in both directions
+python examples/names.py --model gru --epochs 10
+python examples/names.py --one-direction --one-hot    the plain net of the textbooks
+python examples/names.py --cell my_cell.py:MyCell     your own cell in the same net
+python examples/names.py --predict Kowalski Nguyen    what the trained net says
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from minirnn import backend, optim, report, scripts
+from minirnn.batches import Sequences
+from minirnn.checkpoints import load_net, save_net
+from minirnn.data import Alphabet, load_names, printable, split
+from minirnn.errors import DataError, NumberError
+from minirnn.functions import softmax
+from minirnn.losses import CrossEntropy
+from minirnn.models import NameClassifier
+from minirnn.training import Trainer, predict
+
+
+def parse():
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    add, yes_no = parser.add_argument, argparse.BooleanOptionalAction
+    add("--model", choices=["rnn", "lstm", "gru"], default="lstm")
+    add("--cell", metavar="FILE.py:CLASS", help="a cell class of your own, in place of --model")
+    add("--backend", choices=["numpy", "cupy"], default="numpy")
+    add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
+    add("--hidden-size", type=scripts.whole, default=128)
+    add("--num-layers", type=scripts.whole, default=1)
+    add("--bidirectional", action=yes_no, default=True)
+    add("--one-direction", dest="bidirectional", action="store_false")
+    add("--embedding", type=scripts.whole, default=64, help="how many numbers stand for a letter")
+    add("--one-hot", dest="embedding", action="store_const", const=None, help="no embedding")
+    add("--dropout", type=scripts.share, default=0.4)
+    add("--epochs", type=scripts.whole, default=20)
+    add("--batch-size", type=scripts.whole, default=128)
+    add("--optimizer", choices=["sgd", "adam"], default="adam", help="adam is AdamW")
+    add("--lr", type=scripts.positive, help="highest rate of the cycle (adam: 0.004, sgd: 1)")
+    add("--clip", type=scripts.positive, default=1.0, help="largest norm of all gradients")
+    add("--patience", type=scripts.whole, default=8, help="epochs to wait for a better one")
+    add("--seed", type=scripts.seed, default=0)
+    add("--output", type=Path, metavar="DIR", help="(default: runs/names-<model>)")
+    add("--predict", metavar="NAME", nargs="+", help="load the trained net and guess these names")
+    args = parser.parse_args()
+    if args.cell:
+        args.model = args.cell.rpartition(":")[2].lower()
+    args.output = args.output or Path("runs") / f"names-{args.model}"
+    return args
+
+
+def build(settings, args, rng):
+    """The net that the settings describe; a student's cell is in them by name only."""
+    kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
+    return NameClassifier(
+        len(settings["alphabet"]), len(settings["languages"]), rng=rng,
+        cell=scripts.load_cell(args.cell) if args.cell else settings["model"],
+        **{name: settings[name] for name in kept},
+    )  # fmt: skip
+
+
+def guess(args, rng):
+    """Print the three likeliest languages of each name on the command line."""
+    path = args.output / "model.npz"
+    if not path.is_file():
+        raise DataError(f"there is no trained model {path}; run without --predict first")
+    net, settings = load_net(path, lambda settings: build(settings, args, rng))
+    alphabet = Alphabet(settings["alphabet"])
+    usable = [name for name in args.predict if alphabet.clean(name)]
+    for name in args.predict:
+        if name not in usable:
+            print(f"{printable(name)} has no usable letter: skipped")
+    if not usable:
+        raise DataError("none of the names to predict has a usable letter")
+    ids = [alphabet.encode(alphabet.clean(name)) for name in usable]
+    sequences = Sequences(ids, np.zeros(len(ids), int), num_symbols=len(alphabet))
+    for name, p in zip(usable, softmax(predict(net, sequences, np.arange(len(ids)))), strict=True):
+        print(f"{printable(name):20s} {report.likeliest(p, settings['languages'])}")
+
+
+def train(args, rng):
+    output, alphabet = scripts.output_folder(args.output), Alphabet()
+    names = load_names(args.data, alphabet)
+    K, settings = len(names.languages), {k: v for k, v in vars(args).items() if k != "output"}
+    settings |= {"alphabet": alphabet.characters, "languages": names.languages}
+    parts = dict(zip(("train", "validation", "test"), split(names, rng), strict=True))
+    sequences = Sequences([alphabet.encode(n) for n in names.names], names.labels, K, len(alphabet))
+    net = build(settings, args, rng)
+
+    trained = names.labels[parts["train"]]
+    loss = CrossEntropy(log_prior=np.log(np.bincount(trained, minlength=K) / len(trained)))
+    make, lr = {"sgd": (optim.SGD, 1.0), "adam": (optim.AdamW, 4e-3)}[args.optimizer]
+    lr, batches = args.lr or lr, -(-len(trained) // args.batch_size)
+    trainer = Trainer(
+        net, loss, make(net.parameters(), lr), sequences, parts["train"], parts["validation"],
+        schedule=optim.one_cycle(lr, args.epochs * batches), rng=rng, epochs=args.epochs,
+        batch_size=args.batch_size, clip=args.clip, patience=args.patience,
+    )  # fmt: skip
+    try:
+        with scripts.Progress(args.epochs) as progress:
+            trainer.fit(progress)
+    except NumberError:
+        trainer.restore_best()
+        save_net(output / "model.npz", net, settings)
+        raise
+    save_net(output / "model.npz", net, settings)
+    facts = {"model": args.model, "backend": args.backend, "seed": args.seed}
+    report.write(output, trainer, names, parts, facts)
+
+
+def run():
+    args = parse()
+    backend.use(args.backend)
+    rng = np.random.default_rng(args.seed)
+    return guess(args, rng) if args.predict else train(args, rng)
+
+
+if __name__ == "__main__":
+    sys.exit(scripts.main(run))

@@ -1,0 +1,1 @@
+"""minirnn: recurrent nets with every gradient written by hand, on NumPy or CuPy."""

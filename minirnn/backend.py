@@ -1,0 +1,132 @@
+"""Where arrays live: NumPy on the CPU, CuPy on the GPU.
+
+Compute follows the data: every function asks its inputs, through `get_array_module`, which
+library made them, and computes there. Only creation names a place: `use("cupy")` once at the
+start, and from then on `asarray` puts what it is given on the GPU. `asarray` in and `asnumpy`
+out are the only two doors. Nothing is looked for when this file is imported.
+"""
+
+import importlib
+import sys
+
+import numpy as np
+
+from .errors import BackendError, MixedArraysError
+
+_modules = {"numpy": np}
+_current = "numpy"
+
+
+def use(name):
+    """Create arrays with `name` ("numpy" or "cupy") from now on, and return that module.
+
+    Raises `BackendError`, with the cure, where CuPy is not installed or has no working GPU.
+    """
+    global _current
+    if name not in _modules:
+        if name != "cupy":
+            raise BackendError(f"there is no backend {name!r}; choose one of: cupy, numpy")
+        _modules[name] = _working_cupy()
+    _current = name
+    return _modules[name]
+
+
+def current():
+    """The name of the backend on which `asarray` creates."""
+    return _current
+
+
+def register(name, module):
+    """Make `module`, which offers NumPy's functions for arrays of its own, a backend.
+
+    Its array type is recognised by `module.ndarray`.
+    """
+    _modules[name] = module
+
+
+def get_array_module(*arrays, **named):
+    """The module (numpy, cupy) that made these arrays; `None` and Python numbers are passed over.
+
+    Raises `MixedArraysError` where two modules meet. Arrays given by keyword are called by that
+    name in the message. The term is CuPy's: https://docs.cupy.dev/en/stable/user_guide/basic.html
+    """
+    if len(arrays) == 1 and type(arrays[0]) is np.ndarray:
+        return np  # the usual case, first because it runs in every step
+    first, first_name = None, None
+    items = [*((f"argument {k + 1}", a) for k, a in enumerate(arrays)), *named.items()]
+    for name, array in items:
+        module = _module_of(array)
+        if module is None or module is first:
+            continue
+        if first is None:
+            first, first_name = module, name
+        else:
+            raise MixedArraysError(
+                f"{name} is an array of {_name(module)}, but {first_name} is one of "
+                f"{_name(first)}; bring both to one backend with minirnn.asarray or minirnn.asnumpy"
+            )
+    return first or np
+
+
+def asarray(array, dtype=None):
+    """`array` (a list, a NumPy array, or one already in place) on the current backend."""
+    return _modules[_current].asarray(array, dtype=dtype)
+
+
+def asnumpy(array):
+    """`array` as a NumPy array on the host; from a GPU this copies and waits."""
+    module = _module_of(array)
+    if module is None or module is np:
+        return np.asarray(array)
+    return module.asnumpy(array)
+
+
+def _module_of(array):
+    if isinstance(array, np.ndarray):
+        return np
+    if array is None or isinstance(array, (bool, int, float, complex, np.generic)):
+        return None
+    for module in _modules.values():
+        if isinstance(array, module.ndarray):
+            return module
+    if type(array).__module__.split(".")[0] == "cupy":
+        return sys.modules["cupy"]
+    return None
+
+
+def _name(module):
+    return next((n for n, m in _modules.items() if m is module), module.__name__)
+
+
+def _working_cupy():
+    """Import CuPy and try one small kernel: a CuPy that imports is not yet one that computes."""
+    install = 'install the extra that fits the driver: pip install "minirnn[cuda12]" or "[cuda13]"'
+    try:
+        cupy = importlib.import_module("cupy")
+    except ImportError as error:
+        raise BackendError(f"CuPy cannot be imported ({_line(error)}); {install}") from error
+    try:
+        devices = cupy.cuda.runtime.getDeviceCount()
+    except Exception as error:  # CUDARuntimeError, but its class needs a working CuPy to name
+        raise BackendError(
+            f"CuPy finds no usable NVIDIA driver or GPU ({_line(error)}); "
+            "check that nvidia-smi lists one, or use --backend numpy"
+        ) from error
+    if devices == 0:
+        raise BackendError("CuPy finds no GPU on this machine; use --backend numpy")
+    try:
+        probe = cupy.arange(4, dtype="float32")
+        ok = float(cupy.tanh(probe @ probe)) == 1.0
+    except Exception as error:
+        raise BackendError(
+            f"CuPy finds a GPU but cannot compute on it ({_line(error)}); {install}"
+        ) from error
+    if not ok:
+        raise BackendError(f"CuPy computes wrongly on this GPU; {install}")
+    return cupy
+
+
+def _line(error):
+    """The first line of an error's text, short enough for a one-line message."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:160]

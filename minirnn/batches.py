@@ -1,0 +1,103 @@
+"""Labelled sequences, drawn in batches without padding."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .backend import asarray
+from .errors import DataError
+from .packing import sizes_of
+
+
+class Batch(NamedTuple):
+    x: Any  # ids [S] or features [S, D], packed, on the current backend
+    sizes: list  # sequences alive at each step
+    labels: Any  # [N], in the order of the packed sequences, on the current backend
+    index: np.ndarray  # [N]: the sequences' places in the data, on the host
+
+
+class Sequences:
+    """Sequences with a label each: arrays of ids [T], or of features [T, D], and whole numbers.
+
+    Everything is checked here, once, on the host; a training step then checks nothing. ids must
+    be in 0 .. num_symbols - 1 and labels in 0 .. num_classes - 1, else `DataError`.
+    """
+
+    def __init__(self, sequences, labels, num_classes=None, num_symbols=None):
+        self.labels = np.asarray(labels)
+        self.lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
+        if len(self.lengths) == 0 or len(self.lengths) != len(self.labels):
+            raise DataError(
+                f"there are {len(self.lengths)} sequences, but {len(self.labels)} labels"
+            )
+        if self.lengths.min() == 0:
+            raise DataError(f"sequence {int(self.lengths.argmin())} is empty")
+        self.rows = np.concatenate([np.asarray(sequence) for sequence in sequences])
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.num_classes = num_classes or int(self.labels.max()) + 1
+        _in_range("label", self.labels, self.num_classes)
+        if self.rows.dtype.kind in "iu":
+            _in_range("id", self.rows, num_symbols or int(self.rows.max()) + 1)
+        elif not np.isfinite(self.rows).all():
+            raise DataError("the sequences hold NaN or infinite numbers")
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def batch(self, index):
+        """The sequences at `index` [N] as a `Batch` on the current backend."""
+        lengths = self.lengths[index]
+        order = np.argsort(-lengths, kind="stable")
+        index, sizes = index[order], sizes_of(lengths)
+        starts = self.starts[index]
+        rows = np.concatenate([starts[:n] + t for t, n in enumerate(sizes)])
+        return Batch(asarray(self.rows[rows]), sizes, asarray(self.labels[index]), index)
+
+    def counts(self):
+        """How many sequences each class has [K]."""
+        return np.bincount(self.labels, minlength=self.num_classes)
+
+    def log_prior(self):
+        """log of each class's share [K], with one sequence added to each, so none is -inf."""
+        counts = self.counts() + 1
+        return np.log(counts / counts.sum())
+
+
+def natural(sequences, index, batch_size, rng):
+    """Index arrays of one epoch: every sequence of `index` once, in random order."""
+    order = rng.permutation(index)
+    return [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
+
+
+def balanced(sequences, index, batch_size, rng):
+    """As many batches as `natural`; each draw takes a class evenly, then a sequence of it."""
+    labels = sequences.labels[index]
+    by_class = [index[labels == c] for c in np.unique(labels)]
+    draws = np.ceil(len(index) / batch_size).astype(int) * batch_size
+    classes = rng.integers(len(by_class), size=draws)
+    sizes = np.array([len(members) for members in by_class])
+    starts = np.cumsum(sizes) - sizes
+    order = np.concatenate(by_class)[starts[classes] + rng.integers(sizes[classes])]
+    return list(order.reshape(-1, batch_size))
+
+
+def bucketed(sequences, index, batch_size, rng):
+    """As `natural`, but each batch holds sequences of nearly the same length: fewer, fuller steps.
+
+    Lengths are compared with a random fraction added, so that the batches differ every epoch.
+    """
+    noisy = sequences.lengths[index] + rng.random(len(index))
+    order = index[np.argsort(noisy, kind="stable")]
+    batches = [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
+    return [batches[k] for k in rng.permutation(len(batches))]
+
+
+samplers = {"natural": natural, "balanced": balanced, "bucketed": bucketed}
+
+
+def _in_range(what, values, size):
+    if values.dtype.kind not in "iu":
+        raise DataError(f"{what}s must be whole numbers, but are of type {values.dtype}")
+    if values.min() < 0 or values.max() >= size:
+        wrong = values[(values < 0) | (values >= size)][0]
+        raise DataError(f"{what} {wrong} is out of range: it must be 0 to {size - 1}")

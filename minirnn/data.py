@@ -1,0 +1,180 @@
+"""Names and their languages: the alphabet, reading a folder of lists, and honest splits."""
+
+import string
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DataError
+
+LONGEST_NAME = 60  # letters; a longer line is taken for dirt
+LARGEST_FILE = 64 * 2**20  # bytes
+
+
+class Alphabet:
+    """The characters that a net reads; the id of a character is its place.
+
+    The default is the 52 ASCII letters and " .,;'-": the tutorials' alphabet with a hyphen.
+    """
+
+    def __init__(self, characters=string.ascii_letters + " .,;'-"):
+        if not characters or len(set(characters)) != len(characters):
+            raise DataError("an alphabet needs characters, each of them once")
+        self.characters = characters
+        self._ids = {character: k for k, character in enumerate(characters)}
+
+    def __len__(self):
+        return len(self.characters)
+
+    def clean(self, text):
+        """`text` in this alphabet: accents are taken off, and what is left over is dropped.
+
+        NFD, without the combining marks, as the PyTorch tutorial on names does; blanks at both
+        ends go too.
+        """
+        decomposed = unicodedata.normalize("NFD", text[: 20 * LONGEST_NAME])
+        return "".join(c for c in decomposed if c in self._ids).strip()
+
+    def encode(self, name):
+        """The ids [T] of a name's characters; raises `DataError` for one that is not in here."""
+        try:
+            return np.array([self._ids[character] for character in name], dtype=np.int64)
+        except KeyError as error:
+            raise DataError(
+                f"{printable(name)} has {error.args[0]!r}, not in the alphabet"
+            ) from None
+
+
+@dataclass
+class Names:
+    """Names with their languages: `labels[k]` is the index in `languages` of `names[k]`.
+
+    `notes` says, in sentences, how many lines were dropped or merged on the way here, and why.
+    """
+
+    names: list
+    labels: np.ndarray
+    languages: list
+    source: str
+    notes: list = field(default_factory=list)
+
+    def __len__(self):
+        return len(self.names)
+
+    def counts(self):
+        """How many names each language has [K]."""
+        return np.bincount(self.labels, minlength=len(self.languages))
+
+
+def names_folder():
+    """The folder of the names that come with minirnn, in the checkout or in the installed wheel."""
+    here = Path(__file__).resolve().parent
+    installed = here / "names"
+    return installed if installed.is_dir() else here.parent / "data" / "names"
+
+
+def load_names(folder=None, alphabet=None, merge=True):
+    """The names in a folder of files `<Language>.txt`, UTF-8, one name a line.
+
+    Without a folder, those that come with minirnn. Each name is brought into the alphabet;
+    lines without a usable letter, or longer than 60 letters, are dropped, and names that stand
+    twice in a language are merged (kept with merge=False). Raises `DataError` where the folder is
+    missing, holds fewer than two languages, or a file is not UTF-8.
+    """
+    alphabet = alphabet or Alphabet()
+    embedded = folder is None
+    folder = names_folder() if embedded else Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {printable(str(folder))} with files <Language>.txt")
+    files = sorted(path for path in folder.glob("*.txt") if path.is_file())
+    names, labels, languages, counts = [], [], [], Counter()
+    for path in files:
+        kept = _read_list(path, alphabet, merge, counts)
+        if kept:
+            names += kept
+            labels += [len(languages)] * len(kept)
+            languages.append(printable(path.stem, 30))
+        else:
+            counts[f"{printable(path.name)} has no usable name"] += 1
+    if len(languages) < 2:
+        raise DataError(
+            f"{printable(str(folder))} holds {len(languages)} files <Language>.txt with usable "
+            "names, but at least 2 languages are needed"
+        )
+    notes = [f"{reason}: {number:,}" for reason, number in sorted(counts.items())]
+    source = "embedded" if embedded else printable(str(folder))
+    return Names(names, np.array(labels, dtype=np.int64), languages, source, notes)
+
+
+def _read_list(path, alphabet, merge, counts):
+    """The usable names of one file; adds to `counts` why others were not."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise DataError(f"{printable(str(path))} is larger than {LARGEST_FILE >> 20} MiB")
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{printable(str(path))} is not UTF-8: byte 0x{error.object[error.start]:02x} at "
+            f"position {error.start}, line {line}; save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{printable(str(path))} cannot be read: {error.strerror}") from None
+    kept, seen = [], set()
+    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        if not line.strip():
+            continue
+        name = alphabet.clean(line)
+        if not any(character.isalpha() for character in name):
+            counts["lines without a usable letter, dropped"] += 1
+        elif len(line) > LONGEST_NAME * 4 or len(name) > LONGEST_NAME:
+            counts[f"lines longer than {LONGEST_NAME} letters, dropped"] += 1
+        elif merge and name in seen:
+            counts["names that stood twice in a language, merged"] += 1
+        else:
+            if len(name) < len(unicodedata.normalize("NFC", line.strip())):
+                counts["names that lost a character outside the alphabet, kept"] += 1
+            seen.add(name)
+            kept.append(name)
+    return kept
+
+
+def split(names, rng, shares=(0.7, 0.15, 0.15)):
+    """Index arrays (train, validation, test) of `names`, drawn by language.
+
+    A *distinct* name, capitals aside, sits in one part only, with all its languages: else the
+    test part would ask for names that were trained on. Names are dealt out language by language,
+    so that every part has about the same mix, and every language at least one name in each.
+    Raises `DataError` for a language with fewer than 3 distinct names of its own.
+    """
+    owners = {}  # distinct name -> indices
+    for k, name in enumerate(names.names):
+        owners.setdefault(name.casefold(), []).append(k)
+    counts = names.counts()
+    homes = [[] for _ in names.languages]
+    for indices in owners.values():  # a name of several languages counts for the smallest
+        homes[min((names.labels[k] for k in indices), key=lambda c: (counts[c], c))].append(indices)
+    parts = [[], [], []]
+    for language, groups in zip(names.languages, homes, strict=True):
+        if len(groups) < 3:
+            raise DataError(
+                f"{language} has {len(groups)} distinct names of its own, but a split into "
+                "training, validation and test needs at least 3"
+            )
+        order = rng.permutation(len(groups))
+        n_validation = max(1, round(len(groups) * shares[1]))
+        n_test = max(1, round(len(groups) * shares[2]))
+        cuts = np.split(order, [len(groups) - n_validation - n_test, len(groups) - n_test])
+        for part, cut in zip(parts, cuts, strict=True):
+            part.extend(index for g in cut for index in groups[g])
+    return tuple(np.sort(np.array(part, dtype=np.int64)) for part in parts)
+
+
+def printable(text, longest=80):
+    """`text` made safe to print: control and direction characters escaped, cut when long."""
+    text = text if len(text) <= longest else text[: longest - 3] + "..."
+    safe = (c if c.isprintable() and not unicodedata.combining(c) else ascii(c)[1:-1] for c in text)
+    return "".join(safe)

@@ -1,0 +1,62 @@
+"""Elementwise functions, each with its derivative *from the output*, and the softmax.
+
+A derivative written in terms of y = f(a) needs only what the forward pass has already computed,
+which is why every backward pass in `cells.py` can do without the pre-activations.
+"""
+
+from .backend import get_array_module
+
+
+def sigmoid(a):
+    """y = 1 / (1 + exp(-a)), computed as (1 + tanh(a / 2)) / 2, which never overflows."""
+    return 0.5 * get_array_module(a).tanh(0.5 * a) + 0.5
+
+
+def d_sigmoid(y):
+    """dy/da = y (1 - y), where y = sigmoid(a)."""
+    return y * (1 - y)
+
+
+def tanh(a):
+    """y = (exp(a) - exp(-a)) / (exp(a) + exp(-a))."""
+    return get_array_module(a).tanh(a)
+
+
+def d_tanh(y):
+    """dy/da = 1 - y^2, where y = tanh(a)."""
+    return 1 - y * y
+
+
+def relu(a):
+    """y = max(a, 0)."""
+    return get_array_module(a).maximum(a, 0)
+
+
+def d_relu(y):
+    """dy/da = 1 where y > 0, else 0 (also at the kink, as PyTorch has it)."""
+    return (y > 0).astype(y.dtype)
+
+
+def identity(a):
+    """y = a."""
+    return a
+
+
+def d_identity(y):
+    """dy/da = 1."""
+    return get_array_module(y).ones_like(y)
+
+
+def log_softmax(a):
+    """y_k = a_k - log sum_j exp(a_j), along the last axis.
+
+    The largest a is subtracted first: it changes nothing, and exp can no longer overflow.
+    """
+    xp = get_array_module(a)
+    a = a - a.max(axis=-1, keepdims=True)
+    return a - xp.log(xp.exp(a).sum(axis=-1, keepdims=True))
+
+
+def softmax(a):
+    """y_k = exp(a_k) / sum_j exp(a_j), along the last axis: positive, with sum 1."""
+    return get_array_module(a).exp(log_softmax(a))

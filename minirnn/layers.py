@@ -1,0 +1,125 @@
+"""Layers without time: Linear, Embedding, Dropout.
+
+Every layer keeps the same contract. `forward(x)` returns the output and a cache; `backward(dy,
+cache)` returns dx and *adds* to `Parameter.grad`. A layer remembers nothing between the two, so
+forward may be called many times before backward, and nobody's arrays are written into.
+"""
+
+import numpy as np
+
+from .backend import get_array_module
+from .errors import ShapeError
+from .parameters import Module, Parameter, uniform
+
+
+class Linear(Module):
+    """y = x W + b, with x [..., D], W [D, K], b [K].
+
+    First values are PyTorch's: uniform within 1 / sqrt(D).
+    """
+
+    def __init__(self, in_features, out_features, bias=True, *, rng, dtype="float32"):
+        bound = in_features**-0.5
+        self.W = Parameter(uniform(rng, (in_features, out_features), bound, dtype))
+        self.b = Parameter(uniform(rng, (out_features,), bound, dtype)) if bias else None
+
+    def forward(self, x):
+        get_array_module(x=x, W=self.W.data)
+        if x.shape[-1] != self.W.shape[0]:
+            raise ShapeError(
+                f"x has shape {x.shape}, but W has {self.W.shape}: the last axis of x must be "
+                f"{self.W.shape[0]}"
+            )
+        y = x @ self.W.data
+        if self.b is not None:
+            y = y + self.b.data
+        return y, x
+
+    def backward(self, dy, cache):
+        x = cache
+        expected = (*x.shape[:-1], self.W.shape[1])
+        if dy.shape != expected:
+            raise ShapeError(f"dy has shape {dy.shape}, but y had {expected}")
+        rows_x, rows_dy = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
+        # y = x W + b
+        if self.b is not None:
+            self.b.grad += rows_dy.sum(axis=0)
+        self.W.grad += rows_x.T @ rows_dy
+        return dy @ self.W.data.T
+
+    def extra_repr(self):
+        D, K = self.W.shape
+        return f"in_features={D}, out_features={K}, bias={self.b is not None}"
+
+
+class Embedding(Module):
+    """y = W[ids]: row `id` of W [V, D] for every id; the product of a one-hot row with W.
+
+    First values are normal with variance 1, as PyTorch's.
+    """
+
+    def __init__(self, num_embeddings, embedding_dim, *, rng, dtype="float32"):
+        shape = (num_embeddings, embedding_dim)
+        self.W = Parameter(rng.standard_normal(shape).astype(dtype))
+
+    def forward(self, ids):
+        get_array_module(ids=ids, W=self.W.data)
+        check_ids(ids, self.W.shape[0])
+        return self.W.data[ids], ids
+
+    def backward(self, dy, cache):
+        """Adds to dW; ids have no gradient, so None comes back."""
+        ids = cache.reshape(-1)
+        self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)
+        return None
+
+    def extra_repr(self):
+        return ", ".join(map(str, self.W.shape))
+
+
+class Dropout(Module):
+    """While training, y = x * m / (1 - p), where each entry of m is 0 with probability p, else 1.
+
+    Dividing by 1 - p keeps the mean of y at x, so that nothing is scaled when not training
+    (Srivastava et al. 2014, in the form that every library uses now).
+    """
+
+    def __init__(self, p, *, rng):
+        if not 0 <= p < 1:
+            raise ShapeError(f"the dropout probability must be at least 0 and below 1, but is {p}")
+        self.p, self.rng = p, rng
+
+    def forward(self, x, training=False):
+        if not training or self.p == 0:
+            return x, None
+        kept = self.rng.random(x.shape, dtype=np.float32) >= self.p
+        mask = get_array_module(x).asarray(kept / (1 - self.p), dtype=x.dtype)
+        return x * mask, mask
+
+    def backward(self, dy, cache):
+        mask = cache
+        return dy if mask is None else dy * mask
+
+    def extra_repr(self):
+        return f"p={self.p}"
+
+
+def one_hot(ids, size, dtype):
+    """Rows of zeros with a 1 in column `id`: [len(ids), size], where ids is an array."""
+    xp = get_array_module(ids)
+    return (ids[:, None] == xp.arange(size)).astype(dtype)
+
+
+def check_ids(ids, size):
+    """Raise `ShapeError` where an id is not in 0 .. size - 1.
+
+    Ids on a GPU are passed over: reading them would stop it, and those that come from this
+    library's data loader were checked on the host.
+    """
+    if get_array_module(ids) is not np or ids.size == 0:
+        return
+    if ids.dtype.kind not in "iu":
+        raise ShapeError(f"ids must be whole numbers, but are of type {ids.dtype}")
+    if ids.min() < 0 or ids.max() >= size:
+        wrong = ids[(ids < 0) | (ids >= size)].flat[0]
+        raise ShapeError(f"id {wrong} is out of range: it must be between 0 and {size - 1}")

@@ -1,0 +1,192 @@
+"""How parameters follow their gradients: SGD, Adam, clipping, and schedules of the learning rate.
+
+No function here reads anything back from the device. `step(ok)` takes a 0-d array, true or false
+on the device: where it is false the weights stay as they are, so a bad gradient cannot spoil them
+before the host notices.
+"""
+
+import math
+
+from .backend import asnumpy, get_array_module
+from .errors import CheckpointError
+
+
+class Optimizer:
+    """What SGD and Adam share: the list of parameters, the learning rate, the state by name.
+
+    `slots` are arrays that belong to a parameter (a velocity, say), one list for each name.
+    """
+
+    slots = ()
+
+    def __init__(self, parameters, lr, weight_decay=0.0):
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise ValueError("there are no parameters to optimise")
+        if lr < 0 or weight_decay < 0:
+            raise ValueError(f"lr is {lr} and weight_decay {weight_decay}; neither may be negative")
+        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self.state = {
+            slot: [get_array_module(p.data).zeros_like(p.data) for p in self.parameters]
+            for slot in self.slots
+        }
+
+    def step(self, ok=None):
+        """Move every parameter once."""
+        self.steps += 1
+        lr = self.lr
+        if ok is not None:
+            for p in self.parameters:
+                get_array_module(p.grad).copyto(p.grad, 0, where=~ok)
+            lr = lr * ok.astype(self.parameters[0].data.dtype)
+        for k, p in enumerate(self.parameters):
+            self.update(p, lr, *(self.state[slot][k] for slot in self.slots))
+
+    def state_dict(self):
+        """{name: array} of all that is needed to go on: the number of steps and the slots."""
+        arrays = {
+            f"{s}.{k}": asnumpy(a).copy() for s in self.slots for k, a in enumerate(self.state[s])
+        }
+        return {"steps": self.steps, "lr": self.lr, **arrays}
+
+    def load_state_dict(self, state):
+        """Take up what `state_dict` gave; raises `CheckpointError` where something does not fit."""
+        arrays = {f"{s}.{k}": a for s in self.slots for k, a in enumerate(self.state[s])}
+        for name, array in arrays.items():
+            if name not in state or state[name].shape != array.shape:
+                found = state[name].shape if name in state else "nothing"
+                raise CheckpointError(
+                    f"the optimiser's {name} has shape {array.shape}, but the saved one: {found}"
+                )
+        for name, array in arrays.items():
+            array[...] = get_array_module(array).asarray(state[name])
+        self.steps, self.lr = int(state["steps"]), float(state["lr"])
+
+
+class SGD(Optimizer):
+    """w = w - lr v, where v = momentum v + g and g = dw + weight_decay w.
+
+    With nesterov, w = w - lr (g + momentum v). As `torch.optim.SGD`: the learning rate stands
+    outside v, and the first v is g.
+    """
+
+    def __init__(self, parameters, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+        if nesterov and not momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+        self.momentum, self.nesterov = momentum, nesterov
+        self.slots = ("v",) if momentum else ()
+        super().__init__(parameters, lr, weight_decay)
+
+    def update(self, p, lr, v=None):
+        g = p.grad
+        if self.weight_decay:
+            g = g + self.weight_decay * p.data
+        if v is not None:
+            v *= self.momentum
+            v += g
+            g = g + self.momentum * v if self.nesterov else v
+        p.data -= lr * g
+
+
+class Adam(Optimizer):
+    """w = w - lr m' / (sqrt(v') + eps), with m and v running means of g and g^2.
+
+    m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) take out the bias of starting at zero
+    (Kingma and Ba 2015, algorithm 1); g = dw + weight_decay w.
+    """
+
+    slots = ("m", "v")
+
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+        super().__init__(parameters, lr, weight_decay)
+        self.betas, self.eps = betas, eps
+
+    def update(self, p, lr, m, v):
+        g = p.grad
+        if self.weight_decay:
+            g = g + self.weight_decay * p.data
+        self.move(p, g, lr, m, v)
+
+    def move(self, p, g, lr, m, v):
+        beta1, beta2 = self.betas
+        m *= beta1
+        m += (1 - beta1) * g
+        v *= beta2
+        v += (1 - beta2) * g * g
+        correction1, correction2 = 1 - beta1**self.steps, 1 - beta2**self.steps
+        root = get_array_module(v).sqrt(v) / math.sqrt(correction2)
+        p.data -= (lr / correction1) * m / (root + self.eps)
+
+
+class AdamW(Adam):
+    """Adam with w = w - lr weight_decay w apart from the gradient (Loshchilov and Hutter 2019)."""
+
+    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def update(self, p, lr, m, v):
+        p.data -= (lr * self.weight_decay) * p.data
+        self.move(p, p.grad, lr, m, v)
+
+
+def grad_norm(parameters):
+    """The 2-norm of all gradients together, a 0-d array."""
+    xp = get_array_module(parameters[0].grad)
+    return xp.sqrt(sum(xp.vdot(p.grad, p.grad) for p in parameters))
+
+
+def clip_grad_norm(parameters, max_norm):
+    """Scale all gradients by min(1, max_norm / (norm + 1e-6)); returns the norm before.
+
+    `torch.nn.utils.clip_grad_norm_`; the scale stays on the device. Pascanu et al. 2013.
+    """
+    parameters = list(parameters)
+    norm = grad_norm(parameters)
+    scale = get_array_module(parameters[0].grad).minimum(max_norm / (norm + 1e-6), 1.0)
+    for p in parameters:
+        p.grad *= scale
+    return norm
+
+
+# Schedules: functions of the step, counted from 0, that give the learning rate of that step.
+
+
+def constant(lr):
+    """Always lr."""
+    return lambda step: lr
+
+
+def step_decay(lr, every, factor=0.1):
+    """lr factor^(step // every)."""
+    return lambda step: lr * factor ** (step // every)
+
+
+def cosine(lr, total, lowest=0.0):
+    """Half a cosine from lr at step 0 down to `lowest` at step `total`.
+
+    Loshchilov and Hutter 2017, eq. 5.
+    """
+    return lambda step: _between(lr, lowest, min(step / total, 1.0))
+
+
+def one_cycle(highest, total, rise=0.3, start_factor=25.0, end_factor=1e4):
+    """Half a cosine up from highest / start_factor in the first `rise` of `total` steps, and one
+    down to that start / end_factor at step total - 1.
+
+    Smith and Topin 2018, in the form of `torch.optim.lr_scheduler.OneCycleLR`.
+    """
+    start = highest / start_factor
+    top, last = rise * total - 1, total - 1
+
+    def lr(step):
+        if step <= top:
+            return _between(start, highest, step / top if top > 0 else 1.0)
+        share = (step - top) / (last - top) if last > top else 1.0
+        return _between(highest, start / end_factor, min(share, 1.0))
+
+    return lr
+
+
+def _between(a, b, share):
+    """From a (share 0) to b (share 1) along half a cosine."""
+    return b + (a - b) * (1 + math.cos(math.pi * share)) / 2

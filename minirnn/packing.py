@@ -1,0 +1,98 @@
+"""Sequences of different lengths in one array, without padding.
+
+The sequences are sorted, longest first, and stored step by step: first the first element of
+every sequence, then the second of every one that has a second, and so on. `sizes[t]` is how many
+are still alive at step t, so the rows of step t are the next sizes[t] rows:
+
+    bees         sizes = [3, 3, 2, 1]
+    cat          rows  = b c o  e a x  e t  s
+    ox
+
+The sum of sizes is S, the number of rows. This is PyTorch's `PackedSequence`.
+"""
+
+import numpy as np
+
+from .errors import ShapeError
+
+
+def pack(sequences):
+    """(rows, sizes, order) of a list of arrays [length, ...] (on the host).
+
+    `order[k]` is the index of the sequence that became the k-th; labels and initial states must
+    be put in the same order: `labels[order]`.
+    Raises `ShapeError` where there is no sequence, or one of them is empty.
+    """
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=int)
+    if len(lengths) == 0 or lengths.min() == 0:
+        raise ShapeError("every batch needs a sequence, and every sequence at least one element")
+    order = np.argsort(-lengths, kind="stable")
+    sizes = sizes_of(lengths)
+    joined = np.concatenate([sequences[k] for k in order])
+    starts = np.concatenate([[0], np.cumsum(lengths[order])[:-1]])
+    index = np.concatenate([starts[:n] + t for t, n in enumerate(sizes)])
+    return joined[index], sizes, order
+
+
+def unpack(rows, sizes, order):
+    """The list of sequences that `pack` was given, from rows as it returns them."""
+    starts = np.cumsum([0, *sizes[:-1]])
+    sequences = [None] * sizes[0]
+    for k in range(sizes[0]):
+        length = sum(n > k for n in sizes)
+        sequences[order[k]] = rows[starts[:length] + k]
+    return sequences
+
+
+def sizes_of(lengths):
+    """[how many sequences are longer than t, for every step t]."""
+    counts = np.bincount(lengths, minlength=max(lengths) + 1)
+    return [int(n) for n in len(lengths) - np.cumsum(counts)[:-1]]
+
+
+def reversal(sizes):
+    """The row order [S] in which every sequence runs backwards within its own length.
+
+    Applied twice it is the identity, so the same index puts the results back.
+    """
+    sizes = np.asarray(sizes)
+    starts = np.cumsum(sizes) - sizes
+    k = np.concatenate([np.arange(n) for n in sizes])  # which sequence a row belongs to
+    t = np.repeat(np.arange(len(sizes)), sizes)  # and at which step
+    lengths = (sizes[:, None] > np.arange(sizes[0])).sum(axis=0)
+    return starts[lengths[k] - 1 - t] + k
+
+
+def as_rows(x, sizes, width):
+    """(rows, sizes, shape) of x: [S, width] or ids [S] with sizes, or dense without them.
+
+    A dense batch is [T, N, width], or ids [T, N]; its shape [T, N] comes back, else None.
+    Raises `ShapeError` where x has another width, or does not fit its sizes.
+    """
+    ids, shape = x.dtype.kind in "iu", None
+    if not ids and x.shape[-1:] != (width,):
+        raise ShapeError(f"x has shape {x.shape}, but its last axis must be {width} wide")
+    if sizes is None:
+        if x.ndim != (2 if ids else 3) or 0 in x.shape:
+            raise ShapeError(
+                f"x has shape {x.shape}; without sizes it must be [T, N, {width}], or [T, N] for "
+                "ids, with at least one step and one sequence"
+            )
+        shape = x.shape[:2]
+        return x.reshape(-1, *x.shape[2:]), [shape[1]] * shape[0], shape
+    if x.ndim != (1 if ids else 2):
+        raise ShapeError(
+            f"x has shape {x.shape}; with sizes it must be [S, {width}], or [S] for ids"
+        )
+    grows = any(later > n for n, later in zip(sizes, sizes[1:], strict=False))
+    if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
+        raise ShapeError(
+            f"x has {len(x)} rows, but sizes {_short(sizes)} add up to {sum(sizes)}; they must add "
+            "up to the rows, never grow, and be at least 1"
+        )
+    return x, sizes, shape
+
+
+def _short(sizes):
+    text = ", ".join(map(str, sizes[:6]))
+    return f"[{text}{', ...' if len(sizes) > 6 else ''}]"

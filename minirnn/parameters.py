@@ -1,0 +1,132 @@
+"""What is learned: parameters, the modules that hold them, and their first values."""
+
+import numpy as np
+
+from .backend import asarray, asnumpy, get_array_module
+from .errors import CheckpointError
+
+
+class Parameter:
+    """An array and the gradient of the loss with respect to it.
+
+    Both arrays keep their address for life: they are written into, never replaced, so that an
+    optimiser, a layer and a checkpoint all mean the same memory.
+    """
+
+    def __init__(self, data):
+        self.data = asarray(data)
+        self.grad = get_array_module(self.data).zeros_like(self.data)
+
+    @property
+    def shape(self):
+        return self.data.shape
+
+    def __repr__(self):
+        return f"Parameter{self.shape}"
+
+
+class Module:
+    """Something with parameters, its own or those of the modules inside it.
+
+    Whatever is set as an attribute counts, in the order in which it was set: a `Parameter`, a
+    `Module`, or a list of modules. There is no other bookkeeping.
+    """
+
+    def children(self):
+        """{name: module} of the modules directly inside."""
+        found = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                found[name] = value
+            elif isinstance(value, (list, tuple)):
+                found |= {f"{name}.{k}": m for k, m in enumerate(value) if isinstance(m, Module)}
+        return found
+
+    def named_parameters(self):
+        """{dotted name: Parameter}, this module's own first."""
+        named = {name: p for name, p in vars(self).items() if isinstance(p, Parameter)}
+        for child_name, child in self.children().items():
+            for name, parameter in child.named_parameters().items():
+                named[f"{child_name}.{name}"] = parameter
+        return named
+
+    def parameters(self):
+        """The list of all parameters, each once."""
+        return list({id(p): p for p in self.named_parameters().values()}.values())
+
+    def number_of_parameters(self):
+        """How many numbers are learned."""
+        return sum(int(np.prod(p.shape)) for p in self.parameters())
+
+    def zero_grad(self):
+        """Set every gradient to zero; `backward` only ever adds."""
+        for parameter in self.parameters():
+            parameter.grad[...] = 0
+
+    def state_dict(self):
+        """{name: NumPy copy of the parameter}."""
+        return {name: asnumpy(p.data).copy() for name, p in self.named_parameters().items()}
+
+    def load_state_dict(self, state):
+        """Copy arrays into the parameters, all of them or, where something does not fit, none.
+
+        Raises `CheckpointError` that names the first parameter that is missing, unknown, of
+        another shape, not of a floating type, or not finite.
+        """
+        named = self.named_parameters()
+        for name in named:
+            if name not in state:
+                raise CheckpointError(f"the saved state has no {name}; it belongs to another net")
+        for name, array in state.items():
+            if name not in named:
+                raise CheckpointError(f"the saved state has {name}, which this net has not")
+            if np.shape(array) != named[name].shape:
+                raise CheckpointError(
+                    f"the saved {name} has shape {np.shape(array)}, "
+                    f"but this net's has {named[name].shape}"
+                )
+            if np.asarray(array).dtype.kind not in "fc" or not np.isfinite(array).all():
+                raise CheckpointError(f"the saved {name} holds something that is not a number")
+        for name, parameter in named.items():
+            parameter.data[...] = asarray(state[name], dtype=parameter.data.dtype)
+
+    def extra_repr(self):
+        """What stands between the brackets when the module is printed."""
+        return ""
+
+    def __repr__(self):
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        lines = [f"({name}): {child!r}" for name, child in self.children().items()]
+        if not lines:
+            return head + ")"
+        return "\n  ".join([head, *"\n".join(lines).split("\n")]) + "\n)"
+
+
+# First values. Each takes the shape [..., fan_in, fan_out] of weights that are used as x @ W.
+
+
+def uniform(rng, shape, bound, dtype="float32"):
+    """Numbers drawn evenly between -bound and bound.
+
+    PyTorch draws every weight and bias of a recurrent layer so, with bound = 1 / sqrt(hidden size).
+    """
+    return rng.uniform(-bound, bound, shape).astype(dtype)
+
+
+def glorot_uniform(rng, shape, dtype="float32"):
+    """uniform with bound = sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16)."""
+    return uniform(rng, shape, (6 / (shape[-2] + shape[-1])) ** 0.5, dtype)
+
+
+def orthogonal(rng, shape, dtype="float32"):
+    """A random matrix with W^T W = 1 (or W W^T = 1), one for each leading index.
+
+    The Q of the QR decomposition of a normal matrix, with the signs of R's diagonal taken out so
+    that every orthogonal matrix is equally likely (Saxe, McClelland and Ganguli 2014; the signs
+    after Mezzadri 2007, section 5).
+    """
+    rows, columns = shape[-2:]
+    tall = (*shape[:-2], max(rows, columns), min(rows, columns))
+    q, r = np.linalg.qr(rng.standard_normal(tall))
+    q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+    return (q if rows >= columns else q.swapaxes(-1, -2)).astype(dtype)

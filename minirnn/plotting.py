@@ -1,0 +1,102 @@
+"""Pictures of a training run. Matplotlib is imported only when one is drawn.
+
+Every function returns a `matplotlib.figure.Figure`, which needs no screen; `figure.savefig(path)`
+writes it.
+"""
+
+import numpy as np
+
+from .data import printable
+
+
+def plot_loss(history):
+    """Training and validation loss against the epoch."""
+    figure, axes = _figure(6, 4)
+    axes.plot(history["epoch"], history["train_loss"], "o-", ms=3, label="training")
+    axes.plot(history["epoch"], history["validation_loss"], "s-", ms=3, label="validation")
+    axes.set(xlabel="epoch", ylabel="cross-entropy, nats", title="Loss")
+    axes.set_ylim(bottom=0)
+    _finish(axes)
+    return figure
+
+
+def plot_accuracy(history, baselines=None):
+    """Accuracy against the epoch; baselines, {name: accuracy}, as dashed lines."""
+    figure, axes = _figure(6, 4)
+    curves = {
+        "training, with dropout": "train_accuracy",
+        "validation": "validation_accuracy",
+        "validation, class-balanced": "validation_balanced_accuracy",
+    }
+    for (label, column), mark in zip(curves.items(), "os^", strict=True):
+        axes.plot(history["epoch"], history[column], f"{mark}-", ms=3, label=label)
+    for k, (label, accuracy) in enumerate((baselines or {}).items()):
+        axes.axhline(accuracy, color="0.4", ls=("--", ":")[k % 2], lw=1, label=label)
+    axes.set(xlabel="epoch", ylabel="share guessed right", title="Accuracy", ylim=(0, 1))
+    _finish(axes)
+    return figure
+
+
+def plot_confusion(confusion, classes):
+    """The confusion matrix, each row divided by its sum: where the names of a language went."""
+    K = len(classes)
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    figure, axes = _figure(2.4 + 0.34 * K, 1.8 + 0.32 * K)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    labels = [printable(name, 20) for name in classes]
+    axes.set_xticks(range(K), labels, rotation=90)
+    axes.set_yticks(range(K), labels)
+    axes.set(xlabel="guessed", ylabel="true", title="Share of each language's names")
+    for true, guessed in zip(*np.nonzero(shares >= 0.095), strict=True):
+        share = shares[true, guessed]
+        axes.text(
+            guessed, true, f"{100 * share:.0f}", ha="center", va="center", fontsize=7,
+            color="white" if share > 0.5 else "0.2",
+        )  # fmt: skip
+    axes.tick_params(length=0)
+    figure.colorbar(image, ax=axes, shrink=0.7, label="share")
+    return figure
+
+
+def plot_gates(gates, letters, title=None):
+    """Each gate's activations, [T, H], over the letters: one column a letter, one row a unit.
+
+    Units stand in the same order in every panel: by the mean of the first panel.
+    """
+    names = list(gates)
+    values = {name: np.asarray(gates[name]) for name in names}
+    order = np.argsort(values[names[0]].mean(axis=0))[::-1]
+    from matplotlib.figure import Figure
+
+    width = max(2.0, 0.25 * len(letters) + 1.2)
+    figure = Figure(figsize=(width * len(names) + 0.6, 4.6), layout="constrained")
+    for k, name in enumerate(names):
+        axes = figure.add_subplot(1, len(names), k + 1)
+        low = 0 if values[name].min() >= 0 else -1  # sigmoids from 0, tanhs from -1
+        image = axes.imshow(
+            values[name][:, order].T, aspect="auto", interpolation="nearest", vmin=low, vmax=1,
+            cmap="viridis" if low == 0 else "RdBu_r",
+        )  # fmt: skip
+        axes.set_xticks(range(len(letters)), [printable(c, 3) for c in letters])
+        axes.set_title(name)
+        axes.set_yticks([])
+        if k == 0:
+            axes.set_ylabel("hidden unit")
+        figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.9)
+    if title:
+        figure.suptitle(printable(title))
+    return figure
+
+
+def _figure(width, height):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _finish(axes):
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)

@@ -1,0 +1,222 @@
+"""Time: a cell carried along sequences, and backpropagation through time, once for every cell.
+
+What does not depend on the previous state stays out of the loop: the product with the inputs is
+one product before it, and each weight gradient is one product after it.
+"""
+
+from typing import Any, NamedTuple
+
+from .backend import get_array_module
+from .contract import check_cell, check_gradients, check_state
+from .errors import CellError, ShapeError
+from .layers import check_ids, one_hot
+from .packing import as_rows
+from .parameters import Module, Parameter, glorot_uniform, orthogonal, uniform
+from .product import Product, ProductBackward
+
+
+class RecurrentCache(NamedTuple):
+    x: Any
+    sizes: list
+    steps: list  # the cell's cache of each step
+    product: Product
+    truncate: int | None
+    shape: tuple | None  # the [T, N] of a dense batch
+    dtype: Any
+
+
+class Recurrent(Module):
+    """A cell carried through time in one direction.
+
+    Wx [G, D, H] and bx [G, H] act on the input, Wh [G, H, H] and bh [G, H] on the state.
+    biases: 2 keeps both, as PyTorch and cuDNN do; 1 keeps bx alone, as textbooks do; 0 none.
+    init: "pytorch" draws everything uniformly within 1 / sqrt(H); "keras" takes Glorot-uniform
+    Wx, orthogonal Wh, zero biases and a forget-gate bias of 1. `forget_bias` sets the bias of
+    gate f to another first value (Jozefowicz et al. 2015 recommend 1).
+    """
+
+    def __init__(
+        self, cell, input_size, hidden_size, *, rng,
+        biases=2, init="pytorch", forget_bias=None, dtype="float32",
+    ):  # fmt: skip
+        self.cell = cell() if isinstance(cell, type) else cell
+        check_cell(self.cell)
+        G, D, H = len(self.cell.gates), input_size, hidden_size
+        if init == "pytorch":
+            self.Wx = Parameter(uniform(rng, (G, D, H), H**-0.5, dtype))
+            self.Wh = Parameter(uniform(rng, (G, H, H), H**-0.5, dtype))
+            bx, bh = uniform(rng, (2, G, H), H**-0.5, dtype)
+        elif init == "keras":
+            self.Wx = Parameter(glorot_uniform(rng, (G, D, H), dtype))
+            self.Wh = Parameter(orthogonal(rng, (G, H, H), dtype))
+            bx, bh = uniform(rng, (2, G, H), 0, dtype)
+            forget_bias = 1 if forget_bias is None and "f" in self.cell.gates else forget_bias
+        else:
+            raise ValueError(f"init is {init!r}, but must be one of: pytorch, keras")
+        if forget_bias is not None:
+            f = self.cell.gates.index("f")
+            bx[f], bh[f] = forget_bias, 0
+        self.bx = Parameter(bx) if biases >= 1 else None
+        self.bh = Parameter(bh) if biases >= 2 else None
+        self.input_size, self.hidden_size = input_size, hidden_size
+
+    def forward(self, x, sizes=None, state=None, truncate=None):
+        """The output of every step, the state of every sequence after its last one, a cache.
+
+        x: dense [T, N, D], or packed [S, D] with `sizes` (see `packing`); ids, [T, N] or [S],
+        stand for one-hot rows. state: a tuple of [N, H] arrays, zeros if left out.
+        truncate: gradients go back at most that many steps (to the last multiple of it); the
+        state goes on. Returns [T, N, H] or [S, H], a tuple of [N, H], and the cache.
+        """
+        x, sizes, shape = self._rows(x, sizes)
+        gx = self._project(x)
+        xp, dtype = get_array_module(gx), gx.dtype
+        state = self._initial_state(state, xp, sizes[0], dtype)
+        product = Product(self.cell.gates, self.Wh.data, None if self._merged else _data(self.bh))
+
+        outputs, steps, ended, end = [], [], [], 0
+        for n in sizes:
+            if n < len(state[0]):  # some sequences ended: set their states aside
+                ended.append([s[n:] for s in state])
+                state = tuple(s[:n] for s in state)
+            start, end = end, end + n
+            state, cache = self.cell.forward(gx[:, start:end], state, product)
+            if start == 0:
+                check_state(self.cell, state, (n, self.hidden_size))
+            outputs.append(state[0])
+            steps.append(cache)
+        ended.append(state)
+
+        final = tuple(xp.concatenate(parts) for parts in zip(*reversed(ended), strict=True))
+        output = xp.concatenate(outputs)
+        cache = RecurrentCache(x, sizes, steps, product, truncate, shape, dtype)
+        return output.reshape(*shape, -1) if shape else output, final, cache
+
+    def backward(self, doutput, cache, dfinal=None):
+        """dx (None for ids) and the gradient of the initial state, from those of the results.
+
+        Either of doutput and dfinal, and any part of dfinal, may be None: zero.
+        """
+        x, sizes, steps, product, truncate, shape, dtype = cache
+        xp, S, H = get_array_module(product.Wh), len(x), self.hidden_size
+        if doutput is not None:
+            doutput = self._checked(doutput, (*shape, H) if shape else (S, H), "doutput", "output")
+            doutput = doutput.reshape(S, H)
+        dfinal = [
+            xp.zeros((sizes[0], H), dtype) if d is None
+            else self._checked(d, (sizes[0], H), f"dfinal[{k}]", f"final {self.cell.states[k]}")
+            for k, d in enumerate(dfinal or [None] * len(self.cell.states))
+        ]  # fmt: skip
+        da = xp.zeros((len(self.cell.gates), S, H), dtype)  # of the products
+        dgx = da if self._merged else xp.zeros_like(da)
+        undo = ProductBackward(product, da)
+
+        dstate, start = tuple(d[:0] for d in dfinal), S
+        for t in reversed(range(len(sizes))):
+            n, alive = sizes[t], len(dstate[0])
+            if truncate and t + 1 < len(sizes) and (t + 1) % truncate == 0:
+                dstate = tuple(xp.zeros_like(d) for d in dstate)
+            if n > alive:  # sequences that end here start their way back
+                dstate = tuple(
+                    xp.concatenate([d, last[alive:n]])
+                    for d, last in zip(dstate, dfinal, strict=True)
+                )
+            start, end = start - n, start
+            undo.rows = slice(start, end)
+            if doutput is not None:
+                dstate = (dstate[0] + doutput[start:end], *dstate[1:])
+            dgates, dstate = self.cell.backward(dstate, steps[t], undo)
+            if end == S:
+                check_gradients(self.cell, dgates, dstate, (n, H))
+            if dgx is not da:
+                for kept_gate, dgate in zip(dgx[:, start:end], dgates, strict=True):
+                    kept_gate[...] = dgate
+        self._add_gradients(x, dgx, da, product)
+        return self._dx(x, dgx, shape), dstate
+
+    def gates(self, cache):
+        """{gate: [S, H]} where the cell's caches are named tuples with a field for each gate."""
+        xp, fields = get_array_module(self.Wx.data), getattr(cache.steps[0], "_fields", ())
+        return {
+            name: xp.concatenate([getattr(step, name) for step in cache.steps])
+            for name in self.cell.gates
+            if name in fields
+        }
+
+    @property
+    def _merged(self):
+        """Whether the two biases act as one, and da and dgx are the same."""
+        return getattr(self.cell, "additive", False)
+
+    def _rows(self, x, sizes):
+        """x as rows [S, D] or ids [S], its sizes, and the [T, N] of a dense batch."""
+        get_array_module(x=x, Wx=self.Wx.data)
+        x, sizes, shape = as_rows(x, sizes, self.input_size)
+        if x.dtype.kind in "iu":
+            check_ids(x, self.input_size)
+        return x, sizes, shape
+
+    def _project(self, x):
+        """gx = x Wx + bx [G, S, H] for all steps; also + bh, where the cell only adds the two."""
+        Wx, bx, bh = self.Wx.data, _data(self.bx), _data(self.bh)
+        bias = bx + bh if self._merged and bh is not None else bx
+        if x.dtype.kind in "iu":  # a one-hot row picks a row of Wx
+            table = Wx if bias is None else Wx + bias[:, None]
+            return table.take(x, axis=1)
+        gx = x @ Wx
+        if bias is not None:
+            gx += bias[:, None]
+        return gx
+
+    def _initial_state(self, state, xp, N, dtype):
+        names, shape = self.cell.states, (N, self.hidden_size)
+        if state is None:
+            return tuple(xp.zeros(shape, dtype) for _ in names)
+        if len(state) != len(names):
+            raise ShapeError(f"the state has {len(state)} arrays, but the cell's is {names}")
+        for name, array in zip(names, state, strict=True):
+            get_array_module(**{f"{name}0": array, "Wh": self.Wh.data})
+            if array.shape != shape:
+                raise ShapeError(f"{name}0 has shape {array.shape}, but must have {shape}: [N, H]")
+        return tuple(state)
+
+    def _add_gradients(self, x, dgx, da, product):
+        """Add to the gradients of the four parameters: one product for each weight."""
+        xp = get_array_module(da)
+        if x.dtype.kind in "iu":
+            x = one_hot(x, self.input_size, da.dtype)
+        self.Wx.grad += x.T @ dgx
+        db = dgx.sum(axis=1)
+        if self.bx is not None:
+            self.bx.grad += db
+        if self.bh is not None:
+            self.bh.grad += db if dgx is da else da.sum(axis=1)
+        for gates, inputs in product.inputs.items():
+            v, part = xp.concatenate(inputs), product.part(gates)
+            if len(v) != len(x):
+                raise CellError(
+                    f"the cell called product(v, {gates!r}) for {len(v)} rows, but there are "
+                    f"{len(x)}: once in every step, please"
+                )
+            self.Wh.grad[part] += v.T @ da[part]
+
+    def _dx(self, x, dgx, shape):
+        if x.dtype.kind in "iu":
+            return None
+        dx = dgx[0] @ self.Wx.data[0].T
+        for dgate, Wx_gate in zip(dgx[1:], self.Wx.data[1:], strict=True):
+            dx += dgate @ Wx_gate.T
+        return dx.reshape(*shape, -1) if shape else dx
+
+    def _checked(self, array, shape, name, other):
+        get_array_module(**{name: array, "Wh": self.Wh.data})
+        if array.shape != shape:
+            raise ShapeError(f"{name} has shape {array.shape}, but the {other} had {shape}")
+        return array
+
+    def extra_repr(self):
+        return f"{type(self.cell).__name__}, {self.input_size}, {self.hidden_size}"
+
+
+def _data(parameter):
+    return None if parameter is None else parameter.data

@@ -1,0 +1,138 @@
+"""What the scripts share: errors in one line, progress bars, folders, a student's cell."""
+
+import argparse
+import importlib.util
+import inspect
+import math
+import sys
+from pathlib import Path
+
+from .contract import check_cell
+from .errors import CellError, DataError, MinirnnError
+
+
+def main(run):
+    """Run a script's function; its exit code. What a user can cause ends in one line, no traceback.
+
+    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C.
+    """
+    try:
+        return run() or 0
+    except MinirnnError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def whole(text):
+    """An argparse type: a whole number, at least 1."""
+    return _number(int, text, lambda n: n >= 1, "a whole number, at least 1")
+
+
+def seed(text):
+    """An argparse type: a whole number, at least 0."""
+    return _number(int, text, lambda n: n >= 0, "a whole number, at least 0")
+
+
+def positive(text):
+    """An argparse type: a number above 0."""
+    return _number(float, text, lambda x: 0 < x < math.inf, "a number above 0")
+
+
+def share(text):
+    """An argparse type: a number from 0 up to, but not including, 1."""
+    return _number(float, text, lambda x: 0 <= x < 1, "a number from 0 up to, not including, 1")
+
+
+def _number(kind, text, allowed, words):
+    try:
+        number = kind(text)
+    except ValueError:
+        number = None
+    if number is None or not allowed(number):
+        raise argparse.ArgumentTypeError(f"{text!r} must be {words}")
+    return number
+
+
+def output_folder(path):
+    """Make the folder, and find out now, not after an hour's training, whether it takes files."""
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".minirnn-probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise DataError(f"the output folder {path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def load_cell(text):
+    """The cell class named by FILE.py:CLASS, checked against the contract of `cells`."""
+    file, _, name = text.rpartition(":")
+    if not file or not name:
+        raise CellError(f"--cell is {text!r}, but must be FILE.py:CLASS")
+    path = Path(file)
+    if not path.is_file():
+        raise CellError(f"--cell: there is no file {file}")
+    spec = importlib.util.spec_from_file_location(f"minirnn_cell_{path.stem}", path)
+    if spec is None:
+        raise CellError(f"--cell: {file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise CellError(f"--cell: {file} fails: {type(error).__name__}: {error}") from error
+    cell = getattr(module, name, None)
+    if not isinstance(cell, type):
+        known = sorted(
+            k for k, v in vars(module).items() if isinstance(v, type) and hasattr(v, "gates")
+        )
+        raise CellError(f"{file} has no class {name}; its cells: {', '.join(known) or 'none'}")
+    for method, arguments in {"forward": ("gx", "state", "product"),
+                              "backward": ("dstate", "cache", "product")}.items():  # fmt: skip
+        function = getattr(cell, method, None)
+        if function is None:
+            raise CellError(f"{name} has no method {method}(self, {', '.join(arguments)})")
+        try:
+            inspect.signature(function).bind(None, *arguments)
+        except TypeError:
+            raise CellError(
+                f"{name}.{method} takes {inspect.signature(function)}, "
+                f"but must take (self, {', '.join(arguments)})"
+            ) from None
+    try:
+        check_cell(cell())
+    except TypeError as error:
+        raise CellError(f"{name} cannot be made without arguments: {error}") from None
+    return cell
+
+
+class Progress:
+    """A tqdm bar over all epochs: loss, last validation accuracy, sequences a second."""
+
+    def __init__(self, epochs, unit="name"):
+        from tqdm import tqdm
+
+        self.bar, self.epochs, self.unit = tqdm(unit="batch", disable=None), epochs, unit
+
+    def __call__(self, trainer, done, batches, loss):
+        bar = self.bar
+        bar.total = self.epochs * batches
+        bar.update(1)
+        if done % 10 == 0 or done == batches:
+            scores = trainer.history.rows[-1:]
+            shown = {"epoch": f"{trainer.epoch + 1}/{self.epochs}", "loss": f"{float(loss):.3f}"}
+            if scores:
+                shown["val"] = f"{scores[0]['validation_balanced_accuracy']:.3f}"
+            bar.set_postfix(
+                {**shown, f"{self.unit}s/s": f"{trainer.per_second:,.0f}"}, refresh=False
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.bar.close()

@@ -1,0 +1,142 @@
+"""Recurrent layers stacked and in both directions: RNN, LSTM and GRU as people know them."""
+
+import warnings
+
+from .backend import get_array_module
+from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
+from .errors import ShapeError
+from .layers import Dropout
+from .packing import as_rows, reversal
+from .parameters import Module
+from .recurrent import Recurrent
+
+
+class Stack(Module):
+    """Recurrent layers on top of each other, each in one direction or in both.
+
+    `layers` is flat, in PyTorch's order: layer 0 forward, layer 0 backward, layer 1 forward ...
+    A state is a tuple of arrays [num_layers * directions, N, H] in the same order. The backward
+    direction reads every sequence from its own last element. With two directions the output
+    holds both side by side, [.., 2 H]. Dropout acts between layers, on all outputs but the last's.
+    """
+
+    def __init__(
+        self, cell, input_size, hidden_size, *, rng,
+        num_layers=1, bidirectional=False, dropout=0.0, **options,
+    ):  # fmt: skip
+        if dropout and num_layers == 1:
+            warnings.warn(
+                f"dropout={dropout} has no effect with one layer: it acts between layers",
+                stacklevel=3,
+            )
+        self.input_size, self.hidden_size = input_size, hidden_size
+        self.num_layers, self.directions = num_layers, 2 if bidirectional else 1
+        self.dropout = Dropout(dropout, rng=rng)
+        sizes = [input_size] + [hidden_size * self.directions] * (num_layers - 1)
+        self.layers = [
+            Recurrent(cell, size, hidden_size, rng=rng, **options)
+            for size in sizes
+            for _ in range(self.directions)
+        ]
+
+    def forward(self, x, sizes=None, state=None, *, truncate=None, training=False):
+        """As `Recurrent.forward`, with the state's arrays [num_layers * directions, N, H]."""
+        if truncate and self.directions == 2:
+            raise ValueError(
+                "truncate has no meaning for a bidirectional net: its backward direction starts "
+                "at the end of the sequence; use one direction"
+            )
+        x, sizes, shape = as_rows(x, sizes, self.input_size)
+        xp = get_array_module(self.layers[0].Wx.data)
+        order = xp.asarray(reversal(sizes)) if self.directions == 2 else None
+        states = [None] * len(self.layers) if state is None else self._split(state)
+
+        finals, caches, masks = [], [], []
+        for first in range(0, len(self.layers), self.directions):
+            mask = None
+            if first > 0:
+                x, mask = self.dropout.forward(x, training)
+            masks.append(mask)
+            outputs = []
+            for k in range(first, first + self.directions):
+                backwards = k > first
+                output, final, cache = self.layers[k].forward(
+                    x[order] if backwards else x, sizes, states[k], truncate
+                )
+                outputs.append(output[order] if backwards else output)
+                finals.append(final)
+                caches.append(cache)
+            x = outputs[0] if order is None else xp.concatenate(outputs, axis=1)
+        final = tuple(xp.stack(arrays) for arrays in zip(*finals, strict=True))
+        return x.reshape(*shape, -1) if shape else x, final, (caches, masks, order, shape)
+
+    def backward(self, doutput, cache, dfinal=None):
+        """As `Recurrent.backward`: dx, and the gradient of the initial state."""
+        caches, masks, order, shape = cache
+        xp, H = get_array_module(self.layers[0].Wx.data), self.hidden_size
+        if doutput is not None and shape:
+            doutput = doutput.reshape(-1, doutput.shape[-1])
+        dfinals = [None] * len(caches) if dfinal is None else self._split(dfinal)
+        dstates = [None] * len(caches)
+        for first in reversed(range(0, len(caches), self.directions)):
+            dx = None
+            for k in range(first, first + self.directions):
+                side, backwards = k - first, k > first
+                part = None if doutput is None else doutput[:, side * H : (side + 1) * H]
+                if backwards and part is not None:
+                    part = part[order]
+                part, dstates[k] = self.layers[k].backward(part, caches[k], dfinals[k])
+                if part is not None:
+                    part = part[order] if backwards else part
+                    dx = part if dx is None else dx + part
+            if first > 0:
+                dx = self.dropout.backward(dx, masks[first // self.directions])
+            doutput = dx
+        dstate = tuple(xp.stack(arrays) for arrays in zip(*dstates, strict=True))
+        return doutput.reshape(*shape, -1) if shape and doutput is not None else doutput, dstate
+
+    def _split(self, state):
+        """[state of layer 0 forward, ...] of a state with a leading layer axis."""
+        for array in state:
+            if array is not None and len(array) != len(self.layers):
+                raise ShapeError(
+                    f"the state has {len(array)} layers and directions, but the net has "
+                    f"{len(self.layers)}"
+                )
+        return [
+            tuple(None if array is None else array[k] for array in state)
+            for k in range(len(self.layers))
+        ]
+
+    def extra_repr(self):
+        text = f"{self.input_size}, {self.hidden_size}"
+        if self.num_layers > 1:
+            text += f", num_layers={self.num_layers}"
+        if self.dropout.p:
+            text += f", dropout={self.dropout.p}"
+        return text + (", bidirectional=True" if self.directions == 2 else "")
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.extra_repr()})"
+
+
+class RNN(Stack):
+    """`torch.nn.RNN`: Elman's net; nonlinearity is tanh, relu or identity."""
+
+    def __init__(self, input_size, hidden_size, nonlinearity="tanh", **options):
+        super().__init__(RNNCell(nonlinearity), input_size, hidden_size, **options)
+
+
+class LSTM(Stack):
+    """`torch.nn.LSTM`, without projections."""
+
+    def __init__(self, input_size, hidden_size, **options):
+        super().__init__(LSTMCell, input_size, hidden_size, **options)
+
+
+class GRU(Stack):
+    """`torch.nn.GRU`; with reset_after=False, the form whose reset gate acts before the product."""
+
+    def __init__(self, input_size, hidden_size, reset_after=True, **options):
+        cell = GRUCell if reset_after else GRUBeforeCell
+        super().__init__(cell, input_size, hidden_size, **options)
