@@ -72,26 +72,27 @@ def guess(args, rng):
         raise DataError(f"there is no trained model {path}; run without --predict first")
     net, settings = load_net(path, lambda settings: build(settings, args, rng))
     alphabet = Alphabet(settings["alphabet"])
-    usable = [name for name in args.predict if alphabet.clean(name)]
+    cleaned = {name: alphabet.clean(name) for name in args.predict}
+    usable = [name for name in args.predict if any(c.isalpha() for c in cleaned[name])]
     for name in args.predict:
         if name not in usable:
             print(f"{printable(name)} has no usable letter: skipped")
     if not usable:
         raise DataError("none of the names to predict has a usable letter")
-    ids = [alphabet.encode(alphabet.clean(name)) for name in usable]
+    ids = [alphabet.encode(cleaned[name]) for name in usable]
     sequences = Sequences(ids, np.zeros(len(ids), int), num_symbols=len(alphabet))
     for name, p in zip(usable, softmax(predict(net, sequences, np.arange(len(ids)))), strict=True):
         print(f"{printable(name):20s} {report.likeliest(p, settings['languages'])}")
 
 
 def train(args, rng):
-    output, alphabet = scripts.output_folder(args.output), Alphabet()
+    alphabet = Alphabet()
     names = load_names(args.data, alphabet)
     K, settings = len(names.languages), {k: v for k, v in vars(args).items() if k != "output"}
     settings |= {"alphabet": alphabet.characters, "languages": names.languages}
     parts = dict(zip(("train", "validation", "test"), split(names, rng), strict=True))
     sequences = Sequences([alphabet.encode(n) for n in names.names], names.labels, K, len(alphabet))
-    net = build(settings, args, rng)
+    net, output = build(settings, args, rng), scripts.output_folder(args.output)
 
     trained = names.labels[parts["train"]]
     loss = CrossEntropy(log_prior=np.log(np.bincount(trained, minlength=K) / len(trained)))
@@ -106,8 +107,9 @@ def train(args, rng):
         with scripts.Progress(args.epochs) as progress:
             trainer.fit(progress)
     except NumberError:
-        trainer.restore_best()
-        save_net(output / "model.npz", net, settings)
+        if trainer.best is not None:
+            trainer.restore_best()
+            save_net(output / "model.npz", net, settings)
         raise
     save_net(output / "model.npz", net, settings)
     facts = {"model": args.model, "backend": args.backend, "seed": args.seed}

@@ -48,9 +48,8 @@ class RNNCell:
 
     def __init__(self, nonlinearity="tanh"):
         if nonlinearity not in self._functions:
-            raise ValueError(
-                f"nonlinearity is {nonlinearity!r}, but must be one of: {', '.join(self._functions)}"
-            )
+            known = ", ".join(self._functions)
+            raise ValueError(f"nonlinearity is {nonlinearity!r}, but must be one of: {known}")
         self.f, self.d_f = self._functions[nonlinearity]
 
     def forward(self, gx, state, product):

@@ -4,6 +4,7 @@ Files are written whole or not at all: to a temporary file beside the target, wh
 name. Nothing is ever pickled, so a file from a stranger can at worst be refused.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import CheckpointError
+from .errors import CheckpointError, MinirnnError
 
 FORMAT = 1
 LARGEST = 2**30  # bytes of one file, unpacked
@@ -29,8 +30,10 @@ def write_atomic(path, data):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise CheckpointError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):  # if all went well it is gone already
+            temporary.unlink()
 
 
 def write_npz(path, arrays):
@@ -77,7 +80,7 @@ def load_net(path, build):
     try:
         settings = json.loads(str(arrays.pop("settings")))
         found = settings["format"]
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         raise CheckpointError(f"{path} holds arrays, but no settings of a minirnn net") from None
     if found != FORMAT:
         raise CheckpointError(
@@ -91,6 +94,12 @@ def load_net(path, build):
         raise CheckpointError(f"{path} lacks the setting {error}") from None
     except CheckpointError as error:
         raise CheckpointError(f"{path} does not fit: {error}") from None
+    except MinirnnError:
+        raise
+    except Exception as error:  # the settings may be anything
+        raise CheckpointError(
+            f"{path} has settings from which no net can be built ({type(error).__name__}: {error})"
+        ) from None
     return net, settings
 
 

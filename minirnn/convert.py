@@ -201,7 +201,7 @@ def _checked(arrays, shapes, where):
             raise CheckpointError(f"{where} has no {name}, but this net needs one of shape {shape}")
     result = {}
     for name, array in arrays.items():
-        array = np.asarray(array)
+        array = asnumpy(array)
         if name not in shapes:
             raise CheckpointError(
                 f"{where} has {name} of shape {array.shape}, but this net has no place for it; "

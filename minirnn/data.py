@@ -114,7 +114,7 @@ def _read_list(path, alphabet, merge, counts):
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise DataError(f"{printable(str(path))} is larger than {LARGEST_FILE >> 20} MiB")
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise DataError(
@@ -175,6 +175,8 @@ def split(names, rng, shares=(0.7, 0.15, 0.15)):
 
 def printable(text, longest=80):
     """`text` made safe to print: control and direction characters escaped, cut when long."""
-    text = text if len(text) <= longest else text[: longest - 3] + "..."
-    safe = (c if c.isprintable() and not unicodedata.combining(c) else ascii(c)[1:-1] for c in text)
-    return "".join(safe)
+    safe = "".join(
+        c if c.isprintable() and not unicodedata.combining(c) else ascii(c)[1:-1]
+        for c in text[: longest + 1]
+    )
+    return safe if len(safe) <= longest else safe[: longest - 3] + "..."

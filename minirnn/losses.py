@@ -6,7 +6,7 @@ choice changes the size of every gradient, and with it what a learning rate mean
 
 import numpy as np
 
-from .backend import asarray, get_array_module
+from .backend import get_array_module
 from .errors import ShapeError
 from .functions import log_softmax
 
@@ -42,7 +42,7 @@ class CrossEntropy:
             labels = xp.where(keep, labels, 0)
         check_labels(labels, K)
         if self.log_prior is not None:
-            logits = logits + asarray(self.log_prior, dtype=logits.dtype)
+            logits = logits + xp.asarray(self.log_prior, dtype=logits.dtype)
         log_p = log_softmax(logits)
         losses = -log_p[xp.arange(len(labels)), labels]
         count = len(labels)

@@ -32,12 +32,13 @@ class Optimizer:
         }
 
     def step(self, ok=None):
-        """Move every parameter once."""
+        """Move every parameter once; nowhere if `ok`, a 0-d array, is false."""
         self.steps += 1
         lr = self.lr
         if ok is not None:
             for p in self.parameters:
-                get_array_module(p.grad).copyto(p.grad, 0, where=~ok)
+                xp = get_array_module(p.grad)
+                p.grad[...] = xp.where(ok, p.grad, xp.zeros_like(p.grad))
             lr = lr * ok.astype(self.parameters[0].data.dtype)
         for k, p in enumerate(self.parameters):
             self.update(p, lr, *(self.state[slot][k] for slot in self.slots))

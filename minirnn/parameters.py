@@ -73,22 +73,23 @@ class Module:
         Raises `CheckpointError` that names the first parameter that is missing, unknown, of
         another shape, not of a floating type, or not finite.
         """
-        named = self.named_parameters()
+        named, state = self.named_parameters(), {k: asnumpy(v) for k, v in state.items()}
         for name in named:
             if name not in state:
                 raise CheckpointError(f"the saved state has no {name}; it belongs to another net")
         for name, array in state.items():
             if name not in named:
                 raise CheckpointError(f"the saved state has {name}, which this net has not")
-            if np.shape(array) != named[name].shape:
+            if array.shape != named[name].shape:
                 raise CheckpointError(
-                    f"the saved {name} has shape {np.shape(array)}, "
+                    f"the saved {name} has shape {array.shape}, "
                     f"but this net's has {named[name].shape}"
                 )
-            if np.asarray(array).dtype.kind not in "fc" or not np.isfinite(array).all():
+            if array.dtype.kind not in "fc" or not np.isfinite(array).all():
                 raise CheckpointError(f"the saved {name} holds something that is not a number")
         for name, parameter in named.items():
-            parameter.data[...] = asarray(state[name], dtype=parameter.data.dtype)
+            data = parameter.data
+            data[...] = get_array_module(data).asarray(state[name], dtype=data.dtype)
 
     def extra_repr(self):
         """What stands between the brackets when the module is printed."""

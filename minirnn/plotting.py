@@ -6,6 +6,7 @@ writes it.
 
 import numpy as np
 
+from .backend import asnumpy
 from .data import printable
 
 
@@ -44,8 +45,8 @@ def plot_confusion(confusion, classes):
     figure, axes = _figure(2.4 + 0.34 * K, 1.8 + 0.32 * K)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     labels = [printable(name, 20) for name in classes]
-    axes.set_xticks(range(K), labels, rotation=90)
-    axes.set_yticks(range(K), labels)
+    axes.set_xticks(range(K), labels, rotation=90, parse_math=False)  # a $ is a $ here
+    axes.set_yticks(range(K), labels, parse_math=False)
     axes.set(xlabel="guessed", ylabel="true", title="Share of each language's names")
     for true, guessed in zip(*np.nonzero(shares >= 0.095), strict=True):
         share = shares[true, guessed]
@@ -64,7 +65,7 @@ def plot_gates(gates, letters, title=None):
     Units stand in the same order in every panel: by the mean of the first panel.
     """
     names = list(gates)
-    values = {name: np.asarray(gates[name]) for name in names}
+    values = {name: asnumpy(gates[name]) for name in names}
     order = np.argsort(values[names[0]].mean(axis=0))[::-1]
     from matplotlib.figure import Figure
 
@@ -77,14 +78,15 @@ def plot_gates(gates, letters, title=None):
             values[name][:, order].T, aspect="auto", interpolation="nearest", vmin=low, vmax=1,
             cmap="viridis" if low == 0 else "RdBu_r",
         )  # fmt: skip
-        axes.set_xticks(range(len(letters)), [printable(c, 3) for c in letters])
+        shown = [printable(letter, 10) for letter in letters]
+        axes.set_xticks(range(len(letters)), shown, parse_math=False)
         axes.set_title(name)
         axes.set_yticks([])
         if k == 0:
             axes.set_ylabel("hidden unit")
         figure.colorbar(image, ax=axes, orientation="horizontal", shrink=0.9)
     if title:
-        figure.suptitle(printable(title))
+        figure.suptitle(printable(title), parse_math=False)
     return figure
 
 

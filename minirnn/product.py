@@ -32,20 +32,24 @@ class Product:
 
 
 class ProductBackward:
-    """The other direction of a `Product`: da Wh^T, summed over the gates."""
+    """The other direction of a `Product`: da Wh^T summed over the gates, and dWh and dbh."""
 
-    def __init__(self, product, da):
+    def __init__(self, product, S, dtype):
+        xp = get_array_module(product.Wh)
         self.product, self.part = product, product.part
-        self.da = da  # [G, S, H]
+        self.da = xp.zeros((len(product.gates), S, product.Wh.shape[-1]), dtype)
         self.Wh_T = {}  # {gates: Wh^T [g, H, H]}, contiguous: BLAS is twice as fast on it
-        self.rows = None  # the rows of the step that is being undone
+        self.rows = slice(0, S)  # the rows of the step that is being undone
 
     def backward(self, da, gates=None):
+        """The gradient of v in product(v, gates), from a tuple of [n, H], one for each gate.
+
+        For a single gate given by name, da is one array [n, H].
+        """
         part = self.part(gates)
         if gates not in self.Wh_T:
             Wh = self.product.Wh[part]
-            xp = get_array_module(Wh)
-            self.Wh_T[gates] = xp.ascontiguousarray(Wh.swapaxes(-1, -2))
+            self.Wh_T[gates] = get_array_module(Wh).ascontiguousarray(Wh.swapaxes(-1, -2))
         kept = self.da[part][..., self.rows, :]
         if kept.ndim == 2:
             kept[...] = da
@@ -53,3 +57,17 @@ class ProductBackward:
         for kept_gate, da_gate in zip(kept, da, strict=True):
             kept_gate[...] = da_gate
         return (kept @ self.Wh_T[gates]).sum(axis=0)
+
+    def weight_gradient(self):
+        """dWh [G, H, H]: the sum over all steps of v^T da, as one product."""
+        xp = get_array_module(self.da)
+        dWh = xp.zeros(self.product.Wh.shape, self.da.dtype)
+        for gates, inputs in self.product.inputs.items():
+            v, da = xp.concatenate(inputs), self.da[self.part(gates)]
+            if len(v) != da.shape[-2]:
+                raise CellError(
+                    f"the cell called product(v, {gates!r}) for {len(v)} rows, but there are "
+                    f"{da.shape[-2]}: it must be called once in every step"
+                )
+            dWh[self.part(gates)] += v.T @ da
+        return dWh

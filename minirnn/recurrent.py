@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .backend import get_array_module
 from .contract import check_cell, check_gradients, check_state
-from .errors import CellError, ShapeError
+from .errors import ShapeError
 from .layers import check_ids, one_hot
 from .packing import as_rows
 from .parameters import Module, Parameter, glorot_uniform, orthogonal, uniform
@@ -107,9 +107,8 @@ class Recurrent(Module):
             else self._checked(d, (sizes[0], H), f"dfinal[{k}]", f"final {self.cell.states[k]}")
             for k, d in enumerate(dfinal or [None] * len(self.cell.states))
         ]  # fmt: skip
-        da = xp.zeros((len(self.cell.gates), S, H), dtype)  # of the products
-        dgx = da if self._merged else xp.zeros_like(da)
-        undo = ProductBackward(product, da)
+        undo = ProductBackward(product, S, dtype)
+        dgx = undo.da if self._merged else xp.zeros_like(undo.da)
 
         dstate, start = tuple(d[:0] for d in dfinal), S
         for t in reversed(range(len(sizes))):
@@ -128,10 +127,10 @@ class Recurrent(Module):
             dgates, dstate = self.cell.backward(dstate, steps[t], undo)
             if end == S:
                 check_gradients(self.cell, dgates, dstate, (n, H))
-            if dgx is not da:
+            if dgx is not undo.da:
                 for kept_gate, dgate in zip(dgx[:, start:end], dgates, strict=True):
                     kept_gate[...] = dgate
-        self._add_gradients(x, dgx, da, product)
+        self._add_gradients(x, dgx, undo)
         return self._dx(x, dgx, shape), dstate
 
     def gates(self, cache):
@@ -164,9 +163,7 @@ class Recurrent(Module):
             table = Wx if bias is None else Wx + bias[:, None]
             return table.take(x, axis=1)
         gx = x @ Wx
-        if bias is not None:
-            gx += bias[:, None]
-        return gx
+        return gx if bias is None else gx + bias[:, None]
 
     def _initial_state(self, state, xp, N, dtype):
         names, shape = self.cell.states, (N, self.hidden_size)
@@ -180,25 +177,17 @@ class Recurrent(Module):
                 raise ShapeError(f"{name}0 has shape {array.shape}, but must have {shape}: [N, H]")
         return tuple(state)
 
-    def _add_gradients(self, x, dgx, da, product):
+    def _add_gradients(self, x, dgx, undo):
         """Add to the gradients of the four parameters: one product for each weight."""
-        xp = get_array_module(da)
         if x.dtype.kind in "iu":
-            x = one_hot(x, self.input_size, da.dtype)
+            x = one_hot(x, self.input_size, dgx.dtype)
         self.Wx.grad += x.T @ dgx
-        db = dgx.sum(axis=1)
+        self.Wh.grad += undo.weight_gradient()
+        dbx = dgx.sum(axis=1)
         if self.bx is not None:
-            self.bx.grad += db
+            self.bx.grad += dbx
         if self.bh is not None:
-            self.bh.grad += db if dgx is da else da.sum(axis=1)
-        for gates, inputs in product.inputs.items():
-            v, part = xp.concatenate(inputs), product.part(gates)
-            if len(v) != len(x):
-                raise CellError(
-                    f"the cell called product(v, {gates!r}) for {len(v)} rows, but there are "
-                    f"{len(x)}: once in every step, please"
-                )
-            self.Wh.grad[part] += v.T @ da[part]
+            self.bh.grad += dbx if dgx is undo.da else undo.da.sum(axis=1)
 
     def _dx(self, x, dgx, shape):
         if x.dtype.kind in "iu":

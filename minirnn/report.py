@@ -5,7 +5,6 @@ import json
 import numpy as np
 
 from . import plotting
-from .backend import asnumpy
 from .baselines import TrigramBayes, majority
 from .checkpoints import write_atomic, write_figure
 from .functions import softmax
@@ -37,7 +36,7 @@ def write(output, trainer, names, parts, facts):
 
     found, bayes = rows["test"], rows[TRIGRAMS]
     example = max(shown, key=lambda k: sequences.lengths[k])
-    gates = {k: asnumpy(v) for k, v in net.gates(sequences.batch(np.array([example]))).items()}
+    gates = net.gates(sequences.batch(np.array([example])))
     letters = names.names[example]
     baseline = {"trigram naive Bayes, class-balanced": bayes.balanced_accuracy}
     figures = {

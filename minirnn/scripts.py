@@ -7,7 +7,10 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from .contract import check_cell
+from .data import printable
 from .errors import CellError, DataError, MinirnnError
 
 
@@ -16,10 +19,14 @@ def main(run):
 
     Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C.
     """
+    if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return run() or 0
-    except MinirnnError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        with np.errstate(over="ignore", invalid="ignore"):  # `Trainer` looks for bad numbers
+            return run() or 0
+    except (MinirnnError, OSError, MemoryError) as error:
+        text = " ".join(str(error).split()) or "there is not enough memory"
+        print(f"error: {printable(text, 1000)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
@@ -27,8 +34,8 @@ def main(run):
 
 
 def whole(text):
-    """An argparse type: a whole number, at least 1."""
-    return _number(int, text, lambda n: n >= 1, "a whole number, at least 1")
+    """An argparse type: a whole number from 1 to a million."""
+    return _number(int, text, lambda n: 1 <= n <= 10**6, "a whole number from 1 to 1,000,000")
 
 
 def seed(text):
@@ -81,9 +88,10 @@ def load_cell(text):
     if spec is None:
         raise CellError(f"--cell: {file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their own module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CellError(f"--cell: {file} fails: {type(error).__name__}: {error}") from error
     cell = getattr(module, name, None)
     if not isinstance(cell, type):
@@ -94,7 +102,7 @@ def load_cell(text):
     for method, arguments in {"forward": ("gx", "state", "product"),
                               "backward": ("dstate", "cache", "product")}.items():  # fmt: skip
         function = getattr(cell, method, None)
-        if function is None:
+        if not callable(function):
             raise CellError(f"{name} has no method {method}(self, {', '.join(arguments)})")
         try:
             inspect.signature(function).bind(None, *arguments)
@@ -104,9 +112,12 @@ def load_cell(text):
                 f"but must take (self, {', '.join(arguments)})"
             ) from None
     try:
-        check_cell(cell())
-    except TypeError as error:
-        raise CellError(f"{name} cannot be made without arguments: {error}") from None
+        made = cell()
+    except Exception as error:
+        raise CellError(
+            f"{name}() fails, but a cell must be made without arguments: {error}"
+        ) from error
+    check_cell(made)
     return cell
 
 
@@ -118,13 +129,16 @@ class Progress:
 
         self.bar, self.epochs, self.unit = tqdm(unit="batch", disable=None), epochs, unit
 
-    def __call__(self, trainer, done, batches, loss):
+    def __call__(self, trainer, done, batches):
         bar = self.bar
         bar.total = self.epochs * batches
         bar.update(1)
         if done % 10 == 0 or done == batches:
             scores = trainer.history.rows[-1:]
-            shown = {"epoch": f"{trainer.epoch + 1}/{self.epochs}", "loss": f"{float(loss):.3f}"}
+            shown = {
+                "epoch": f"{trainer.epoch + 1}/{self.epochs}",
+                "loss": f"{trainer.mean_loss:.3f}",
+            }
             if scores:
                 shown["val"] = f"{scores[0]['validation_balanced_accuracy']:.3f}"
             bar.set_postfix(

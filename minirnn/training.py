@@ -13,7 +13,7 @@ from .batches import samplers
 from .errors import NumberError
 from .optim import clip_grad_norm, grad_norm
 
-GPU_READ_EVERY = 50  # steps between two looks at whether all is well; a look makes a GPU wait
+GPU_READ_EVERY = 50  # steps between two looks at loss and flags: each makes the GPU wait
 
 
 @dataclass
@@ -112,7 +112,9 @@ class Trainer:
         self.first_loss = None
         self.best, self.best_score, self.best_epoch = None, -math.inf, 0
         self.history = History()
-        self.seconds, self.trained = 0.0, 0  # in training steps alone, for names per second
+        self.mean_loss = math.nan  # of this epoch, when last read
+        self.ok = None  # on a GPU: whether everything was finite so far, read every few steps
+        self.seconds, self.trained = 0.0, 0  # of training steps, for sequences per second
 
     def fit(self, progress=None):
         """Train to the end. `progress(trainer, done, total)` is called after every step.
@@ -128,62 +130,72 @@ class Trainer:
     def run_epoch(self, progress=None):
         """Every batch of one epoch, then a look at the validation part."""
         batches = self.sample(self.sequences, self.train, self.batch_size, self.rng)
+        every = 1 if current() == "numpy" else GPU_READ_EVERY
         losses = right = seen = 0
-        flags = []
+        unread = []  # the batches since the last look
         for k, index in enumerate(batches):
             started = time.perf_counter()
-            loss, correct, ok = self.train_step(index)
-            losses, right, seen = losses + loss * len(index), right + correct, seen + len(index)
-            if current() != "numpy":
-                flags.append((self.step, ok))
-                if len(flags) == GPU_READ_EVERY or k + 1 == len(batches):
-                    self.check(flags)
-                    flags = []
-            if self.first_loss is None:
-                self.first_loss = float(loss)
+            loss, correct = self.train_step(index)
+            losses, right = losses + loss * len(index), right + correct
+            seen += len(index)
+            unread.append(index)
+            if len(unread) == every or k + 1 == len(batches):
+                self.check(unread)
+                self.mean_loss, unread = float(losses) / seen, []
+                if self.first_loss is None:
+                    self.first_loss = self.mean_loss
             self.seconds += time.perf_counter() - started
             self.trained += len(index)
             if progress:
-                progress(self, k + 1, len(batches), losses / seen)
+                progress(self, k + 1, len(batches))
         self.epoch += 1
-        self.look(float(losses) / seen, float(right) / seen)
+        self.look(self.mean_loss, float(right) / seen)
 
     def train_step(self, index):
-        """One batch forward, backward, and the step; (loss, number right, ok) on the device."""
+        """One batch forward, backward, and the step; (loss, number right) on the device."""
         if self.schedule is not None:
             self.optimizer.lr = self.schedule(self.step)
+        loss, correct, ok = self.gradients(index, self.clip)
+        self.step += 1
+        if current() == "numpy":  # looking costs nothing: stop before the step
+            self.ok = ok
+            self.check([index])
+            self.optimizer.step()
+        else:  # once something was bad, no later step moves the weights
+            self.ok = ok if self.ok is None else self.ok & ok
+            self.optimizer.step(self.ok)
+        return loss, correct
+
+    def gradients(self, index, clip=None):
+        """Forward and backward on one batch; (loss, number right, whether all is finite)."""
         batch = self.sequences.batch(index)
         self.net.zero_grad()
         logits, cache = self.net.forward(batch, training=True)
         loss, loss_cache = self.loss.forward(logits, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
-        if self.clip:
-            norm = clip_grad_norm(self.optimizer.parameters, self.clip)
+        if clip:
+            norm = clip_grad_norm(self.optimizer.parameters, clip)
         else:
             norm = grad_norm(self.optimizer.parameters)
         total = loss + norm
         ok = total - total == 0  # false for NaN and for infinity
-        self.step += 1
-        if current() == "numpy":  # looking costs nothing: stop before the step
-            self.check([(self.step, ok)])
-            self.optimizer.step()
-        else:
-            self.optimizer.step(ok)
         return loss, (logits.argmax(axis=-1) == batch.labels).sum(), ok
 
-    def check(self, flags):
-        """Read the flags of the last steps; raise `NumberError` that names the first bad one."""
-        for step, ok in flags:
-            if not bool(ok):
-                bad = [
-                    name for name, p in self.net.named_parameters().items()
-                    if not np.isfinite(asnumpy(p.grad)).all()
-                ]  # fmt: skip
-                where = f"; the first bad gradient is that of {bad[0]}" if bad else ""
-                raise NumberError(
-                    f"the loss or a gradient is not finite at step {step} (epoch "
-                    f"{self.epoch + 1}){where}; try a smaller --lr, or --clip 1"
-                )
+    def check(self, unread):
+        """Read the flag; raise `NumberError` that names the first bad step of `unread` batches."""
+        if bool(self.ok):
+            return
+        for k, index in enumerate(unread):  # the weights are still those before the bad step
+            if not bool(self.gradients(index)[2]) or k + 1 == len(unread):
+                break
+        named = self.net.named_parameters().items()
+        bad = [name for name, p in named if not np.isfinite(asnumpy(p.grad)).all()]
+        where = f"; the first bad gradient is that of {bad[0]}" if bad else ""
+        raise NumberError(
+            f"the loss or a gradient is not finite at step {self.step - len(unread) + k + 1} "
+            f"(epoch {self.epoch + 1}, batch of {len(index)}){where}; "
+            "try a smaller --lr, or --clip 1"
+        )
 
     def look(self, train_loss, train_accuracy):
         """Evaluate on the validation part, write the history's row, and keep the best weights."""

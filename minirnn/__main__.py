@@ -1,0 +1,32 @@
+"""One door for every command: `python -m minirnn COMMAND [options]`."""
+
+import importlib
+import sys
+
+from . import scripts
+from .data import printable
+from .errors import MinirnnError
+
+COMMANDS = {  # name: (module with a function run(arguments, prog), what it does)
+    "download": ("minirnn.download", "fetch the surnames of the PyTorch tutorials"),
+    "gradcheck": ("minirnn.gradcheck.command", "check a cell's backward pass, rung by rung"),
+}
+
+
+def run(arguments=None):
+    """Run the command named first; its module is imported only now."""
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if name in ("-h", "--help"):
+        print("usage: python -m minirnn COMMAND [options]\n\ncommands:")
+        for command, (_, what) in COMMANDS.items():
+            print(f"  {command:12s}{what}")
+        print("\npython -m minirnn COMMAND --help lists the options of a command")
+        return 0
+    if name not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        raise MinirnnError(f"there is no command {printable(name)}; choose one of: {known}")
+    return importlib.import_module(COMMANDS[name][0]).run(rest, f"python -m minirnn {name}")
+
+
+if __name__ == "__main__":
+    sys.exit(scripts.main(run))

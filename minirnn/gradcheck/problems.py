@@ -1,0 +1,236 @@
+"""What is checked: something that computes outputs from arrays, and claims their gradients.
+
+Everything, from a function to a whole net, is brought into this one form, so that there is one
+set of oracles and one judge.
+"""
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..batches import Batch
+from ..product import Product, ProductBackward
+
+
+@dataclass
+class Problem:
+    """forward({name: array}) -> ({name: output}, context); backward({name: upstream}, context) ->
+    {name: gradient}, of every one of the arrays.
+
+    `forward` builds everything anew from the arrays, so that an oracle may change one entry, or
+    make all of them complex. `axes` gives names to an array's axes, and to the places on one.
+    """
+
+    title: str
+    arrays: dict
+    forward: Any
+    backward: Any
+    axes: dict = field(default_factory=dict)
+    kept: Any = lambda context: context  # the part of the context that backward must not change
+    accumulate: Any = None  # (upstream, context) -> parameters' gradients after two backward calls
+    level: str = ""  # what it is about: function, layer, loss, cell, time, stack, model
+    subject: Any = None  # the object that is checked
+    remake: Any = None  # another subject -> the same problem, same arrays, about that one
+
+
+def draw(rng, *shape, scale=1.0):
+    """Normal numbers, in float64: gradients are checked in double precision."""
+    return scale * rng.standard_normal(shape)
+
+
+def function_problem(f, d_f, a, title="function"):
+    """y = f(a) elementwise, with d_f(y) = dy/da."""
+
+    def forward(arrays):
+        y = f(arrays["a"])
+        return {"y": y}, y
+
+    return Problem(
+        title, {"a": a}, forward, lambda dy, y: {"a": dy["y"] * d_f(y)},
+        level="function", subject=(f, d_f), remake=lambda pair: function_problem(*pair, a, title),
+    )  # fmt: skip
+
+
+def module_problem(module, run, undo, inputs, title, axes=None, level="layer", arrays=None):
+    """A module with its parameters, and inputs {name: array} beside them.
+
+    run(module, inputs) -> (outputs, cache); undo(module, doutputs, cache) -> {input: gradient}.
+    """
+    names = list(module.named_parameters())
+    if arrays is None:
+        own = {n: p.data.astype("float64") for n, p in module.named_parameters().items()}
+        arrays = own | inputs
+
+    def forward(arrays):
+        net = copy.deepcopy(module)
+        for name, parameter in net.named_parameters().items():
+            parameter.data = arrays[name]
+            parameter.grad = np.zeros(arrays[name].shape)
+        outputs, cache = run(net, {name: arrays[name] for name in inputs})
+        return outputs, (net, cache)
+
+    def backward(doutputs, context):
+        net, cache = context
+        net.zero_grad()
+        gradients = undo(net, doutputs, cache)
+        for name, parameter in net.named_parameters().items():
+            gradients[name] = parameter.grad
+        return {name: gradients[name] for name in [*names, *inputs]}
+
+    def accumulate(doutputs, context):
+        net, cache = context
+        net.zero_grad()
+        undo(net, doutputs, cache)
+        undo(net, doutputs, cache)
+        return {name: parameter.grad for name, parameter in net.named_parameters().items()}
+
+    def remake(other):
+        return module_problem(other, run, undo, inputs, title, axes, level, arrays)
+
+    return Problem(
+        title, arrays, forward, backward, axes or {}, kept=lambda context: context[1],
+        accumulate=accumulate, level=level, subject=module, remake=remake,
+    )  # fmt: skip
+
+
+def layer_problem(layer, x, title=None):
+    """A layer with forward(x) -> y, cache and backward(dy, cache) -> dx; ids x have no gradient."""
+    ids = x.dtype.kind in "iu"
+
+    def run(layer, inputs):
+        y, cache = layer.forward(x if ids else inputs["x"])
+        return {"y": y}, cache
+
+    def undo(layer, doutputs, cache):
+        dx = layer.backward(doutputs["y"], cache)
+        return {} if ids else {"x": dx}
+
+    inputs = {} if ids else {"x": x}
+    return module_problem(layer, run, undo, inputs, title or type(layer).__name__)
+
+
+def loss_problem(loss, prediction, target, title=None):
+    """A loss with forward(prediction, target) -> loss, cache and backward(cache, dloss)."""
+
+    def forward(arrays):
+        value, cache = loss.forward(arrays["prediction"], target)
+        return {"loss": value}, cache
+
+    def backward(doutputs, cache):
+        return {"prediction": loss.backward(cache, float(doutputs["loss"]))}
+
+    return Problem(
+        title or type(loss).__name__, {"prediction": prediction}, forward, backward,
+        level="loss", subject=loss, remake=lambda other: loss_problem(other, prediction, target),
+    )  # fmt: skip
+
+
+def cell_problem(cell, rng, n=3, H=5, scale=1.0):
+    """One step of a cell alone: gx, the state before, Wh, bh, and parameters of the cell's own."""
+    G, own = len(cell.gates), own_parameters(cell)
+    arrays = {"gx": draw(rng, G, n, H, scale=scale)}
+    arrays |= {f"{name}_prev": draw(rng, n, H, scale=scale) for name in cell.states}
+    arrays |= {"Wh": draw(rng, G, H, H, scale=scale / H**0.5), "bh": draw(rng, G, H, scale=scale)}
+    arrays |= {name: p.data.astype("float64") for name, p in own.items()}
+    return cell_problem_of(cell, arrays)
+
+
+def cell_problem_of(cell, arrays):
+    """One step of a cell on these arrays."""
+    gates, n = cell.gates, arrays["gx"].shape[1]
+
+    def forward(arrays):
+        here = copy.deepcopy(cell)
+        for name, parameter in own_parameters(here).items():
+            parameter.data, parameter.grad = arrays[name], np.zeros(arrays[name].shape)
+        product = Product(gates, arrays["Wh"], arrays["bh"])
+        state = tuple(arrays[f"{name}_prev"] for name in cell.states)
+        state, cache = here.forward(arrays["gx"], state, product)
+        return dict(zip(cell.states, state, strict=True)), (here, product, cache)
+
+    def backward(doutputs, context):
+        here, product, cache = context
+        for parameter in own_parameters(here).values():
+            parameter.grad[...] = 0
+        undo = ProductBackward(product, n, "float64")
+        dstate = tuple(doutputs[name] for name in cell.states)
+        dgx, dstate = here.backward(dstate, cache, undo)
+        gradients = {"gx": Gates(dgx)}
+        gradients |= {f"{s}_prev": d for s, d in zip(cell.states, dstate, strict=True)}
+        gradients |= {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
+        return gradients | {name: p.grad for name, p in own_parameters(here).items()}
+
+    axes = {"gx": ("gate", "row", "unit"), "Wh": ("gate", "from", "to"), "bh": ("gate", "unit")}
+    axes |= {f"{s}_prev": ("row", "unit") for s in cell.states}
+    return Problem(
+        f"{type(cell).__name__}, one step", arrays, forward, backward,
+        {name: (gates, names) for name, names in axes.items()}, kept=lambda context: context[2],
+        level="cell", subject=cell, remake=lambda other: cell_problem_of(other, arrays),
+    )  # fmt: skip
+
+
+class Gates(tuple):
+    """The gradients of the gates as the cell returned them: one array for each."""
+
+
+def own_parameters(cell):
+    """{name: Parameter} of a cell that has some itself."""
+    return cell.named_parameters() if hasattr(cell, "named_parameters") else {}
+
+
+def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **options):
+    """A recurrent layer (or a stack) over time: x, every initial state, every parameter.
+
+    sizes: how many sequences are alive at each step. The net's outputs at all steps and its
+    final states get a random upstream gradient each.
+    """
+    S, D, N = sum(sizes), net.input_size, sizes[0]
+    layer = net.layers[0] if hasattr(net, "layers") else net
+    states = layer.cell.states
+    lead = (len(net.layers),) if hasattr(net, "layers") else ()
+    x = draw(rng, *((len(sizes), N, D) if dense else (S, D)), scale=scale)
+    inputs = {"x": x} | {f"{s}0": draw(rng, *lead, N, net.hidden_size, scale=scale) for s in states}
+
+    def run(net, inputs):
+        state = tuple(inputs[f"{s}0"] for s in states)
+        arguments = (inputs["x"],) if dense else (inputs["x"], sizes)
+        output, final, cache = net.forward(*arguments, state=state, **options)
+        finals = {f"{s} at the end": f for s, f in zip(states, final, strict=True)}
+        return {"output": output} | finals, cache
+
+    def undo(net, doutputs, cache):
+        dfinal = tuple(doutputs[f"{s} at the end"] for s in states)
+        dx, dstate = net.backward(doutputs["output"], cache, dfinal)
+        return {"x": dx} | {f"{s}0": d for s, d in zip(states, dstate, strict=True)}
+
+    axes = {f"{s}0": ("", ("sequence", "unit")) for s in states if not lead}
+    for name in net.named_parameters():
+        last = name.rpartition(".")[2]
+        if last in ("Wx", "Wh", "bx", "bh"):
+            names = ("gate", "from", "to") if last[0] == "W" else ("gate", "unit")
+            axes[name] = (layer.cell.gates, names)
+    axes["x"] = (layer.cell.gates, ("step", "sequence", "feature") if dense else ("row", "feature"))
+    level = "stack" if hasattr(net, "layers") else "time"
+    return module_problem(net, run, undo, inputs, title or f"{net!r}", axes, level)
+
+
+def model_problem(net, batch, loss, title=None):
+    """A whole model with its loss on one batch: every parameter, and features where x has some."""
+    features = batch.x.dtype.kind not in "iu"
+
+    def run(net, inputs):
+        here = Batch(inputs["x"], *batch[1:]) if features else batch
+        logits, cache = net.forward(here)
+        value, loss_cache = loss.forward(logits, batch.labels)
+        return {"loss": value}, (cache, loss_cache)
+
+    def undo(net, doutputs, cache):
+        cache, loss_cache = cache
+        dx = net.backward(loss.backward(loss_cache, float(doutputs["loss"])), cache)
+        return {"x": dx} if features else {}
+
+    inputs = {"x": batch.x.astype("float64")} if features else {}
+    title = title or f"{type(net).__name__} with its loss"
+    return module_problem(net, run, undo, inputs, title, level="model")

@@ -1,0 +1,371 @@
+"""The bug zoo: mistakes that people really make in hand-written recurrent nets.
+
+Each is a few lines of this library's own code, changed: `old` stands in the source of `target`,
+`new` takes its place. The tests kill every one of them; `diagnosis` recognises them in other
+people's code by what they do to the gradients.
+"""
+
+import inspect
+from dataclasses import dataclass
+
+from .. import (
+    batches,
+    cells,
+    functions,
+    layers,
+    losses,
+    optim,
+    packing,
+    product,
+    recurrent,
+    stacked,
+)
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One mistake. `when` completes the sentence "This is what you get when ..."."""
+
+    name: str
+    target: str  # module.Name of what is changed
+    old: str
+    new: str
+    when: str
+    seen: str = ""  # where it was met in public
+    gradient: bool = True  # whether it changes a gradient, given its own forward pass
+
+    @property
+    def level(self):
+        """Where it belongs: function, layer, cell, time, stack, loss, optimiser or data."""
+        return LEVELS[self.target.split(".")[0]]
+
+
+LEVELS = {
+    "functions": "function",
+    "layers": "layer",
+    "cells": "cell",
+    "product": "time",
+    "recurrent": "time",
+    "stacked": "stack",
+    "losses": "loss",
+    "optim": "optimiser",
+    "batches": "data",
+    "packing": "stack",
+}
+
+MODULES = {
+    m.__name__.rpartition(".")[2]: m
+    for m in (
+        functions, layers, cells, packing, product, recurrent, stacked, losses, optim, batches
+    )
+}  # fmt: skip
+
+ZOO = [
+    # functions
+    Bug("sigmoid-as-tanh", "functions.d_sigmoid", "y * (1 - y)", "1 - y * y",
+        "the sigmoid's derivative is taken for the tanh's, 1 - y^2"),
+    Bug("tanh-as-sigmoid", "functions.d_tanh", "1 - y * y", "y * (1 - y)",
+        "the tanh's derivative is taken for the sigmoid's, y (1 - y)"),
+    Bug("tanh-of-tanh", "functions.d_tanh", "1 - y * y", "1 - tanh(y) * tanh(y)",
+        "tanh is applied once more inside its derivative: 1 - tanh(y)^2 in place of 1 - y^2",
+        "nicklashansen/rnn_lstm_from_scratch #1"),
+    Bug("sigmoid-of-sigmoid", "functions.d_sigmoid", "y * (1 - y)",
+        "sigmoid(y) * (1 - sigmoid(y))",
+        "sigmoid is applied once more inside its derivative"),
+    Bug("relu-from-output", "functions.d_relu", "(y > 0)", "(y >= 0)",
+        "relu's derivative asks y >= 0, which an output of relu always is"),
+    # layers
+    Bug("linear-bias-mean", "layers.Linear", "rows_dy.sum(axis=0)", "rows_dy.mean(axis=0)",
+        "the bias gradient is a mean over the batch in place of a sum"),
+    Bug("linear-bias-one-row", "layers.Linear", "rows_dy.sum(axis=0)", "rows_dy[0]",
+        "the bias gradient is not summed over the batch: one row stands for all"),
+    Bug("linear-weight-mean", "layers.Linear", "rows_x.T @ rows_dy",
+        "rows_x.T @ rows_dy / len(rows_x)",
+        "the weight gradient is divided by the batch size once more"),
+    Bug("linear-weight-overwritten", "layers.Linear", "self.W.grad += ", "self.W.grad[...] = ",
+        "backward overwrites the weight gradient in place of adding to it"),
+    Bug("linear-dx-mean", "layers.Linear", "dy @ self.W.data.T", "dy @ self.W.data.T / len(dy)",
+        "dx is divided by the batch size"),
+    Bug("linear-returns-weights", "layers.Linear", "self.W.grad += ", "self.W.grad += self.W.data + ",
+        "the parameters themselves are added to their gradient", "explosion/thinc 9.1.1"),
+    Bug("embedding-repeated-ids", "layers.Embedding",
+        "self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)",
+        "self.W.grad[ids] += dy.reshape(len(ids), -1)",
+        "W.grad[ids] += dy counts an id that occurs several times only once",
+        "HIPS/autograd PR #136"),
+    Bug("dropout-scale-lost", "layers.Dropout", "dy * mask", "dy * (mask > 0)",
+        "dropout's backward forgets the division by 1 - p"),
+    # RNN cell
+    Bug("rnn-tanh-left-out", "cells.RNNCell", "da = dh * self.d_f(h)", "da = dh * 1.0",
+        "the derivative of tanh is left out"),
+    Bug("rnn-dh-before-tanh", "cells.RNNCell", "product.backward((da,))", "product.backward((dh,))",
+        "the gradient goes to the previous state without passing tanh's derivative"),
+    Bug("rnn-state-not-passed", "cells.RNNCell", "(product.backward((da,)),)",
+        "(0 * product.backward((da,)),)",
+        "no gradient goes back to the previous state", "qixianbiao/RNN #2"),
+    Bug("rnn-output-before-f", "cells.RNNCell", "h = self.f(a)", "h = a + 0.0",
+        "the step forgets its non-linearity", "pytorch/tutorials #3791, practical-pytorch #110"),
+    # LSTM cell
+    Bug("lstm-no-sigmoid-i", "cells.LSTMCell", "di * d_sigmoid(i)", "di",
+        "the input gate's sigmoid derivative is left out"),
+    Bug("lstm-no-sigmoid-f", "cells.LSTMCell", "df * d_sigmoid(f)", "df",
+        "the forget gate's sigmoid derivative is left out", "CaptainE/RNN-LSTM-in-numpy #1"),
+    Bug("lstm-no-sigmoid-o", "cells.LSTMCell", "do * d_sigmoid(o)", "do",
+        "the output gate's sigmoid derivative is left out"),
+    Bug("lstm-no-sigmoid-ifo", "cells.LSTMCell",
+        "dai, daf, dao = di * d_sigmoid(i), df * d_sigmoid(f), do * d_sigmoid(o)",
+        "dai, daf, dao = di, df, do", "the sigmoid's derivative is left out of all three gates"),
+    Bug("lstm-no-tanh-g", "cells.LSTMCell", "dag = dg * d_tanh(g)", "dag = dg",
+        "the candidate's tanh derivative is left out"),
+    Bug("lstm-g-as-sigmoid", "cells.LSTMCell", "dg * d_tanh(g)", "dg * d_sigmoid(g)",
+        "the candidate g gets the sigmoid's derivative in place of the tanh's"),
+    Bug("lstm-o-as-tanh", "cells.LSTMCell", "do * d_sigmoid(o)", "do * d_tanh(o)",
+        "the output gate gets the tanh's derivative in place of the sigmoid's"),
+    Bug("lstm-no-tanh-c", "cells.LSTMCell", "dh * o * d_tanh(tanh_c)", "dh * o",
+        "the derivative of tanh(c) is left out on the way from h to c"),
+    Bug("lstm-tanh-of-tanh-c", "cells.LSTMCell", "d_tanh(tanh_c)", "d_tanh(tanh(tanh_c))",
+        "tanh is applied to tanh(c) once more inside its derivative",
+        "nicklashansen/rnn_lstm_from_scratch #1"),
+    Bug("lstm-tanh-prime-of-c", "cells.LSTMCell", "d_tanh(tanh_c)",
+        "d_tanh(f * c_prev + i * g)",
+        "1 - c^2 is used in place of 1 - tanh(c)^2"),
+    Bug("lstm-future-dc-lost", "cells.LSTMCell", "dc = dc + dh", "dc = dh",
+        "the cell state's gradient from the future is overwritten by the one from h",
+        "apache/mxnet #4057, deeplearning4j #8838"),
+    Bug("lstm-h-path-lost", "cells.LSTMCell", "dc = dc + dh * o * d_tanh(tanh_c)", "dc = 1.0 * dc",
+        "the gradient of h never reaches the cell state"),
+    Bug("lstm-forget-path-lost", "cells.LSTMCell", "dc * c_prev, dc * f", "dc * c_prev, 0 * dc",
+        "the cell state's gradient is not carried to the step before",
+        "CaptainE/RNN-LSTM-in-numpy #1"),
+    Bug("lstm-forget-gate-skipped", "cells.LSTMCell", "dc * c_prev, dc * f", "dc * c_prev, 1.0 * dc",
+        "the cell state's gradient goes to the step before without passing the forget gate"),
+    Bug("lstm-df-from-c", "cells.LSTMCell", "dc * c_prev, dc * f",
+        "dc * (f * c_prev + i * g), dc * f",
+        "the forget gate's gradient uses the new cell state in place of the previous one"),
+    Bug("lstm-i-g-swapped", "cells.LSTMCell", "di, dg = dc * g, dc * i", "di, dg = dc * i, dc * g",
+        "the gradients of the input gate and of the candidate are swapped"),
+    Bug("lstm-do-from-c", "cells.LSTMCell", "do = dh * tanh_c", "do = dh * (f * c_prev + i * g)",
+        "the output gate's gradient uses c in place of tanh(c)"),
+    Bug("lstm-do-missing", "cells.LSTMCell", "do = dh * tanh_c", "do = 0 * dh",
+        "the output gate gets no gradient"),
+    Bug("lstm-gates-repacked", "cells.LSTMCell", "da = (dai, daf, dag, dao)",
+        "da = (dai, daf, dao, dag)",
+        "the gradients are packed in another gate order than the weights: g and o are swapped",
+        "pytorch #750"),
+    Bug("lstm-i-f-repacked", "cells.LSTMCell", "da = (dai, daf, dag, dao)",
+        "da = (daf, dai, dag, dao)",
+        "the gradients of the input and the forget gate are packed in each other's place"),
+    Bug("lstm-forget-for-all", "cells.LSTMCell", "da = (dai, daf, dag, dao)",
+        "da = (daf, daf, dag, daf)",
+        "the input and the output gate get the forget gate's gradient", "hanbt/learn_dl #53"),
+    Bug("lstm-state-not-passed", "cells.LSTMCell", "product.backward(da), dc_prev",
+        "0 * product.backward(da), dc_prev",
+        "no gradient goes back to the previous hidden state", "qixianbiao/RNN #2"),
+    Bug("lstm-cache-changed", "cells.LSTMCell", "do = dh * tanh_c",
+        "tanh_c *= dh\n        do = 1.0 * tanh_c\n        tanh_c = tanh_c / dh",
+        "backward writes into its cache (tanh(c) is multiplied in place)"),
+    Bug("lstm-upstream-changed", "cells.LSTMCell", "dc = dc + dh", "dc += dh",
+        "backward adds into the gradient that it was given (dc += in place of dc = dc +)"),
+    Bug("lstm-plus-for-times", "cells.LSTMCell", "f * c_prev + i * g", "f * c_prev + i + g",
+        "input gate and candidate are added in place of multiplied",
+        "MartinuzziFrancesco/torchrecurrent #22"),
+    Bug("lstm-h-without-tanh", "cells.LSTMCell", "h = o * tanh_c", "h = o * c",
+        "h is o c in place of o tanh(c), while backward undoes the tanh", "nicodjimenez/lstm #47"),
+    Bug("lstm-output-gate-classified", "cells.LSTMCell", "return (h, c), ", "return (o, c), ",
+        "the output gate is handed on in place of the hidden state", "a lab report on names"),
+    # GRU, reset after
+    Bug("gru-z-sides-swapped", "cells.GRUCell", "dh * (1 - z), dh * z", "dh * z, dh * (1 - z)",
+        "z and 1 - z have changed sides in backward", "pytorch #99531"),
+    Bug("gru-z-sign", "cells.GRUCell", "dh * (h_prev - n)", "dh * (n - h_prev)",
+        "the update gate's gradient has the wrong sign: n - h_prev in place of h_prev - n"),
+    Bug("gru-keep-path-lost", "cells.GRUCell", "dh_prev + product.backward", "product.backward",
+        "the previous state's own share, dh z, is lost"),
+    Bug("gru-gates-path-lost", "cells.GRUCell",
+        "dh_prev = dh_prev + product.backward((dar, daz, dproduct_n))",
+        "product.backward((dar, daz, dproduct_n))",
+        "only dh z goes back to the previous state; what came through the gates is lost"),
+    Bug("gru-reset-skipped", "cells.GRUCell", "dan * product_n, dan * r", "dan * product_n, dan",
+        "the candidate's gradient passes the reset gate as if it were 1"),
+    Bug("gru-dr-from-h", "cells.GRUCell", "dan * product_n, dan * r", "dan * h_prev, dan * r",
+        "the reset gate's gradient uses h_prev, as in the form that resets before the product"),
+    Bug("gru-no-tanh-n", "cells.GRUCell", "dan = dn * d_tanh(n)", "dan = dn",
+        "the candidate's tanh derivative is left out"),
+    Bug("gru-no-sigmoid-r", "cells.GRUCell", "dr * d_sigmoid(r)", "dr",
+        "the reset gate's sigmoid derivative is left out"),
+    Bug("gru-no-sigmoid-z", "cells.GRUCell", "dz * d_sigmoid(z)", "dz",
+        "the update gate's sigmoid derivative is left out"),
+    Bug("gru-r-z-repacked", "cells.GRUCell", "(dar, daz, dproduct_n)", "(daz, dar, dproduct_n)",
+        "the gradients of reset and update gate are packed in each other's place"),
+    Bug("gru-forward-sides", "cells.GRUCell", "h = (1 - z) * n + z * h_prev",
+        "h = z * n + (1 - z) * h_prev",
+        "forward lets z take the new state, backward lets it keep the old one", "pytorch #8153"),
+    # GRU, reset before
+    Bug("before-reset-path-lost", "cells.GRUBeforeCell", "dh_prev + dreset * r", "dh_prev",
+        "the gradient through r h_prev never reaches h_prev"),
+    Bug("before-reset-skipped", "cells.GRUBeforeCell", "dreset * r", "dreset",
+        "the gradient through r h_prev goes back without the factor r"),
+    Bug("before-dr-skips-weights", "cells.GRUBeforeCell", "dr, dh_prev = dreset * h_prev",
+        "dr, dh_prev = dan * h_prev",
+        "the reset gate's gradient does not pass the candidate's weights"),
+    Bug("before-forms-mixed", "cells.GRUBeforeCell", 'product(r * h_prev, "n")',
+        'r * product(h_prev, "n")',
+        "forward resets after the product, but backward undoes the form that resets before it",
+        "handson-ml #132"),
+    Bug("before-z-sides-swapped", "cells.GRUBeforeCell", "dh * (1 - z), dh * z",
+        "dh * z, dh * (1 - z)", "z and 1 - z have changed sides in backward"),
+    Bug("before-keep-path-lost", "cells.GRUBeforeCell", "dn, dh_prev = dh * (h_prev - n), dh * (1 - z), dh * z",
+        "dn, dh_prev = dh * (h_prev - n), dh * (1 - z), 0 * dh",
+        "the previous state's own share, dh z, is lost"),
+    # time
+    Bug("time-future-lost", "recurrent.Recurrent", "dstate[0] + doutput[start:end]",
+        "1.0 * doutput[start:end]",
+        "the output's gradient overwrites the one that comes from the future",
+        "CaptainE/RNN-LSTM-in-numpy #1"),
+    Bug("time-outputs-ignored", "recurrent.Recurrent", "if doutput is not None:\n                dstate",
+        "if doutput is not None and end == S:\n                dstate",
+        "only the last step's output gradient is used"),
+    Bug("time-last-step-weights", "product.ProductBackward", "dWh[self.part(gates)] += v.T @ da",
+        "dWh[self.part(gates)] += v[: len(inputs[0])].T @ da[..., : len(inputs[0]), :]",
+        "each step overwrites the gradient of Wh, so that only the step undone last is left"),
+    Bug("time-h-for-h-prev", "product.ProductBackward", "xp.concatenate(inputs)",
+        "xp.concatenate([*(later[: len(v)] if len(later) >= len(v) else v "
+        "for v, later in zip(inputs, inputs[1:])), inputs[-1]])",
+        "the gradient of Wh is taken with h_t in place of h_{t-1}", "explosion/thinc 9.1.1"),
+    Bug("time-wh-not-transposed", "product.ProductBackward", "(Wh.swapaxes(-1, -2))", "(Wh)",
+        "Wh is not transposed on the way back"),
+    Bug("time-one-gate-back", "product.ProductBackward",
+        "(kept @ self.Wh_T[gates]).sum(axis=0)", "(kept @ self.Wh_T[gates])[0]",
+        "only the first gate sends its gradient to the previous state"),
+    Bug("time-initial-state-dropped", "recurrent.Recurrent", "return self._dx(x, dgx, shape), dstate",
+        "return self._dx(x, dgx, shape), tuple(0 * d for d in dstate)",
+        "the initial state gets no gradient"),
+    Bug("time-initial-state-unused", "recurrent.Recurrent", "        return tuple(state)",
+        "        return tuple(0 * s for s in state)",
+        "the initial state that was given is not used"),
+    Bug("time-final-state-ignored", "recurrent.Recurrent", "xp.zeros((sizes[0], H), dtype) if d is None",
+        "xp.zeros((sizes[0], H), dtype) if True",
+        "the gradient of the final states is ignored", "deeplearning4j #8838, chainer #2505"),
+    Bug("time-final-at-last-step", "recurrent.Recurrent", "last[alive:n]",
+        "last[alive:n] * (t + 1 == len(sizes))",
+        "the final state's gradient reaches only the sequences that are alive at the last step"),
+    Bug("time-bias-mean", "recurrent.Recurrent", "dbx = dgx.sum(axis=1)", "dbx = dgx.mean(axis=1)",
+        "bias gradients are a mean over steps and batch in place of a sum"),
+    Bug("time-bias-last-step", "recurrent.Recurrent", "dbx = dgx.sum(axis=1)", "dbx = dgx[:, 0]",
+        "the bias gradient is not summed: one row stands for all"),
+    Bug("time-bias-of-another-gate", "recurrent.Recurrent", "self.bx.grad += dbx",
+        "self.bx.grad += dbx[0]",
+        "every gate's bias gets the first gate's gradient",
+        "hanbt/learn_dl #53, ddbourgin/numpy-ml #42"),
+    Bug("time-weights-mean", "recurrent.Recurrent", "self.Wx.grad += x.T @ dgx",
+        "self.Wx.grad += x.T @ dgx / len(x)",
+        "the gradient of Wx is a mean over the rows in place of a sum"),
+    Bug("time-weights-overwritten", "recurrent.Recurrent", "self.Wx.grad += x.T @ dgx",
+        "self.Wx.grad[...] = x.T @ dgx",
+        "backward overwrites the gradient of Wx in place of adding to it"),
+    Bug("time-returns-weights", "recurrent.Recurrent", "self.Wh.grad += undo.weight_gradient()",
+        "self.Wh.grad += self.Wh.data + undo.weight_gradient()",
+        "the parameters themselves are added to their gradient", "explosion/thinc 9.1.1"),
+    Bug("time-wh-no-gradient", "recurrent.Recurrent", "self.Wh.grad += undo.weight_gradient()",
+        "undo.weight_gradient()", "Wh gets no gradient", "explosion/thinc 9.1.1"),
+    Bug("time-hidden-bias-outside", "recurrent.Recurrent",
+        "self.bh.grad += dbx if dgx is undo.da else undo.da.sum(axis=1)", "self.bh.grad += dbx",
+        "the hidden bias gets the input bias's gradient, as if it stood outside the reset gate",
+        "google/flax #5594"),
+    Bug("time-dx-one-gate", "recurrent.Recurrent", "dx += dgate @ Wx_gate.T", "pass",
+        "only the first gate sends its gradient to the input"),
+    Bug("time-clip-in-backward", "recurrent.Recurrent",
+        "dgates, dstate = self.cell.backward(dstate, steps[t], undo)",
+        "dgates, dstate = self.cell.backward(dstate, steps[t], undo)\n"
+        "            dstate = tuple(xp.clip(d, -0.5, 0.5) for d in dstate)",
+        "the gradient is clipped inside backward, at every step", "neuralnetlib 5.0"),
+    Bug("time-output-from-before", "recurrent.Recurrent",
+        "state, cache = self.cell.forward(gx[:, start:end], state, product)\n"
+        "            if start == 0:\n"
+        "                check_state(self.cell, state, (n, self.hidden_size))\n"
+        "            outputs.append(state[0])",
+        "outputs.append(state[0])\n"
+        "            state, cache = self.cell.forward(gx[:, start:end], state, product)",
+        "the output of a step is taken from h_{t-1}, while backward undoes h_t",
+        "pytorch/tutorials #193, pytorch #4573"),
+    Bug("time-truncated-late", "recurrent.Recurrent", "(t + 1) % truncate == 0", "t % truncate == 0",
+        "truncation drops the gradient one step off"),
+    # stack
+    Bug("stack-dx-order", "stacked.Stack", "part = part[order] if backwards else part", "part = part",
+        "the backward direction's input gradient is not put back in order"),
+    Bug("stack-doutput-order", "stacked.Stack", "part = part[order]\n                part, dstates",
+        "pass\n                part, dstates",
+        "the backward direction's output gradient is not brought into its order"),
+    Bug("stack-output-order", "stacked.Stack", "output[order] if backwards else output", "output",
+        "the backward direction's outputs are not put back in order, while backward expects it"),
+    Bug("stack-one-direction-dx", "stacked.Stack", "part if dx is None else dx + part", "part",
+        "only one direction's gradient reaches the layer below"),
+    Bug("stack-reversed-over-padding", "packing.reversal", "starts[lengths[k] - 1 - t]",
+        "starts[(lengths[0] - 1 - t) % lengths[k]]",
+        "the backward direction is reversed over the longest length, not each sequence's own",
+        "pytorch #3587, google/flax #2170", gradient=False),
+    # losses
+    Bug("loss-not-divided", "losses.CrossEntropy", "dlogits * (dloss / divisor)", "dlogits * dloss",
+        "the loss is divided by its normaliser, but its gradient is not"),
+    Bug("loss-no-one-hot", "losses.CrossEntropy", "labels] -= 1", "labels] -= 0",
+        "the 1 of the true class is not subtracted from the softmax"),
+    Bug("loss-wrong-sign", "losses.CrossEntropy", "return (dlogits *", "return (-dlogits *",
+        "the gradient points uphill: its sign is wrong"),
+    Bug("loss-padding-counted", "losses.CrossEntropy", "dlogits *= keep[:, None]", "pass",
+        "ignored labels (padding) get a gradient too"),
+    Bug("loss-ignored-in-mean", "losses.CrossEntropy", "xp.maximum(keep.sum(), 1)", "len(labels)",
+        "ignored labels are counted in the mean", gradient=False),
+    Bug("loss-upstream-ignored", "losses.CrossEntropy", "(dloss / divisor)", "(1.0 / divisor)",
+        "the gradient that comes from above the loss is ignored"),
+    Bug("mse-no-two", "losses.MeanSquaredError", "(2 * dloss / divisor)", "(dloss / divisor)",
+        "the 2 of the square's derivative is left out"),
+    # optimisers: the gradient is right, the step is not
+    Bug("sgd-rate-in-velocity", "optim.SGD", "v += g", "v += lr * g",
+        "the learning rate is applied twice, in the velocity and in the step", gradient=False),
+    Bug("sgd-decay-late", "optim.SGD", "g = g + self.weight_decay * p.data",
+        "g = g - self.weight_decay * p.data", "weight decay makes weights grow", gradient=False),
+    Bug("adam-no-correction", "optim.Adam", "1 - beta1**self.steps, 1 - beta2**self.steps", "1.0, 1.0",
+        "Adam's means are not corrected for starting at zero", gradient=False),
+    Bug("adam-eps-inside", "optim.Adam", "(root + self.eps)",
+        "(root**2 + self.eps) ** 0.5", "Adam's eps stands inside the root", gradient=False),
+    Bug("adamw-decay-in-gradient", "optim.AdamW", "p.data -= (lr * self.weight_decay) * p.data",
+        "p.grad += self.weight_decay * p.data",
+        "AdamW's weight decay goes through the running means", gradient=False),
+    Bug("clip-per-tensor", "optim.clip_grad_norm", "p.grad *= scale",
+        "p.grad *= min(max_norm / (float((p.grad**2).sum()) ** 0.5 + 1e-6), 1.0)",
+        "every tensor is clipped to the norm alone, which changes the direction", gradient=False),
+    Bug("clip-always", "optim.clip_grad_norm", ".minimum(max_norm / (norm + 1e-6), 1.0)",
+        ".asarray(max_norm / (norm + 1e-6))", "small gradients are scaled up to the norm",
+        gradient=False),
+    # data
+    Bug("labels-not-sorted", "batches.Sequences", "asarray(self.labels[index]), index)",
+        "asarray(self.labels[np.sort(index)]), index)",
+        "the sequences are sorted by length, but their labels are not", gradient=False),
+]  # fmt: skip
+
+
+def source(target):
+    """The source text of a target: a class or function of the package."""
+    module_name, name = target.split(".")
+    return inspect.getsource(getattr(MODULES[module_name], name))
+
+
+def mutant(bug):
+    """The changed class or function. Raises `ValueError` where `old` is not there exactly once."""
+    text = source(bug.target)
+    if text.count(bug.old) != 1:
+        raise ValueError(
+            f"{bug.name}: the old text stands {text.count(bug.old)} times in {bug.target}"
+        )
+    return _execute(bug.target, text.replace(bug.old, bug.new), {})
+
+
+def rebuilt(target, bug):
+    """`target`, made anew so that it uses the mutant of something that it builds on."""
+    return _execute(target, source(target), {bug.target.split(".")[1]: mutant(bug)})
+
+
+def _execute(target, text, extra):
+    module_name, name = target.split(".")
+    space = {**vars(MODULES[module_name]), **extra}
+    exec(compile(text, f"<{target}, changed>", "exec"), space)
+    return space[name]

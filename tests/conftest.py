@@ -1,0 +1,45 @@
+"""Hypothesis profiles, figures without a screen, and the reason why GPU tests are skipped."""
+
+import functools
+import os
+import warnings
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# Never a deadline: the first call of a test pays for imports, and a busy machine is no bug.
+settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile(
+    "ci", deadline=None, max_examples=30, derandomize=True, database=None, print_blob=True
+)
+settings.register_profile(
+    "deep", deadline=None, max_examples=2000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+)
+
+
+@functools.cache
+def no_gpu():
+    """Why the CuPy backend cannot be used here, or None where it can."""
+    from minirnn import backend
+    from minirnn.errors import BackendError
+
+    before = backend.current()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what CuPy says on import is not ours to judge
+            backend.use("cupy")
+    except BackendError as error:
+        return str(error)
+    finally:
+        backend.use(before)
+    return None
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu") and (reason := no_gpu()):
+        pytest.skip(reason)

@@ -1,0 +1,66 @@
+"""The two baselines against slow and obvious code."""
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minirnn.baselines import TrigramBayes, majority, trigrams
+
+words = st.text("abcAB", min_size=1, max_size=6)
+labelled = st.lists(st.tuples(words, st.integers(0, 2)), min_size=3, max_size=15)
+
+
+def slow_scores(names, labels, K, name):
+    """Naive Bayes with dictionaries and loops."""
+    counts = [{} for _ in range(K)]
+    for text, label in zip(names, labels, strict=True):
+        text = "^" + text.lower() + "$"
+        for start in range(len(text) - 2):
+            piece = text[start] + text[start + 1] + text[start + 2]
+            counts[label][piece] = counts[label].get(piece, 0) + 1
+    known = {piece for table in counts for piece in table}
+    scores = []
+    for table in counts:
+        total = sum(table.get(piece, 0) + 0.5 for piece in known)
+        score, text = 0.0, "^" + name.lower() + "$"
+        for start in range(len(text) - 2):
+            piece = text[start : start + 3]
+            if piece in known:
+                score += math.log((table.get(piece, 0) + 0.5) / total)
+        scores.append(score)
+    return scores
+
+
+@given(labelled, words)
+def test_trigrams_against_slow_code(examples, name):
+    names, labels = zip(*examples, strict=True)
+    bayes = TrigramBayes(names, labels, 3)
+    scores = slow_scores(names, labels, 3, name)
+    guess = int(bayes.predict([name])[0])
+    assert max(scores) - scores[guess] < 1e-9, "not the likeliest class"
+    columns = [bayes.column[t] for t in trigrams(name) if t in bayes.column]
+    np.testing.assert_allclose(bayes.log_p[:, columns].sum(axis=1), scores, atol=1e-12)
+
+
+def test_trigrams_by_hand():
+    assert trigrams("Abc") == ["^ab", "abc", "bc$"]
+    assert trigrams("x") == ["^x$"]
+    bayes = TrigramBayes(["ab", "ab", "b"], [0, 0, 1], 2)
+    # known: ^ab ab$ ^b$; class 0 has 2, 2, 0 and class 1 has 0, 0, 1, each with 1/2 more
+    expected = np.log([[0.5 / 5.5, 2.5 / 5.5, 2.5 / 5.5], [1.5 / 2.5, 0.5 / 2.5, 0.5 / 2.5]])
+    found = bayes.log_p[:, [bayes.column[t] for t in ("^b$", "^ab", "ab$")]]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_classes_count_alike_and_strangers_say_nothing():
+    """A class seen far more often is no likelier for that; a name of new trigrams goes to 0."""
+    bayes = TrigramBayes(["aa"] * 99 + ["bb"], [1] * 99 + [0], 2)
+    assert bayes.predict(["bb", "aa", "xyz"]).tolist() == [0, 1, 0]
+
+
+def test_majority():
+    assert majority(np.array([2, 0, 2, 1, 2]), 4) == 2
+    assert majority(np.array([1, 3]), 4) == 1
+    assert isinstance(majority(np.array([1]), 2), int)

@@ -1,0 +1,278 @@
+"""Nets on disk: what is written comes back, and whatever else a file may be is refused."""
+
+import io
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+from minirnn.checkpoints import load_net, read_npz, save_net, write_atomic, write_npz
+from minirnn.errors import CheckpointError, MinirnnError
+from minirnn.models import NameClassifier
+
+SETTINGS = {"hidden_size": 4, "cell": "lstm", "languages": ["Ελλάδα", "B"]}
+
+
+def build(settings, seed=1):
+    return NameClassifier(
+        7, len(settings["languages"]), rng=np.random.default_rng(seed), cell=settings["cell"],
+        hidden_size=settings["hidden_size"], embedding=3, bidirectional=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """(path, net) of a net that was saved."""
+    net, path = build(SETTINGS, seed=0), tmp_path / "model.npz"
+    save_net(path, net, SETTINGS)
+    return path, net
+
+
+def with_settings(path, text, net=None):
+    """A whole file with other settings."""
+    write_npz(path, {"settings": np.array(text), **(net or build(SETTINGS)).state_dict()})
+
+
+def refused(path, *words, build=build):
+    with pytest.raises(CheckpointError) as error:
+        load_net(path, build)
+    for word in (str(path), *words):
+        assert word in str(error.value)
+
+
+def test_round_trip(saved):
+    path, net = saved
+    loaded, settings = load_net(path, build)
+    assert settings == {"format": 1, **SETTINGS}
+    assert loaded.state_dict().keys() == net.state_dict().keys()
+    for name, array in net.state_dict().items():
+        assert loaded.state_dict()[name].tobytes() == array.tobytes()
+        assert loaded.state_dict()[name].dtype == array.dtype
+    assert [p.name for p in path.parent.iterdir()] == ["model.npz"]
+
+
+def test_same_net_same_bytes(saved, tmp_path, monkeypatch):
+    path, net = saved
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    other = tmp_path / "other.npz"
+    save_net(other, net, dict(reversed(SETTINGS.items())))
+    assert other.read_bytes() == path.read_bytes()
+
+
+def test_numpy_reads_it_too(saved):
+    path, net = saved
+    with np.load(path) as file:
+        np.testing.assert_array_equal(file["linear.b"], net.linear.b.data)
+
+
+def test_arrays_of_every_kind_come_back(tmp_path):
+    arrays = {
+        "a": np.arange(6.0).reshape(2, 3), "b": np.array(7), "c": np.zeros((0, 2), "float32"),
+        "d": np.array("text"), "e.f": np.asfortranarray(np.arange(6).reshape(2, 3)),
+    }  # fmt: skip
+    write_npz(tmp_path / "x.npz", arrays)
+    found = read_npz(tmp_path / "x.npz")
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+
+
+def test_no_such_file(tmp_path):
+    refused(tmp_path / "model.npz", "there is no file")
+    refused(tmp_path, "there is no file")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
+def test_cut_off(saved, share):
+    path, _ = saved
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    refused(path, "not a whole .npz file")
+
+
+def test_every_damaged_byte_is_noticed_or_harmless(saved):
+    """Loading ends well or with a `CheckpointError`, wherever a byte is wrong."""
+    path, _ = saved
+    data = path.read_bytes()
+    noticed = 0
+    for place in range(0, len(data), 37):
+        broken = bytearray(data)
+        broken[place] ^= 0xFF
+        path.write_bytes(broken)
+        try:
+            load_net(path, build)
+        except MinirnnError:
+            noticed += 1
+    assert noticed > len(data) / 37 * 0.8
+
+
+@pytest.mark.parametrize(
+    "content", [b"%PDF-1.7", b"\x93NUMPY\x01\x00junk", b"\x80\x04K\x01.", b"PK\x03\x04" + b"x" * 99]
+)
+def test_other_files(tmp_path, content):
+    (tmp_path / "model.npz").write_bytes(content)
+    refused(tmp_path / "model.npz", "not a whole .npz file")
+
+
+def test_a_lone_npy(tmp_path):
+    with open(tmp_path / "model.npz", "wb") as file:
+        np.save(file, np.ones(3))
+    refused(tmp_path / "model.npz", "not a whole .npz file")
+
+
+def test_foreign_archives(tmp_path):
+    path = tmp_path / "model.npz"
+    np.savez(path, a=np.ones(3))
+    refused(path, "no settings of a minirnn net")
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("readme.txt", "hello")
+    refused(path)
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("settings", json.dumps({"format": 1}))
+    refused(path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "3", "null", "[1]", '"text"', "{}", "[" * 100_000])
+def test_settings_that_are_none(tmp_path, text):
+    with_settings(tmp_path / "model.npz", text)
+    refused(tmp_path / "model.npz", "no settings of a minirnn net")
+
+
+@pytest.mark.parametrize("found", [2, 0, "1", None])
+def test_another_format(tmp_path, found):
+    with_settings(tmp_path / "model.npz", json.dumps({**SETTINGS, "format": found}))
+    refused(tmp_path / "model.npz", f"has format {found}", "reads format 1")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"hidden_size": 5}, ["does not fit", "(4, 3, 4)", "(4, 3, 5)"]),
+        ({"cell": "gru"}, ["does not fit", "shape"]),
+        ({"languages": ["A", "B", "C"]}, ["does not fit", "linear.W"]),
+        ({"hidden_size": "many"}, ["no net can be built"]),
+        ({"hidden_size": None}, ["no net can be built"]),
+        ({"hidden_size": 10**15}, ["no net can be built"]),
+        ({"languages": 3}, ["no net can be built"]),
+    ],
+)
+def test_settings_that_do_not_fit(tmp_path, change, words):
+    with_settings(tmp_path / "model.npz", json.dumps({"format": 1, **SETTINGS, **change}))
+    refused(tmp_path / "model.npz", *words)
+
+
+def test_a_missing_setting(tmp_path):
+    with_settings(tmp_path / "model.npz", json.dumps({"format": 1}))
+    refused(tmp_path / "model.npz", "lacks the setting 'languages'")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda state: state.pop("linear.b"), "has no linear.b"),
+        (lambda state: state.update(extra=np.ones(2)), "has extra, which this net has not"),
+        (lambda state: state["linear.b"].fill(np.nan), "not a number"),
+        (lambda state: state.update({"linear.b": np.array(["a", "b"])}), "not a number"),
+        (lambda state: state.update({"linear.b": np.ones(9)}), "shape (9,)"),
+    ],
+)
+def test_weights_that_do_not_fit(tmp_path, change, words):
+    state, built = build(SETTINGS, seed=0).state_dict(), build(SETTINGS)
+    change(state)
+    text = json.dumps({"format": 1, **SETTINGS})
+    write_npz(tmp_path / "model.npz", {"settings": np.array(text), **state})
+    before = built.state_dict()
+    refused(tmp_path / "model.npz", "does not fit", words, build=lambda settings: built)
+    for name, array in built.state_dict().items():
+        np.testing.assert_array_equal(array, before[name], err_msg="half loaded")
+
+
+def test_a_mistake_elsewhere_keeps_its_own_words(saved):
+    def broken(settings):
+        raise MinirnnError("your cell is missing")
+
+    with pytest.raises(MinirnnError, match="^your cell is missing$"):
+        load_net(saved[0], broken)
+
+
+class Trap:
+    def __reduce__(self):
+        return os.mkdir, ("trapped",)
+
+
+def test_pickles_are_never_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trap = np.array([Trap()], dtype=object)
+    np.savez("model.npz", settings=trap, allow_pickle=True)
+    with pytest.raises(CheckpointError, match="not a whole .npz"):
+        load_net("model.npz", build)
+    (tmp_path / "raw.npz").write_bytes(trap.dumps())
+    with pytest.raises(CheckpointError, match="not a whole .npz"):
+        load_net("raw.npz", build)
+    assert not (tmp_path / "trapped").exists()
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_npz("new.npz", {"a": trap})
+    assert not (tmp_path / "new.npz").exists()
+
+
+def npy(array):
+    data = io.BytesIO()
+    np.lib.format.write_array(data, array)
+    return data.getvalue()
+
+
+def test_zip_bombs(tmp_path, monkeypatch):
+    path = tmp_path / "model.npz"
+    monkeypatch.setattr("minirnn.checkpoints.LARGEST", 2**20)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("settings.npy", npy(np.zeros(2**18)))
+    assert path.stat().st_size < 2**13
+    refused(path, "unpacks to 2,097,280 bytes, more than 1,048,576")
+
+
+def test_an_array_that_lies_about_its_size(tmp_path):
+    """The header speaks of 8 TB, of which nothing follows."""
+    path = tmp_path / "model.npz"
+    header = npy(np.zeros(100)).replace(b"(100,)", b"(10**6,)"[:1] + b"1" + b"0" * 12 + b",)")
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("settings.npy", header)
+    refused(path, "not a whole .npz")
+
+
+# Whole or not at all
+
+
+def test_write_atomic(tmp_path):
+    path = tmp_path / "file"
+    write_atomic(path, b"one")
+    write_atomic(str(path), b"two")
+    assert path.read_bytes() == b"two" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("place", ["os.replace", "os.fsync"])
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, place, error):
+    def fail(*args):
+        raise error
+
+    path = tmp_path / "file"
+    write_atomic(path, b"old")
+    monkeypatch.setattr(place, fail)
+    expected = CheckpointError if isinstance(error, OSError) else KeyboardInterrupt
+    with pytest.raises(expected) as raised:
+        write_atomic(path, b"new")
+    if expected is CheckpointError:
+        assert str(raised.value) == f"{path} cannot be written: No space left on device"
+    assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    for path in ("missing/x", "file/x", "folder", "x" * 300):
+        with pytest.raises(CheckpointError, match="cannot be written"):
+            write_atomic(tmp_path / path, b"new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
