@@ -15,13 +15,15 @@ import numpy as np
 
 from minirnn import backend, optim, report, scripts
 from minirnn.batches import Sequences
-from minirnn.checkpoints import load_net, save_net
+from minirnn.checkpoints import Checkpoint, load_net, save_net
 from minirnn.data import Alphabet, load_names, printable, split
 from minirnn.errors import DataError, NumberError
 from minirnn.functions import softmax
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.training import Trainer, predict
+
+UNSAVED = ("output", "resume", "predict", "backend", "cell")  # what the weights don't depend on
 
 
 def parse():
@@ -46,6 +48,7 @@ def parse():
     add("--clip", type=scripts.positive, default=1.0, help="largest norm of all gradients")
     add("--patience", type=scripts.whole, default=8, help="epochs to wait for a better one")
     add("--seed", type=scripts.seed, default=0)
+    add("--resume", action="store_true", help="go on with a run that was stopped")
     add("--output", type=Path, metavar="DIR", help="(default: runs/names-<model>)")
     add("--predict", metavar="NAME", nargs="+", help="load the trained net and guess these names")
     args = parser.parse_args()
@@ -88,7 +91,7 @@ def guess(args, rng):
 def train(args, rng):
     alphabet = Alphabet()
     names = load_names(args.data, alphabet)
-    K, settings = len(names.languages), {k: v for k, v in vars(args).items() if k != "output"}
+    K, settings = len(names.languages), {k: v for k, v in vars(args).items() if k not in UNSAVED}
     settings |= {"alphabet": alphabet.characters, "languages": names.languages}
     parts = dict(zip(("train", "validation", "test"), split(names, rng), strict=True))
     sequences = Sequences([alphabet.encode(n) for n in names.names], names.labels, K, len(alphabet))
@@ -103,13 +106,12 @@ def train(args, rng):
         schedule=optim.one_cycle(lr, args.epochs * batches), rng=rng, epochs=args.epochs,
         batch_size=args.batch_size, clip=args.clip, patience=args.patience,
     )  # fmt: skip
+    checkpoint = Checkpoint(output / "checkpoint.npz", {**settings, "names": names.digest()})
     try:
-        with scripts.Progress(args.epochs) as progress:
-            trainer.fit(progress)
+        scripts.train(trainer, checkpoint, args.resume)
     except NumberError:
-        if trainer.best is not None:
-            trainer.restore_best()
-            save_net(output / "model.npz", net, settings)
+        trainer.restore_best()
+        save_net(output / "model.npz", net, settings)
         raise
     save_net(output / "model.npz", net, settings)
     facts = {"model": args.model, "backend": args.backend, "seed": args.seed}

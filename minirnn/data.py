@@ -1,5 +1,6 @@
 """Names and their languages: the alphabet, reading a folder of lists, and honest splits."""
 
+import hashlib
 import string
 import unicodedata
 from collections import Counter
@@ -63,6 +64,11 @@ class Names:
 
     def __len__(self):
         return len(self.names)
+
+    def digest(self):
+        """A SHA-256 of all names and languages: two data sets with the same are the same."""
+        lines = (f"{self.languages[c]}\t{n}" for n, c in zip(self.names, self.labels, strict=True))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def counts(self):
         """How many names each language has [K]."""

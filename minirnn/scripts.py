@@ -4,7 +4,10 @@ import argparse
 import importlib.util
 import inspect
 import math
+import os
+import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,9 @@ def main(run):
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # `Trainer` looks for bad numbers
             return run() or 0
+    except BrokenPipeError:  # whoever read the output, `head` say, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (MinirnnError, OSError, MemoryError) as error:
         text = " ".join(str(error).split()) or "there is not enough memory"
         print(f"error: {printable(text, 1000)}", file=sys.stderr)
@@ -129,24 +135,55 @@ class Progress:
 
         self.bar, self.epochs, self.unit = tqdm(unit="batch", disable=None), epochs, unit
 
-    def __call__(self, trainer, done, batches):
-        bar = self.bar
+    def __call__(self, trainer):
+        bar, batches = self.bar, len(trainer.batches)
         bar.total = self.epochs * batches
-        bar.update(1)
-        if done % 10 == 0 or done == batches:
-            scores = trainer.history.rows[-1:]
-            shown = {
-                "epoch": f"{trainer.epoch + 1}/{self.epochs}",
-                "loss": f"{trainer.mean_loss:.3f}",
-            }
-            if scores:
-                shown["val"] = f"{scores[0]['validation_balanced_accuracy']:.3f}"
-            bar.set_postfix(
-                {**shown, f"{self.unit}s/s": f"{trainer.per_second:,.0f}"}, refresh=False
-            )
+        bar.update(trainer.step - bar.n)
+        if trainer.position % 10 == 0 or trainer.position == batches:
+            shown = {"epoch": f"{trainer.epoch + 1}/{self.epochs}"}
+            shown["loss"] = f"{trainer.mean_loss:.3f}"
+            if trainer.history.rows:
+                score = trainer.history.rows[-1]["validation_balanced_accuracy"]
+                shown["val"] = f"{score:.3f}"
+            shown[f"{self.unit}s/s"] = f"{trainer.per_second:,.0f}"
+            bar.set_postfix(shown, refresh=False)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
         self.bar.close()
+
+
+@contextmanager
+def stop_on_interrupt(trainer):
+    """The first Ctrl-C inside lets the trainer finish its step; a second one stops at once."""
+
+    def handler(*_):
+        if trainer.stopped:
+            raise KeyboardInterrupt
+        trainer.stopped = True
+
+    try:
+        before = signal.signal(signal.SIGINT, handler)
+    except ValueError:  # not in the main thread: nothing to catch there
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def train(trainer, checkpoint, resume, unit="name"):
+    """Fit with a progress bar and checkpoints; after Ctrl-C, save, say so, and raise
+    `KeyboardInterrupt`, which becomes exit code 130."""
+    if resume:
+        checkpoint.resume(trainer)
+        print(f"going on after step {trainer.step:,} (epoch {trainer.epoch + 1})", file=sys.stderr)
+    with stop_on_interrupt(trainer), Progress(trainer.epochs, unit) as progress:
+        trainer.fit(progress, checkpoint)
+    if trainer.stopped:
+        print(f"saved after step {trainer.step:,} in {checkpoint.path}; go on with --resume",
+              file=sys.stderr)  # fmt: skip
+        raise KeyboardInterrupt

@@ -10,7 +10,7 @@ import numpy as np
 
 from .backend import asarray, asnumpy, current
 from .batches import samplers
-from .errors import NumberError
+from .errors import BackendError, CheckpointError, NumberError
 from .optim import clip_grad_norm, grad_norm
 
 GPU_READ_EVERY = 50  # steps between two looks at loss and flags: each makes the GPU wait
@@ -97,6 +97,8 @@ class Trainer:
     net.forward(batch, training=True) gives logits; loss, optimizer and schedule are as in
     `losses` and `optim`. clip: the largest norm of all gradients. sampling: see `batches`.
     patience: stop after that many epochs without a better balanced validation accuracy.
+    Everything that a later step depends on is in `state_dict`, so a run that is stopped after
+    any step and taken up again ends with the same bits as one that was not.
     """
 
     def __init__(
@@ -108,54 +110,94 @@ class Trainer:
         self.rng, self.epochs, self.batch_size = rng, epochs, batch_size
         self.sample, self.schedule, self.clip = samplers[sampling], schedule, clip
         self.patience = patience
-        self.step = self.epoch = 0
+        self.step = self.epoch = self.position = 0  # position: batches done in this epoch
+        self.sums = None  # of this epoch so far: loss, number right (on the device), number seen
+        self.batches = self.epoch_rng = None  # of this epoch, and the generator that drew them
         self.first_loss = None
         self.best, self.best_score, self.best_epoch = None, -math.inf, 0
         self.history = History()
         self.mean_loss = math.nan  # of this epoch, when last read
         self.ok = None  # on a GPU: whether everything was finite so far, read every few steps
+        self.stopped = False  # set it, and training stops after the current step
         self.seconds, self.trained = 0.0, 0  # of training steps, for sequences per second
 
-    def fit(self, progress=None):
-        """Train to the end. `progress(trainer, done, total)` is called after every step.
+    def fit(self, progress=None, checkpoint=None):
+        """Train to the end, or until `stopped`; then the best weights are put into the net.
 
-        Raises `NumberError` when the loss or a gradient is NaN or infinite; the weights are then
-        those before the bad step, and the best so far are still there.
+        progress(trainer) is called after every step, checkpoint(trainer) at moments when all is
+        known to be finite. Raises `NumberError` when the loss or a gradient is NaN or infinite;
+        the weights are then those before the bad step, and the best so far are still there.
         """
-        while self.epoch < self.epochs and not self.out_of_patience():
-            self.run_epoch(progress)
-        self.restore_best()
+        while self.epoch < self.epochs and not self.out_of_patience() and not self.stopped:
+            self.run_epoch(progress, checkpoint)
+        if checkpoint:
+            checkpoint(self)
+        if not self.stopped:
+            self.restore_best()
         return self.history
 
-    def run_epoch(self, progress=None):
-        """Every batch of one epoch, then a look at the validation part."""
-        batches = self.sample(self.sequences, self.train, self.batch_size, self.rng)
+    def run_epoch(self, progress=None, checkpoint=None):
+        """What is left of an epoch, then a look at the validation part."""
+        if self.batches is None:
+            self.draw_epoch()
         every = 1 if current() == "numpy" else GPU_READ_EVERY
-        losses = right = seen = 0
         unread = []  # the batches since the last look
-        for k, index in enumerate(batches):
-            started = time.perf_counter()
+        started = time.perf_counter()
+        while self.position < len(self.batches) and not (self.stopped and not unread):
+            index = self.batches[self.position]
             loss, correct = self.train_step(index)
-            losses, right = losses + loss * len(index), right + correct
-            seen += len(index)
+            losses, right, seen = self.sums
+            self.sums = losses + loss * len(index), right + correct, seen + len(index)
+            self.position += 1
             unread.append(index)
-            if len(unread) == every or k + 1 == len(batches):
+            if len(unread) == every or self.stopped or self.position == len(self.batches):
                 self.check(unread)
-                self.mean_loss, unread = float(losses) / seen, []
+                self.mean_loss, unread = float(self.sums[0]) / self.sums[2], []
                 if self.first_loss is None:
                     self.first_loss = self.mean_loss
-            self.seconds += time.perf_counter() - started
+                if checkpoint and self.position < len(self.batches):
+                    checkpoint(self)
             self.trained += len(index)
             if progress:
-                progress(self, k + 1, len(batches))
+                self.seconds += time.perf_counter() - started
+                progress(self)
+                started = time.perf_counter()
+        self.seconds += time.perf_counter() - started
+        if self.position == len(self.batches):
+            self.finish_epoch()
+
+    def draw_epoch(self):
+        """The batches of the next epoch."""
+        self.epoch_rng = self.rng.bit_generator.state
+        self.batches = self.sample(self.sequences, self.train, self.batch_size, self.rng)
+        self.position, self.sums = 0, (0.0, 0, 0)
+
+    def finish_epoch(self):
+        """Evaluate on the validation part, add a row to the history, keep the best weights."""
         self.epoch += 1
-        self.look(self.mean_loss, float(right) / seen)
+        found = evaluate(self.net, self.sequences, self.validation, self.loss)
+        self.history.rows.append({
+            "epoch": self.epoch, "step": self.step, "lr": float(self.optimizer.lr),
+            "train_loss": self.mean_loss, "train_accuracy": float(self.sums[1]) / self.sums[2],
+            "validation_loss": found.loss, "validation_accuracy": found.accuracy,
+            "validation_balanced_accuracy": found.balanced_accuracy,
+        })  # fmt: skip
+        if found.balanced_accuracy > self.best_score:
+            self.best_score, self.best_epoch = found.balanced_accuracy, self.epoch
+            self.best = self.net.state_dict()
+        self.batches = None
 
     def train_step(self, index):
         """One batch forward, backward, and the step; (loss, number right) on the device."""
         if self.schedule is not None:
             self.optimizer.lr = self.schedule(self.step)
-        loss, correct, ok = self.gradients(index, self.clip)
+        try:
+            loss, correct, ok = self.gradients(index, self.clip)
+        except MemoryError:
+            raise BackendError(
+                f"out of memory with a batch of {len(index)}; "
+                f"try --batch-size {max(1, len(index) // 2)}"
+            ) from None
         self.step += 1
         if current() == "numpy":  # looking costs nothing: stop before the step
             self.ok = ok
@@ -197,19 +239,6 @@ class Trainer:
             "try a smaller --lr, or --clip 1"
         )
 
-    def look(self, train_loss, train_accuracy):
-        """Evaluate on the validation part, write the history's row, and keep the best weights."""
-        found = evaluate(self.net, self.sequences, self.validation, self.loss)
-        self.history.rows.append({
-            "epoch": self.epoch, "step": self.step, "lr": float(self.optimizer.lr),
-            "train_loss": train_loss, "train_accuracy": train_accuracy,
-            "validation_loss": found.loss, "validation_accuracy": found.accuracy,
-            "validation_balanced_accuracy": found.balanced_accuracy,
-        })  # fmt: skip
-        if found.balanced_accuracy > self.best_score:
-            self.best_score, self.best_epoch = found.balanced_accuracy, self.epoch
-            self.best = self.net.state_dict()
-
     def out_of_patience(self):
         return self.patience is not None and self.epoch - self.best_epoch >= self.patience
 
@@ -222,3 +251,55 @@ class Trainer:
     def per_second(self):
         """Sequences trained on in a second of training."""
         return self.trained / self.seconds if self.seconds else 0.0
+
+    def state_dict(self):
+        """({name: array}, facts for JSON) of everything that a later step depends on."""
+        arrays = {f"net.{name}": a for name, a in self.net.state_dict().items()}
+        arrays |= {f"best.{name}": a for name, a in (self.best or {}).items()}
+        optimizer = self.optimizer.state_dict()
+        arrays |= {f"optimizer.{n}": a for n, a in optimizer.items() if isinstance(a, np.ndarray)}
+        inside = self.batches is not None
+        if inside:
+            arrays |= {"sums.loss": asnumpy(self.sums[0]), "sums.right": asnumpy(self.sums[1])}
+        facts = {
+            "optimizer": {n: a for n, a in optimizer.items() if not isinstance(a, np.ndarray)},
+            "rng": self.rng.bit_generator.state,
+            "epoch_rng": self.epoch_rng if inside else None,
+            "seen": self.sums[2] if inside else 0,
+            "position": self.position if inside else 0,
+            "history": self.history.rows,
+            **{name: getattr(self, name) for name in self._numbers},
+        }
+        return arrays, facts
+
+    _numbers = ("step", "epoch", "first_loss", "mean_loss", "best_score", "best_epoch")
+
+    def load_state_dict(self, arrays, facts):
+        """Take up what `state_dict` gave. Raises `CheckpointError` where something does not fit;
+        the trainer is then to be thrown away."""
+        parts = {part: {} for part in ("net", "best", "optimizer", "sums")}
+        for name, array in arrays.items():
+            part, _, rest = name.partition(".")
+            if part not in parts:
+                raise CheckpointError(f"the checkpoint has an unknown array {name}")
+            parts[part][rest] = array
+        try:
+            if parts["best"]:
+                self.net.load_state_dict(parts["best"])  # for its checks
+                self.best = parts["best"]
+            self.net.load_state_dict(parts["net"])
+            self.optimizer.load_state_dict({**parts["optimizer"], **facts["optimizer"]})
+            for name in self._numbers:
+                setattr(self, name, facts[name])
+            self.history = History(facts["history"])
+            if facts["epoch_rng"] is not None:
+                self.rng.bit_generator.state = facts["epoch_rng"]
+                self.draw_epoch()
+                sums = parts["sums"]["loss"], parts["sums"]["right"]
+                self.sums = (*(asarray(a)[()] for a in sums), int(facts["seen"]))
+                self.position = int(facts["position"])
+            self.rng.bit_generator.state = facts["rng"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise CheckpointError(f"the checkpoint is not whole ({error})") from None

@@ -45,7 +45,9 @@ def trainer(optimizer=None, sequences=None, seed=0, net=None, **options):
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", LSTMCell])
 def test_a_separable_problem_is_learnt(cell):
-    options = dict(hidden_size=8, bidirectional=cell != "rnn", num_layers=2 if cell == "gru" else 1)
+    options = dict(
+        hidden_size=8, bidirectional=cell != "lstm", num_layers=2 if cell == "gru" else 1
+    )
     net = NameClassifier(5, 2, rng=np.random.default_rng(0), cell=cell, **options)
     run = trainer(net=net, epochs=12)
     history = run.fit()
@@ -58,7 +60,7 @@ def test_a_separable_problem_is_learnt(cell):
 def test_what_is_counted_on_the_way():
     calls = []
     run = trainer(schedule=lambda step: 0.01 / (1 + step))
-    run.fit(lambda trainer, done, total, loss: calls.append((done, total, float(loss))))
+    run.fit(lambda trainer, done, total: calls.append((done, total, trainer.mean_loss)))
     assert run.step == 3 * 5 and run.epoch == 3 and run.trained == 3 * 40
     assert [call[:2] for call in calls] == [(k, 5) for _ in range(3) for k in range(1, 6)]
     assert all(math.isfinite(call[2]) for call in calls)
@@ -114,7 +116,7 @@ def test_early_stopping(monkeypatch):
 
 
 class BadAt(CrossEntropy):
-    """A loss that becomes `value` at its n-th call while training, and its gradient with it."""
+    """A loss that becomes `value` from its n-th call on, and its gradient with it."""
 
     def __init__(self, n, value, gradient_only=False):
         super().__init__()
@@ -123,7 +125,7 @@ class BadAt(CrossEntropy):
     def forward(self, logits, labels):
         loss, cache = super().forward(logits, labels)
         self.calls += 1
-        bad = self.calls == self.n
+        bad = self.calls >= self.n
         return (loss * self.value if bad and not self.gradient_only else loss), (cache, bad)
 
     def backward(self, cache):
@@ -137,11 +139,11 @@ class BadAt(CrossEntropy):
 @pytest.mark.parametrize("clip", [None, 1.0])
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_a_bad_number_stops_before_it_spoils(value, gradient_only, clip):
-    """Step 8 is the second of epoch 2: 5 training steps, one look, 2 training steps."""
+    """Call 8 is the second step of epoch 2: 5 training steps, one look, 2 training steps."""
     run = trainer(clip=clip)
     run.loss = BadAt(8, value, gradient_only)
     seen = []
-    with pytest.raises(NumberError, match=r"not finite at step 7 \(epoch 2\)") as error:
+    with pytest.raises(NumberError, match=r"not finite at step 7 \(epoch 2, batch of 8\)") as error:
         run.fit(lambda *_: seen.append(run.net.state_dict()))
     assert "the first bad gradient is that of embedding.W" in str(error.value)
     assert "--lr" in str(error.value)
