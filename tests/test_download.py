@@ -132,7 +132,7 @@ def test_the_default_is_the_tutorials_archive():
     [
         "/data/names/A.txt", "../data/names/A.txt", "data/names/../../A.txt", "data/names/..",
         "C:/data/names/A.txt", "c:A.txt", "data\\names\\A.txt", "data/names/..\\A.txt",
-        "\\\\host\\share\\A.txt",
+        "\\\\host\\share\\A.txt", "data/names/A.txt\0.exe",
     ],
 )  # fmt: skip
 def test_an_entry_that_points_outside(get, name):
