@@ -110,8 +110,9 @@ def train(args, rng):
     try:
         scripts.train(trainer, checkpoint, args.resume)
     except NumberError:
-        trainer.restore_best()
-        save_net(output / "model.npz", net, settings)
+        if trainer.best is not None:  # else an older model would be lost for nothing
+            trainer.restore_best()
+            save_net(output / "model.npz", net, settings)
         raise
     save_net(output / "model.npz", net, settings)
     facts = {"model": args.model, "backend": args.backend, "seed": args.seed}

@@ -35,7 +35,7 @@ def write_atomic(path, data):
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        kept = "; what it held before is still there" if path.exists() else ""
+        kept = "; what it held before is still there" if os.path.exists(path) else ""
         raise CheckpointError(f"{path} cannot be written: {error.strerror}{kept}") from None
     finally:
         with contextlib.suppress(OSError):  # if all went well it is gone already
@@ -49,7 +49,7 @@ def write_npz(path, arrays):
         for name, array in arrays.items():
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
             with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
+                np.lib.format.write_array(file, np.asanyarray(array, order="C"), allow_pickle=False)
     write_atomic(path, data.getvalue())
 
 

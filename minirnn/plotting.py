@@ -102,3 +102,35 @@ def _finish(axes):
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+
+
+def plot_curves(panels, xlabel, ylabel, *, title=None, log=False, ylim=None, levels=None):
+    """Curves side by side: panels {title: {label: (x, y)}}, on one y axis.
+
+    log: a logarithmic y axis. levels, {label: y}: dashed lines across every panel.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1.5 + 4.3 * len(panels), 3.8), layout="constrained")
+    first = None
+    for k, (name, curves) in enumerate(panels.items()):
+        axes = figure.add_subplot(1, len(panels), k + 1, sharey=first)
+        first = first or axes
+        for label, (x, y) in curves.items():
+            axes.plot(x, y, label=printable(label, 60), lw=1.5)
+        for j, (label, y) in enumerate((levels or {}).items()):
+            axes.axhline(y, color="0.4", ls=("--", ":")[j % 2], lw=1, label=printable(label, 60))
+        axes.set(xlabel=xlabel, ylabel=ylabel if k == 0 else None)
+        if name:
+            axes.set_title(printable(name), parse_math=False)
+        if log:
+            axes.set_yscale("log")
+        if ylim:
+            axes.set_ylim(ylim)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        if k == 0:
+            axes.legend(frameon=False, fontsize="small")
+    if title:
+        figure.suptitle(printable(title), parse_math=False)
+    return figure

@@ -99,14 +99,7 @@ class Recurrent(Module):
         """
         x, sizes, steps, product, truncate, shape, dtype = cache
         xp, S, H = get_array_module(product.Wh), len(x), self.hidden_size
-        if doutput is not None:
-            doutput = self._checked(doutput, (*shape, H) if shape else (S, H), "doutput", "output")
-            doutput = doutput.reshape(S, H)
-        dfinal = [
-            xp.zeros((sizes[0], H), dtype) if d is None
-            else self._checked(d, (sizes[0], H), f"dfinal[{k}]", f"final {self.cell.states[k]}")
-            for k, d in enumerate(dfinal or [None] * len(self.cell.states))
-        ]  # fmt: skip
+        doutput, dfinal = self._upstream(doutput, dfinal, (S, H), sizes[0], shape, dtype)
         undo = ProductBackward(product, S, dtype)
         dgx = undo.da if self._merged else xp.zeros_like(undo.da)
 
@@ -176,6 +169,19 @@ class Recurrent(Module):
             if array.shape != shape:
                 raise ShapeError(f"{name}0 has shape {array.shape}, but must have {shape}: [N, H]")
         return tuple(state)
+
+    def _upstream(self, doutput, dfinal, rows_shape, N, shape, dtype):
+        """The gradients that come from above, checked: doutput as rows, zeros for what is None."""
+        xp, (S, H), names = get_array_module(self.Wh.data), rows_shape, self.cell.states
+        if doutput is not None:
+            doutput = self._checked(doutput, (*shape, H) if shape else (S, H), "doutput", "output")
+            doutput = doutput.reshape(S, H)
+        dfinal = [
+            xp.zeros((N, H), dtype) if d is None
+            else self._checked(d, (N, H), f"dfinal[{k}]", f"final {names[k]}")
+            for k, d in enumerate(dfinal or [None] * len(names))
+        ]  # fmt: skip
+        return doutput, dfinal
 
     def _add_gradients(self, x, dgx, undo):
         """Add to the gradients of the four parameters: one product for each weight."""

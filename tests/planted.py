@@ -151,7 +151,7 @@ PLANTED = {
     "stack-one-direction-dx": ("Tower", [("d = dx + other", "d = other")]),
     # losses
     "loss-not-divided": ("Surprise", [(" - hit) / len(counted)", " - hit)")]),
-    "loss-no-one-hot": ("Surprise", [("        hit[truth[k]] = 1.0\n", "")]),
+    "loss-no-one-hot": ("Surprise", [("hit[truth[k]] = 1.0", "pass")]),
     "loss-wrong-sign": ("Surprise", [('(cache["shares"][k] - hit)', '(hit - cache["shares"][k])')]),
     "loss-padding-counted": ("Surprise", [("for k in counted:", "for k in range(len(d_scores)):")]),
     "loss-upstream-ignored": ("Surprise", [("dloss * (cache", "(cache")]),

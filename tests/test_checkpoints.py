@@ -30,9 +30,16 @@ def saved(tmp_path):
     return path, net
 
 
-def with_settings(path, text, net=None):
-    """A whole file with other settings."""
-    write_npz(path, {"settings": np.array(text), **(net or build(SETTINGS)).state_dict()})
+def facts(**change):
+    """The facts about a net as text, with changes; `settings` changes single settings."""
+    settings = {**SETTINGS, **change.pop("settings", {})}
+    return json.dumps({"format": 1, "kind": "net", "settings": settings, **change})
+
+
+def with_facts(path, text, state=None):
+    """A whole file with these facts."""
+    state = build(SETTINGS).state_dict() if state is None else state
+    write_npz(path, {"facts": np.frombuffer(text.encode(), np.uint8), **state})
 
 
 def refused(path, *words, build=build):
@@ -45,7 +52,7 @@ def refused(path, *words, build=build):
 def test_round_trip(saved):
     path, net = saved
     loaded, settings = load_net(path, build)
-    assert settings == {"format": 1, **SETTINGS}
+    assert settings == SETTINGS
     assert loaded.state_dict().keys() == net.state_dict().keys()
     for name, array in net.state_dict().items():
         assert loaded.state_dict()[name].tobytes() == array.tobytes()
@@ -70,7 +77,7 @@ def test_numpy_reads_it_too(saved):
 def test_arrays_of_every_kind_come_back(tmp_path):
     arrays = {
         "a": np.arange(6.0).reshape(2, 3), "b": np.array(7), "c": np.zeros((0, 2), "float32"),
-        "d": np.array("text"), "e.f": np.asfortranarray(np.arange(6).reshape(2, 3)),
+        "d": np.array([True, False]), "e.f": np.asfortranarray(np.arange(6).reshape(2, 3)),
     }  # fmt: skip
     write_npz(tmp_path / "x.npz", arrays)
     found = read_npz(tmp_path / "x.npz")
@@ -126,24 +133,24 @@ def test_a_lone_npy(tmp_path):
 def test_foreign_archives(tmp_path):
     path = tmp_path / "model.npz"
     np.savez(path, a=np.ones(3))
-    refused(path, "no settings of a minirnn net")
+    refused(path, "nothing that minirnn wrote")
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("readme.txt", "hello")
     refused(path)
     with zipfile.ZipFile(path, "w") as file:
-        file.writestr("settings", json.dumps({"format": 1}))
+        file.writestr("facts", facts())
     refused(path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "3", "null", "[1]", '"text"', "{}", "[" * 100_000])
-def test_settings_that_are_none(tmp_path, text):
-    with_settings(tmp_path / "model.npz", text)
-    refused(tmp_path / "model.npz", "no settings of a minirnn net")
+def test_facts_that_are_none(tmp_path, text):
+    with_facts(tmp_path / "model.npz", text)
+    refused(tmp_path / "model.npz", "nothing that minirnn wrote")
 
 
 @pytest.mark.parametrize("found", [2, 0, "1", None])
 def test_another_format(tmp_path, found):
-    with_settings(tmp_path / "model.npz", json.dumps({**SETTINGS, "format": found}))
+    with_facts(tmp_path / "model.npz", facts(format=found))
     refused(tmp_path / "model.npz", f"has format {found}", "reads format 1")
 
 
@@ -160,13 +167,21 @@ def test_another_format(tmp_path, found):
     ],
 )
 def test_settings_that_do_not_fit(tmp_path, change, words):
-    with_settings(tmp_path / "model.npz", json.dumps({"format": 1, **SETTINGS, **change}))
+    with_facts(tmp_path / "model.npz", facts(settings=change))
     refused(tmp_path / "model.npz", *words)
 
 
 def test_a_missing_setting(tmp_path):
-    with_settings(tmp_path / "model.npz", json.dumps({"format": 1}))
-    refused(tmp_path / "model.npz", "lacks the setting 'languages'")
+    path = tmp_path / "model.npz"
+    with_facts(path, json.dumps({"format": 1, "kind": "net", "settings": {}}))
+    refused(path, "lacks the setting 'languages'")
+    with_facts(path, json.dumps({"format": 1, "kind": "net"}))
+    refused(path, "lacks the setting 'settings'")
+
+
+def test_a_file_of_another_kind(tmp_path):
+    with_facts(tmp_path / "model.npz", facts(kind="training run"))
+    refused(tmp_path / "model.npz", "holds a training run, but a net is needed")
 
 
 @pytest.mark.parametrize(
@@ -182,8 +197,7 @@ def test_a_missing_setting(tmp_path):
 def test_weights_that_do_not_fit(tmp_path, change, words):
     state, built = build(SETTINGS, seed=0).state_dict(), build(SETTINGS)
     change(state)
-    text = json.dumps({"format": 1, **SETTINGS})
-    write_npz(tmp_path / "model.npz", {"settings": np.array(text), **state})
+    with_facts(tmp_path / "model.npz", facts(), state)
     before = built.state_dict()
     refused(tmp_path / "model.npz", "does not fit", words, build=lambda settings: built)
     for name, array in built.state_dict().items():
@@ -206,7 +220,7 @@ class Trap:
 def test_pickles_are_never_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     trap = np.array([Trap()], dtype=object)
-    np.savez("model.npz", settings=trap, allow_pickle=True)
+    np.savez("model.npz", facts=trap, allow_pickle=True)
     with pytest.raises(CheckpointError, match="not a whole .npz"):
         load_net("model.npz", build)
     (tmp_path / "raw.npz").write_bytes(trap.dumps())
@@ -228,7 +242,7 @@ def test_zip_bombs(tmp_path, monkeypatch):
     path = tmp_path / "model.npz"
     monkeypatch.setattr("minirnn.checkpoints.LARGEST", 2**20)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("settings.npy", npy(np.zeros(2**18)))
+        file.writestr("facts.npy", npy(np.zeros(2**18)))
     assert path.stat().st_size < 2**13
     refused(path, "unpacks to 2,097,280 bytes, more than 1,048,576")
 
@@ -238,7 +252,7 @@ def test_an_array_that_lies_about_its_size(tmp_path):
     path = tmp_path / "model.npz"
     header = npy(np.zeros(100)).replace(b"(100,)", b"(10**6,)"[:1] + b"1" + b"0" * 12 + b",)")
     with zipfile.ZipFile(path, "w") as file:
-        file.writestr("settings.npy", header)
+        file.writestr("facts.npy", header)
     refused(path, "not a whole .npz")
 
 
@@ -265,7 +279,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, place, error)
     with pytest.raises(expected) as raised:
         write_atomic(path, b"new")
     if expected is CheckpointError:
-        assert str(raised.value) == f"{path} cannot be written: No space left on device"
+        expected = f"{path} cannot be written: No space left on device; what it held before is"
+        assert str(raised.value).startswith(expected)
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
 
 

@@ -233,7 +233,7 @@ def test_gru_with_z_at_keep_is_the_identity(name):
     net.layers[0].bx.data[1] = 1e3  # z = 1
     state = start(net, rng, 2)
     _, final, _ = net.forward(rng.standard_normal((6, 2, D)), state=state)
-    np.testing.assert_array_equal(final[0], state[0])
+    close(final[0], state[0])  # n + z (h_prev - n) may round
 
 
 @each_net

@@ -60,7 +60,7 @@ def test_a_separable_problem_is_learnt(cell):
 def test_what_is_counted_on_the_way():
     calls = []
     run = trainer(schedule=lambda step: 0.01 / (1 + step))
-    run.fit(lambda trainer, done, total: calls.append((done, total, trainer.mean_loss)))
+    run.fit(lambda t: calls.append((t.position, len(t.batches), t.mean_loss)))
     assert run.step == 3 * 5 and run.epoch == 3 and run.trained == 3 * 40
     assert [call[:2] for call in calls] == [(k, 5) for _ in range(3) for k in range(1, 6)]
     assert all(math.isfinite(call[2]) for call in calls)

@@ -15,7 +15,7 @@ call. The `Report` is true where all is right; printed, it says what is wrong.
 
 import numpy as np
 
-from .diagnosis import diagnose
+from .diagnosis import diagnose, explanations
 from .judge import judge
 from .ladder import check_ladder, randomised
 from .problems import (
@@ -97,7 +97,8 @@ def _add(report, rung, problem, seed):
     verdict = judge(problem, np.random.default_rng(seed + 1))
     report.rungs.append(Rung(rung, [verdict]))
     if not verdict:
-        report.diagnosis = diagnose(verdict)
+        report.bugs = explanations(verdict)
+        report.diagnosis = diagnose(verdict, report.bugs)
         report.section = {
             "function": "docs/04-one-step.md#derivatives",
             "layer": "docs/04-one-step.md#linear",

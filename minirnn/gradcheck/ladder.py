@@ -15,7 +15,7 @@ from ..losses import CrossEntropy
 from ..packing import sizes_of
 from ..parameters import Module
 from ..recurrent import Recurrent
-from .diagnosis import diagnose
+from .diagnosis import diagnose, explanations
 from .judge import Finding, Verdict, judge
 from .problems import cell_problem, model_problem, recurrent_problem
 from .report import Report, Rung, draw_picture
@@ -44,7 +44,7 @@ def check_ladder(cell, recurrent=Recurrent, seed=0, title=None, scale=1.0):
                 break
         report.rungs.append(Rung(name, verdicts))
         if not report:
-            explain(report, cell, recurrent, verdicts[-1], seed)
+            explain(report, cell, recurrent, verdicts[-1], seed, scale)
             break
     return report
 
@@ -108,12 +108,25 @@ def classifier_problem(net, rng):
     return model_problem(model, batch, CrossEntropy(), "cross-entropy of the last outputs")
 
 
-def explain(report, cell, recurrent, verdict, seed):
+def explain(report, cell, recurrent, verdict, seed, scale=1.0):
     """Add the picture of gates and steps, the likely mistake, and where to read."""
     report.section = chapter(cell, report.rungs[-1].name)
     if any(f.kind in ("value", "twice", "changed", "alias") for f in verdict.findings):
-        report.picture = picture(cell, recurrent, seed)
-        report.diagnosis = diagnose(verdict)
+        if any(f.claimed is not None for f in verdict.findings):
+            report.picture = picture(cell, recurrent, seed)
+        report.bugs = narrowed(explanations(verdict), report, cell, recurrent, seed, scale)
+        report.diagnosis = diagnose(verdict, report.bugs)
+
+
+def narrowed(bugs, report, cell, recurrent, seed, scale):
+    """Of several mistakes that do the same on a low rung, those that still do on higher ones."""
+    for _, problems in list(rungs(cell, recurrent, seed, scale))[len(report.rungs) : 4]:
+        if len(bugs) < 2:
+            break
+        for problem in problems():
+            again = explanations(judge(problem, np.random.default_rng(seed + 1)))
+            bugs = [bug for bug in bugs if bug in again] or bugs
+    return bugs
 
 
 def picture(cell, recurrent, seed):

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..batches import Batch
+from ..contract import check_state
+from ..errors import CellError
 from ..product import Product, ProductBackward
 
 
@@ -147,7 +149,8 @@ def cell_problem_of(cell, arrays):
             parameter.data, parameter.grad = arrays[name], np.zeros(arrays[name].shape)
         product = Product(gates, arrays["Wh"], arrays["bh"])
         state = tuple(arrays[f"{name}_prev"] for name in cell.states)
-        state, cache = here.forward(arrays["gx"], state, product)
+        state, cache = _pair(here.forward(arrays["gx"], state, product), cell, "(state, cache)")
+        check_state(cell, state, (n, arrays["gx"].shape[2]))
         return dict(zip(cell.states, state, strict=True)), (here, product, cache)
 
     def backward(doutputs, context):
@@ -156,7 +159,9 @@ def cell_problem_of(cell, arrays):
             parameter.grad[...] = 0
         undo = ProductBackward(product, n, "float64")
         dstate = tuple(doutputs[name] for name in cell.states)
-        dgx, dstate = here.backward(dstate, cache, undo)
+        dgx, dstate = _pair(here.backward(dstate, cache, undo), cell, "(dgx, dstate_prev)")
+        _tuple_of(dgx, gates, cell, "dgx")
+        _tuple_of(dstate, cell.states, cell, "dstate_prev")
         gradients = {"gx": Gates(dgx)}
         gradients |= {f"{s}_prev": d for s, d in zip(cell.states, dstate, strict=True)}
         gradients |= {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
@@ -169,6 +174,26 @@ def cell_problem_of(cell, arrays):
         {name: (gates, names) for name, names in axes.items()}, kept=lambda context: context[2],
         level="cell", subject=cell, remake=lambda other: cell_problem_of(other, arrays),
     )  # fmt: skip
+
+
+def _pair(returned, cell, what):
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise CellError(f"{type(cell).__name__} returns {_short(returned)}, but must return {what}")
+    return returned
+
+
+def _tuple_of(arrays, names, cell, what):
+    if not isinstance(arrays, tuple) or len(arrays) != len(names):
+        raise CellError(
+            f"{type(cell).__name__}.backward returns {_short(arrays)} as {what}, but it must be a "
+            f"tuple of {len(names)}: one array for each of {', '.join(names)}"
+        )
+
+
+def _short(thing):
+    if isinstance(thing, tuple):
+        return f"a tuple of {len(thing)}"
+    return "None" if thing is None else f"something of type {type(thing).__name__}"
 
 
 class Gates(tuple):
@@ -184,7 +209,10 @@ def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **opt
     """A recurrent layer (or a stack) over time: x, every initial state, every parameter.
 
     sizes: how many sequences are alive at each step. The net's outputs at all steps and its
-    final states get a random upstream gradient each.
+    final states get a random upstream gradient each. options go to the net's `forward`.
+
+    With `truncate`, the gradient that is right is one of another function: that in which every
+    part starts from a state that does not depend on anything. The outputs are the same.
     """
     S, D, N = sum(sizes), net.input_size, sizes[0]
     layer = net.layers[0] if hasattr(net, "layers") else net
@@ -193,10 +221,15 @@ def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **opt
     x = draw(rng, *((len(sizes), N, D) if dense else (S, D)), scale=scale)
     inputs = {"x": x} | {f"{s}0": draw(rng, *lead, N, net.hidden_size, scale=scale) for s in states}
 
+    truncate, starts = options.get("truncate"), []
+
     def run(net, inputs):
         state = tuple(inputs[f"{s}0"] for s in states)
         arguments = (inputs["x"],) if dense else (inputs["x"], sizes)
         output, final, cache = net.forward(*arguments, state=state, **options)
+        if truncate:
+            output, final = _in_parts(net, inputs["x"].reshape(S, D), sizes, state, truncate, starts)
+            output = output.reshape(len(sizes), N, -1) if dense else output
         finals = {f"{s} at the end": f for s, f in zip(states, final, strict=True)}
         return {"output": output} | finals, cache
 
@@ -214,6 +247,28 @@ def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **opt
     axes["x"] = (layer.cell.gates, ("step", "sequence", "feature") if dense else ("row", "feature"))
     level = "stack" if hasattr(net, "layers") else "time"
     return module_problem(net, run, undo, inputs, title or f"{net!r}", axes, level)
+
+
+def _in_parts(net, x, sizes, state, truncate, starts):
+    """Outputs and final states, `truncate` steps at a time, from the same `starts` at every call.
+
+    The first call, on the unchanged arrays, finds them: [state at each part's beginning].
+    """
+    first, outputs, ended, row = not starts, [], [], 0
+    for k, begin in enumerate(range(0, len(sizes), truncate)):
+        part = sizes[begin : begin + truncate]
+        if first:
+            starts.append(tuple(s.copy() for s in state))
+        if k > 0:
+            state = starts[k]
+        end = row + sum(part)
+        output, state, _ = net.forward(x[row:end], part, state)
+        outputs.append(output)
+        later = sizes[begin + truncate] if begin + truncate < len(sizes) else 0
+        ended.append([s[later:] for s in state])
+        state, row = tuple(s[:later] for s in state), end
+    final = tuple(np.concatenate(parts) for parts in zip(*reversed(ended), strict=True))
+    return np.concatenate(outputs), final
 
 
 def model_problem(net, batch, loss, title=None):

@@ -1,5 +1,6 @@
 """A report that a person can act on: which rung broke, which array, gate, step and entry."""
 
+import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +25,7 @@ class Report:
     rungs: list = field(default_factory=list)
     picture: str = ""
     diagnosis: str = ""
+    bugs: list = field(default_factory=list)  # the mistakes of the zoo that do the same
     section: str = ""  # the chapter to read
 
     def __bool__(self):
@@ -35,28 +37,41 @@ class Report:
         return [f for rung in self.rungs for verdict in rung.verdicts for f in verdict.findings]
 
     def __str__(self):
-        lines = [f"{self.title}: {'right' if self else 'WRONG'}"]
+        lines = _wrapped(f"{self.title}: {'right' if self else 'WRONG'}", "")
         notes = []
         for rung in self.rungs:
             lines.append(f"  {'ok   ' if rung else 'WRONG'} {rung.name}")
             for verdict in rung.verdicts:
                 notes += [note for note in verdict.notes if note not in notes]
                 for finding in verdict.findings[:6]:
-                    lines.append(f"        {finding.message}")
+                    lines += _wrapped(finding.message, " " * 8)
                     if finding.claimed is not None:
-                        lines += [f"        {line}" for line in worst_entry(verdict, finding)]
+                        for line in worst_entry(verdict, finding):
+                            lines += _wrapped(line, " " * 8)
                 if len(verdict.findings) > 6:
                     lines.append(f"        and {len(verdict.findings) - 6} more")
-        lines += [f"  note: {note}" for note in notes]
+        for note in notes:
+            lines += _wrapped(f"note: {note}", "  ")
         if self.picture:
             lines += ["", *self.picture.splitlines()]
         if self.diagnosis:
-            lines += ["", f"  {self.diagnosis}"]
+            lines += ["", *_wrapped(self.diagnosis, "  ")]
         if self.section and not self:
             lines += [f"  read: {self.section}"]
         return "\n".join(lines)
 
     __repr__ = __str__
+
+
+def _wrapped(text, indent):
+    """Lines of at most 100 characters, the later ones of a paragraph set in by two more."""
+    found = []
+    for line in text.splitlines() or [""]:
+        found += textwrap.wrap(
+            line, 100, initial_indent=indent, subsequent_indent=indent + "  ",
+            drop_whitespace=True, break_on_hyphens=False,
+        ) or [indent]  # fmt: skip
+    return found
 
 
 def worst_entry(verdict, finding):

@@ -163,7 +163,7 @@ ZOO = [
         "no gradient goes back to the previous hidden state", "qixianbiao/RNN #2"),
     Bug("lstm-cache-changed", "cells.LSTMCell", "do = dh * tanh_c",
         "tanh_c *= dh\n        do = 1.0 * tanh_c\n        tanh_c = tanh_c / dh",
-        "backward writes into its cache (tanh(c) is multiplied in place)"),
+        "backward writes into its cache"),
     Bug("lstm-upstream-changed", "cells.LSTMCell", "dc = dc + dh", "dc += dh",
         "backward adds into the gradient that it was given (dc += in place of dc = dc +)"),
     Bug("lstm-plus-for-times", "cells.LSTMCell", "f * c_prev + i * g", "f * c_prev + i + g",
@@ -194,8 +194,13 @@ ZOO = [
         "the reset gate's sigmoid derivative is left out"),
     Bug("gru-no-sigmoid-z", "cells.GRUCell", "dz * d_sigmoid(z)", "dz",
         "the update gate's sigmoid derivative is left out"),
-    Bug("gru-r-z-repacked", "cells.GRUCell", "(dar, daz, dproduct_n)", "(daz, dar, dproduct_n)",
+    Bug("gru-r-z-repacked", "cells.GRUCell", "        dh_prev = dh_prev + product.backward",
+        "        dar, daz = daz, dar\n        dh_prev = dh_prev + product.backward",
         "the gradients of reset and update gate are packed in each other's place"),
+    Bug("gru-r-z-repacked-hidden", "cells.GRUCell", "(dar, daz, dproduct_n)",
+        "(daz, dar, dproduct_n)",
+        "the gradients of reset and update gate are packed in each other's place on their way to "
+        "the previous state"),
     Bug("gru-forward-sides", "cells.GRUCell", "h = (1 - z) * n + z * h_prev",
         "h = z * n + (1 - z) * h_prev",
         "forward lets z take the new state, backward lets it keep the old one", "pytorch #8153"),
@@ -227,9 +232,9 @@ ZOO = [
     Bug("time-last-step-weights", "product.ProductBackward", "dWh[self.part(gates)] += v.T @ da",
         "dWh[self.part(gates)] += v[: len(inputs[0])].T @ da[..., : len(inputs[0]), :]",
         "each step overwrites the gradient of Wh, so that only the step undone last is left"),
-    Bug("time-h-for-h-prev", "product.ProductBackward", "xp.concatenate(inputs)",
-        "xp.concatenate([*(later[: len(v)] if len(later) >= len(v) else v "
-        "for v, later in zip(inputs, inputs[1:])), inputs[-1]])",
+    Bug("time-h-for-h-prev", "recurrent.Recurrent", "            steps.append(cache)",
+        "            next(iter(product.inputs.values()))[-1] = state[0]\n"
+        "            steps.append(cache)",
         "the gradient of Wh is taken with h_t in place of h_{t-1}", "explosion/thinc 9.1.1"),
     Bug("time-wh-not-transposed", "product.ProductBackward", "(Wh.swapaxes(-1, -2))", "(Wh)",
         "Wh is not transposed on the way back"),
@@ -242,13 +247,17 @@ ZOO = [
     Bug("time-initial-state-unused", "recurrent.Recurrent", "        return tuple(state)",
         "        return tuple(0 * s for s in state)",
         "the initial state that was given is not used"),
-    Bug("time-final-state-ignored", "recurrent.Recurrent", "xp.zeros((sizes[0], H), dtype) if d is None",
-        "xp.zeros((sizes[0], H), dtype) if True",
+    Bug("time-final-state-ignored", "recurrent.Recurrent", "xp.zeros((N, H), dtype) if d is None",
+        "xp.zeros((N, H), dtype) if True",
         "the gradient of the final states is ignored", "deeplearning4j #8838, chainer #2505"),
     Bug("time-final-at-last-step", "recurrent.Recurrent", "last[alive:n]",
         "last[alive:n] * (t + 1 == len(sizes))",
         "the final state's gradient reaches only the sequences that are alive at the last step"),
-    Bug("time-bias-mean", "recurrent.Recurrent", "dbx = dgx.sum(axis=1)", "dbx = dgx.mean(axis=1)",
+    Bug("time-bias-mean", "recurrent.Recurrent", "        self._add_gradients(x, dgx, undo)",
+        "        kept = [(b.grad, b.grad.copy()) for b in (self.bx, self.bh) if b is not None]\n"
+        "        self._add_gradients(x, dgx, undo)\n"
+        "        for grad, before in kept:\n"
+        "            grad[...] = before + (grad - before) / S",
         "bias gradients are a mean over steps and batch in place of a sum"),
     Bug("time-bias-last-step", "recurrent.Recurrent", "dbx = dgx.sum(axis=1)", "dbx = dgx[:, 0]",
         "the bias gradient is not summed: one row stands for all"),
@@ -310,7 +319,12 @@ ZOO = [
         "the 1 of the true class is not subtracted from the softmax"),
     Bug("loss-wrong-sign", "losses.CrossEntropy", "return (dlogits *", "return (-dlogits *",
         "the gradient points uphill: its sign is wrong"),
-    Bug("loss-padding-counted", "losses.CrossEntropy", "dlogits *= keep[:, None]", "pass",
+    Bug("loss-padding-counted", "losses.CrossEntropy",
+        "dlogits[xp.arange(len(labels)), labels] -= 1\n        if keep is not None:\n"
+        "            dlogits *= keep[:, None]",
+        "if keep is not None:\n"
+        "            labels = xp.where(keep > 0, labels, self.ignore_index % log_p.shape[1])\n"
+        "        dlogits[xp.arange(len(labels)), labels] -= 1",
         "ignored labels (padding) get a gradient too"),
     Bug("loss-ignored-in-mean", "losses.CrossEntropy", "xp.maximum(keep.sum(), 1)", "len(labels)",
         "ignored labels are counted in the mean", gradient=False),
@@ -361,7 +375,12 @@ def mutant(bug):
 
 def rebuilt(target, bug):
     """`target`, made anew so that it uses the mutant of something that it builds on."""
-    return _execute(target, source(target), {bug.target.split(".")[1]: mutant(bug)})
+    return remade(target, **{bug.target.split(".")[1]: mutant(bug)})
+
+
+def remade(target, **parts):
+    """`target`, made anew with other parts in the place of those it builds on."""
+    return _execute(target, source(target), parts)
 
 
 def _execute(target, text, extra):

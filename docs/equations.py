@@ -1,0 +1,914 @@
+"""Every displayed equation of the chapters as plain Python, one number at a time.
+
+A chapter marks an equation with <!-- eq: LABEL -->; the function of that label here computes it
+with loops over Python numbers and compares the result with what the library computes. Where an
+equation is one line of a cell, it is compared with that very line: with the local variable that
+the method holds when it returns. Beside the label stands the equation itself, so that neither the
+page nor the check can be changed alone.
+"""
+
+import cmath
+import math
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+
+from minirnn import functions, optim, packing
+from minirnn.baselines import TrigramBayes, trigrams
+from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
+from minirnn.gradcheck import oracles, rtrl
+from minirnn.gradcheck.problems import function_problem
+from minirnn.layers import Dropout, Linear
+from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.parameters import Parameter
+from minirnn.product import Product, ProductBackward
+from minirnn.recurrent import Recurrent
+from minirnn.training import Evaluation
+
+CHECKS = {}  # {label: function(rng) that raises AssertionError where the equation does not hold}
+TEXTS = {}  # {label: the equations as the chapter has them}
+
+
+def equation(label, *texts):
+    """Register a check of the equations that stand under `label`, word for word `texts`."""
+
+    def register(check):
+        assert label not in CHECKS, f"two checks for {label}"
+        CHECKS[label], TEXTS[label] = check, texts
+        return check
+
+    return register
+
+
+# Plain Python on nested lists
+
+
+def same(ours, theirs, bound=1e-11):
+    """Numbers or nested lists of them, compared with what the library computed."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    assert ours.shape == theirs.shape, f"shapes {ours.shape} and {theirs.shape}"
+    off = np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max())
+    assert off <= bound, f"off by {off:.1e}"
+
+
+def each(formula, *arrays):
+    """The formula on the entries of arrays of one shape."""
+    arrays = [a.tolist() if isinstance(a, np.ndarray) else a for a in arrays]
+    if isinstance(arrays[0], list):
+        return [each(formula, *parts) for parts in zip(*arrays, strict=True)]
+    return formula(*arrays)
+
+
+def times(x, W):
+    """x W: y[n][k] = sum_j x[n][j] W[j][k]."""
+    return [[sum(row[j] * W[j][k] for j in range(len(W))) for k in range(len(W[0]))] for row in x]
+
+
+def transposed(W):
+    return [[W[j][k] for j in range(len(W))] for k in range(len(W[0]))]
+
+
+def add(*tables):
+    return each(lambda *numbers: sum(numbers), *tables)
+
+
+def affine(x, W, b):
+    """x W + b, with b added to every row."""
+    return [[y + b[k] for k, y in enumerate(row)] for row in times(x, W)]
+
+
+def sigmoid(a):
+    return 1 / (1 + math.exp(-a))
+
+
+# The library, watched
+
+
+def watched(function, call):
+    """The local variables of `function` each time it returned while `call()` ran."""
+    code, found = function.__code__, []
+
+    def look(frame, event, argument):
+        if event == "return" and frame.f_code is code:
+            found.append(SimpleNamespace(**frame.f_locals))
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        call()
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def step(Cell, rng, n=2, D=4, H=3):
+    """One step of a cell on random numbers, forward and backward, with the locals of both."""
+    cell, G = Cell(), len(Cell.gates)
+    s = SimpleNamespace(gates=Cell.gates)
+    s.x, s.Wx, s.bx = (rng.standard_normal(shape) for shape in [(n, D), (G, D, H), (G, H)])
+    s.Wh, s.bh = rng.standard_normal((G, H, H)), rng.standard_normal((G, H))
+    state = tuple(rng.standard_normal((n, H)) for _ in Cell.states)
+    s.dstate = tuple(rng.standard_normal((n, H)) for _ in Cell.states)
+    gx = s.x @ s.Wx + s.bx[:, None]
+    product = Product(Cell.gates, s.Wh, s.bh)
+    s.state, cache = cell.forward(gx, state, product)
+    (s.forward,) = watched(Cell.forward, lambda: cell.forward(gx, state, product))
+    undo = ProductBackward(product, n, "float64")
+    (s.backward,) = watched(Cell.backward, lambda: cell.backward(s.dstate, cache, undo))
+    undo = ProductBackward(product, n, "float64")
+    s.dgx, s.dstate_prev = cell.backward(s.dstate, cache, undo)
+    s.h_prev = state[0]
+    return s
+
+
+def pre_activation(s, gate, h=None):
+    """x Wx + bx + h Wh + bh of one gate."""
+    k = s.gates.index(gate)
+    h = s.h_prev.tolist() if h is None else h
+    from_x = affine(s.x.tolist(), s.Wx[k].tolist(), s.bx[k].tolist())
+    return add(from_x, affine(h, s.Wh[k].tolist(), s.bh[k].tolist()))
+
+
+def through(s, gate, da):
+    """da Wh^T of one gate."""
+    da = da.tolist() if isinstance(da, np.ndarray) else da
+    return times(da, transposed(s.Wh[s.gates.index(gate)].tolist()))
+
+
+def over_time(rng, Cell=GRUCell, T=4, N=2, D=3, H=5):
+    """A cell carried through time and back, with the locals of each backward step, by step."""
+    net = Recurrent(Cell, D, H, rng=rng, dtype="float64")
+    s = SimpleNamespace(net=net, T=T)
+    s.x, s.doutput = rng.standard_normal((T, N, D)), rng.standard_normal((T, N, H))
+    s.dfinal = rng.standard_normal((N, H))
+    s.output, _, cache = net.forward(s.x, state=(rng.standard_normal((N, H)),))
+
+    def call():
+        s.dx, s.dstate = net.backward(s.doutput, cache, (s.dfinal,))
+
+    s.steps = watched(Cell.backward, call)[::-1]
+    return s
+
+
+# 1 Notation, 2 Arrays
+
+
+@equation("gradient", r"dx = \frac{\partial L}{\partial x}")
+def _(rng):
+    logits, labels, loss = rng.standard_normal((2, 3)), np.array([2, 0]), CrossEntropy()
+    _, cache = loss.forward(logits, labels)
+    slopes = np.zeros((2, 3))
+    for n in range(2):
+        for k in range(3):
+            ends = []
+            for sign in (1, -1):
+                moved = logits.copy()
+                moved[n, k] += sign * 1e-6
+                ends.append(float(loss.forward(moved, labels)[0]))
+            slopes[n, k] = (ends[0] - ends[1]) / 2e-6
+    same(slopes, loss.backward(cache), 1e-8)
+
+
+@equation("matrix-product", r"y_{nk} = \sum_j x_{nj} W_{jk}")
+def _(rng):
+    x, W = rng.standard_normal((2, 3)), rng.standard_normal((3, 4))
+    same(times(x.tolist(), W.tolist()), x @ W)
+
+
+# 3 Softmax and loss
+
+
+@equation("softmax", r"p_k = \frac{e^{a_k}}{\sum_j e^{a_j}}")
+def _(rng):
+    a = rng.standard_normal(5)
+    total = sum(math.exp(v) for v in a.tolist())
+    same([math.exp(v) / total for v in a.tolist()], functions.softmax(a))
+
+
+@equation("log-softmax", r"\log p_k = a_k - \log \sum_j e^{a_j}")
+def _(rng):
+    a = rng.standard_normal(5)
+    total = sum(math.exp(v) for v in a.tolist())
+    same([v - math.log(total) for v in a.tolist()], functions.log_softmax(a))
+
+
+def softmaxes(logits):
+    rows = [[math.exp(a) for a in row] for row in logits.tolist()]
+    return [[v / sum(row) for v in row] for row in rows]
+
+
+@equation("cross-entropy", r"L = -\frac{1}{N} \sum_n \log p_{n q_n}")
+def _(rng):
+    logits, labels = rng.standard_normal((3, 4)), np.array([1, 3, 1])
+    p = softmaxes(logits)
+    ours = -sum(math.log(p[n][q]) for n, q in enumerate(labels.tolist())) / 3
+    same(ours, CrossEntropy().forward(logits, labels)[0])
+
+
+@equation("cross-entropy-backward", r"da_{nk} = \frac{1}{N} \left( p_{nk} - [k = q_n] \right)")
+def _(rng):
+    logits, labels = rng.standard_normal((3, 4)), np.array([1, 3, 1])
+    p, loss = softmaxes(logits), CrossEntropy()
+    ours = [[(p[n][k] - (k == labels[n])) / 3 for k in range(4)] for n in range(3)]
+    same(ours, loss.backward(loss.forward(logits, labels)[1]))
+
+
+@equation(
+    "log-prior",
+    r"L = -\frac{1}{N} \sum_n \log \frac{e^{a_{n q_n}} K_{q_n}}{\sum_j e^{a_{nj}} K_j}",
+)
+def _(rng):
+    logits, labels = rng.standard_normal((3, 4)), np.array([1, 3, 1])
+    shares = [0.1, 0.2, 0.3, 0.4]
+    ours = 0.0
+    for row, q in zip(logits.tolist(), labels.tolist(), strict=True):
+        total = sum(math.exp(a) * share for a, share in zip(row, shares, strict=True))
+        ours -= math.log(math.exp(row[q]) * shares[q] / total) / 3
+    same(ours, CrossEntropy(log_prior=np.log(shares)).forward(logits, labels)[0])
+
+
+@equation("mse", r"L = \frac{1}{S} \sum_j (y_j - x_j)^2")
+def _(rng):
+    y, x = rng.standard_normal((2, 6))
+    ours = sum((b - a) ** 2 for a, b in zip(x.tolist(), y.tolist(), strict=True)) / 6
+    same(ours, MeanSquaredError().forward(y, x)[0])
+
+
+@equation("mse-backward", r"dy_j = \frac{2}{S} (y_j - x_j)")
+def _(rng):
+    (y, x), loss = rng.standard_normal((2, 6)), MeanSquaredError()
+    same(each(lambda y, x: 2 / 6 * (y - x), y, x), loss.backward(loss.forward(y, x)[1]))
+
+
+# 4 One step
+
+
+@equation("chain-rule", r"dx_j = \sum_k dy_k \frac{\partial y_k}{\partial x_j}")
+def _(rng):
+    s = step(RNNCell, rng)
+    h, dh, W = s.forward.h.tolist(), s.dstate[0].tolist(), s.Wh[0].tolist()
+    slope = [[[W[j][k] * (1 - row[k] ** 2) for j in range(3)] for k in range(3)] for row in h]
+    ours = [[sum(dh[n][k] * slope[n][k][j] for k in range(3)) for j in range(3)] for n in range(2)]
+    same(ours, s.dstate_prev[0])
+
+
+@equation("sigmoid", r"y = \sigma(a) = \frac{1}{1 + e^{-a}}")
+def _(rng):
+    a = 3 * rng.standard_normal(6)
+    same(each(sigmoid, a), functions.sigmoid(a))
+
+
+@equation("d-sigmoid", r"\frac{dy}{da} = y (1 - y)")
+def _(rng):
+    a = 3 * rng.standard_normal(6)
+    slope = each(lambda a: math.exp(-a) / (1 + math.exp(-a)) ** 2, a)
+    same(slope, each(lambda a: sigmoid(a) * (1 - sigmoid(a)), a))
+    same(slope, functions.d_sigmoid(functions.sigmoid(a)))
+
+
+@equation("sigmoid-tanh", r"\sigma(a) = \frac{1}{2} \tanh\left(\frac{a}{2}\right) + \frac{1}{2}")
+def _(rng):
+    a = 3 * rng.standard_normal(6)
+    same(each(lambda a: math.tanh(a / 2) / 2 + 1 / 2, a), functions.sigmoid(a))
+
+
+@equation("d-tanh", r"\frac{dy}{da} = 1 - y^2")
+def _(rng):
+    a = 2 * rng.standard_normal(6)
+    slope = each(lambda a: 1 / math.cosh(a) ** 2, a)
+    same(slope, each(lambda a: 1 - math.tanh(a) ** 2, a))
+    same(slope, functions.d_tanh(functions.tanh(a)))
+
+
+@equation("d-relu", r"\frac{dy}{da} = [y > 0]")
+def _(rng):
+    a = rng.standard_normal(6)
+    same(each(lambda a: float(a > 0), a), functions.d_relu(functions.relu(a)))
+
+
+def linear(rng):
+    layer = Linear(3, 2, rng=rng, dtype="float64")
+    x, dy = rng.standard_normal((4, 3)), rng.standard_normal((4, 2))
+    y, cache = layer.forward(x)
+    dx = layer.backward(dy, cache)
+    return layer, x.tolist(), y, dx, dy.tolist()
+
+
+@equation("linear", r"y_{nk} = \sum_j x_{nj} W_{jk} + b_k")
+def _(rng):
+    layer, x, y, _, _ = linear(rng)
+    same(affine(x, layer.W.data.tolist(), layer.b.data.tolist()), y)
+
+
+@equation("linear-dx", r"dx_{nj} = \sum_k dy_{nk} W_{jk}")
+def _(rng):
+    layer, x, _, dx, dy = linear(rng)
+    W = layer.W.data.tolist()
+    same([[sum(dy[n][k] * W[j][k] for k in range(2)) for j in range(3)] for n in range(4)], dx)
+
+
+@equation("linear-dW", r"dW_{jk} = \sum_n x_{nj} dy_{nk}")
+def _(rng):
+    layer, x, _, _, dy = linear(rng)
+    ours = [[sum(x[n][j] * dy[n][k] for n in range(4)) for k in range(2)] for j in range(3)]
+    same(ours, layer.W.grad)
+
+
+@equation("linear-db", r"db_k = \sum_n dy_{nk}")
+def _(rng):
+    layer, _, _, _, dy = linear(rng)
+    same([sum(dy[n][k] for n in range(4)) for k in range(2)], layer.b.grad)
+
+
+@equation("product", r"a_{knj} = \sum_i v_{ni} W_{h,kij} + b_{h,kj}")
+def _(rng):
+    v, Wh, bh = (rng.standard_normal(shape) for shape in [(2, 3), (4, 3, 3), (4, 3)])
+    ours = [affine(v.tolist(), Wh[k].tolist(), bh[k].tolist()) for k in range(4)]
+    same(ours, Product("ifgo", Wh, bh)(v))
+
+
+@equation("product-backward", r"dv_{ni} = \sum_k \sum_j da_{knj} W_{h,kij}")
+def _(rng):
+    v, Wh, da = (rng.standard_normal(shape) for shape in [(2, 3), (4, 3, 3), (4, 2, 3)])
+    product = Product("ifgo", Wh, None)
+    product(v)
+    ours = [
+        [sum(da[k, n, j] * Wh[k, i, j] for k in range(4) for j in range(3)) for i in range(3)]
+        for n in range(2)
+    ]
+    same(ours, ProductBackward(product, 2, "float64").backward(tuple(da)))
+
+
+@equation("rnn-forward", r"a = x W_x + b_x + h_{t-1} W_h + b_h", r"h_t = \tanh(a)")
+def _(rng):
+    s = step(RNNCell, rng)
+    a = pre_activation(s, "h")
+    same(a, s.forward.a)
+    same(each(math.tanh, a), s.state[0])
+
+
+@equation("rnn-da", r"da = dh_t \odot \tanh'(h_t)")
+def _(rng):
+    s = step(RNNCell, rng)
+    same(each(lambda dh, h: dh * (1 - h * h), s.dstate[0], s.state[0]), s.backward.da)
+    same(s.backward.da, s.dgx[0])
+
+
+@equation("rnn-dh-prev", r"dh_{t-1} = da W_h^\top")
+def _(rng):
+    s = step(RNNCell, rng)
+    same(through(s, "h", s.backward.da), s.dstate_prev[0])
+
+
+# 5 Through time
+
+
+@equation("time-forward", r"h_t = f(x_t, h_{t-1})")
+def _(rng):
+    s = over_time(rng, RNNCell)
+    p = {name: p.data[0].tolist() for name, p in s.net.named_parameters().items()}
+    for t in range(1, s.T):
+        from_x = affine(s.x[t].tolist(), p["Wx"], p["bx"])
+        a = add(from_x, affine(s.output[t - 1].tolist(), p["Wh"], p["bh"]))
+        same(each(math.tanh, a), s.output[t])
+
+
+@equation("time-dh", r"dh_t = u_t + dh_{t+1} \frac{\partial h_{t+1}}{\partial h_t}")
+def _(rng):
+    s = over_time(rng)
+    for t in range(s.T - 1):  # what the step after sent back is its dh_prev
+        same(add(s.doutput[t], s.steps[t + 1].dh_prev), s.steps[t].dh)
+
+
+@equation("time-dh-last", r"dh_T = u_T + dh_{\mathrm{final}}")
+def _(rng):
+    s = over_time(rng)
+    same(add(s.doutput[-1], s.dfinal), s.steps[-1].dh)
+
+
+def gate_gradients(one):
+    """(da of the products, dgx) of one GRU step: they differ in gate n."""
+    return (one.dar, one.daz, one.dproduct_n), (one.dar, one.daz, one.dan)
+
+
+@equation("time-dWh", r"dW_h = \sum_t v_t^\top da_t")
+def _(rng):
+    s = over_time(rng)
+    for k in range(3):
+        parts = [
+            times(transposed(one.h_prev.tolist()), gate_gradients(one)[0][k].tolist())
+            for one in s.steps
+        ]
+        same(add(*parts), s.net.Wh.grad[k])
+
+
+@equation("time-dWx", r"dW_x = \sum_t x_t^\top dgx_t")
+def _(rng):
+    s = over_time(rng)
+    for k in range(3):
+        parts = [
+            times(transposed(x.tolist()), gate_gradients(one)[1][k].tolist())
+            for x, one in zip(s.x, s.steps, strict=True)
+        ]
+        same(add(*parts), s.net.Wx.grad[k])
+
+
+@equation("time-db", r"db_x = \sum_t \sum_n dgx_{tn}", r"db_h = \sum_t \sum_n da_{tn}")
+def _(rng):
+    s = over_time(rng)
+    for part, parameter in [(0, s.net.bh), (1, s.net.bx)]:
+        for k in range(3):
+            rows = [row for one in s.steps for row in gate_gradients(one)[part][k].tolist()]
+            same([sum(column) for column in zip(*rows, strict=True)], parameter.grad[k])
+
+
+@equation("time-dx", r"dx_t = \sum_k dgx_{tk} W_{x,k}^\top")
+def _(rng):
+    s = over_time(rng)
+    Wx = s.net.Wx.data.tolist()
+    for t, one in enumerate(s.steps):
+        dgx = gate_gradients(one)[1]
+        same(add(*(times(dgx[k].tolist(), transposed(Wx[k])) for k in range(3))), s.dx[t])
+
+
+@equation("time-gx", r"gx_{kt} = x_t W_{x,k} + b_{x,k}")
+def _(rng):
+    s = over_time(rng)
+    gx = s.net._project(s.x.reshape(-1, 3)).reshape(3, s.T, 2, 5)
+    for k in range(3):
+        W, b = s.net.Wx.data[k].tolist(), s.net.bx.data[k].tolist()
+        for t in range(s.T):
+            same(affine(s.x[t].tolist(), W, b), gx[k, t])
+
+
+@equation("packed-rows", r"S = \sum_t n_t")
+def _(rng):
+    lengths = [3, 1, 4, 2]
+    rows, sizes, _ = packing.pack([np.zeros(length) for length in lengths])
+    alive = [sum(length > t for length in lengths) for t in range(4)]
+    assert sizes == alive and len(rows) == sum(alive)
+
+
+@equation(
+    "time-jacobian",
+    r"\frac{\partial h_{t,j}}{\partial h_{t-1,i}} = W_{h,ij} (1 - h_{t,j}^2)",
+)
+def _(rng):
+    s = step(RNNCell, rng, n=1)
+    h, W = s.state[0][0].tolist(), s.Wh[0].tolist()
+    for j in range(3):
+        product = Product("h", s.Wh, s.bh)
+        cell, gx = RNNCell(), s.x @ s.Wx + s.bx[:, None]
+        _, cache = cell.forward(gx, (s.h_prev,), product)
+        undo = ProductBackward(product, 1, "float64")
+        _, (row,) = cell.backward((np.eye(3)[[j]],), cache, undo)
+        same([[W[i][j] * (1 - h[j] ** 2) for i in range(3)]], row)
+
+
+# 6 LSTM
+
+
+@equation("lstm-a", r"a_k = x W_{x,k} + b_{x,k} + h_{t-1} W_{h,k} + b_{h,k}")
+def _(rng):
+    s = step(LSTMCell, rng)
+    for gate in "ifgo":
+        same(pre_activation(s, gate), getattr(s.forward, f"a{gate}"))
+
+
+@equation(
+    "lstm-gates",
+    r"i = \sigma(a_i)",
+    r"f = \sigma(a_f)",
+    r"o = \sigma(a_o)",
+    r"g = \tanh(a_g)",
+)
+def _(rng):
+    f = step(LSTMCell, rng).forward
+    same(each(sigmoid, f.ai), f.i)
+    same(each(sigmoid, f.af), f.f)
+    same(each(sigmoid, f.ao), f.o)
+    same(each(math.tanh, f.ag), f.g)
+
+
+@equation("lstm-c", r"c_t = f \odot c_{t-1} + i \odot g")
+def _(rng):
+    f = step(LSTMCell, rng).forward
+    same(each(lambda f, c, i, g: f * c + i * g, f.f, f.c_prev, f.i, f.g), f.c)
+
+
+@equation("lstm-h", r"h_t = o \odot \tanh(c_t)")
+def _(rng):
+    s = step(LSTMCell, rng)
+    same(each(lambda o, c: o * math.tanh(c), s.forward.o, s.forward.c), s.state[0])
+
+
+@equation("lstm-do", r"do = dh_t \odot \tanh(c_t)")
+def _(rng):
+    s = step(LSTMCell, rng)
+    same(each(lambda dh, c: dh * math.tanh(c), s.dstate[0], s.state[1]), s.backward.do)
+
+
+@equation("lstm-dc", r"dc_t \leftarrow dc_t + dh_t \odot o \odot \left(1 - \tanh^2(c_t)\right)")
+def _(rng):
+    s = step(LSTMCell, rng)
+    ours = each(
+        lambda dc, dh, o, c: dc + dh * o * (1 - math.tanh(c) ** 2),
+        s.dstate[1], s.dstate[0], s.forward.o, s.state[1],
+    )  # fmt: skip
+    same(ours, s.backward.dc)
+
+
+@equation(
+    "lstm-dcell",
+    r"df = dc_t \odot c_{t-1}",
+    r"dc_{t-1} = dc_t \odot f",
+    r"di = dc_t \odot g",
+    r"dg = dc_t \odot i",
+)
+def _(rng):
+    b = step(LSTMCell, rng).backward
+    for name, factor in [("df", b.c_prev), ("dc_prev", b.f), ("di", b.g), ("dg", b.i)]:
+        same(each(lambda dc, v: dc * v, b.dc, factor), getattr(b, name))
+
+
+@equation(
+    "lstm-da",
+    r"da_i = di \odot i \odot (1 - i)",
+    r"da_f = df \odot f \odot (1 - f)",
+    r"da_o = do \odot o \odot (1 - o)",
+    r"da_g = dg \odot (1 - g^2)",
+)
+def _(rng):
+    b = step(LSTMCell, rng).backward
+    for d, y, da in [(b.di, b.i, b.dai), (b.df, b.f, b.daf), (b.do, b.o, b.dao)]:
+        same(each(lambda d, y: d * y * (1 - y), d, y), da)
+    same(each(lambda dg, g: dg * (1 - g * g), b.dg, b.g), b.dag)
+
+
+@equation("lstm-dh-prev", r"dh_{t-1} = \sum_k da_k W_{h,k}^\top")
+def _(rng):
+    s = step(LSTMCell, rng)
+    parts = [through(s, gate, s.dgx[k]) for k, gate in enumerate("ifgo")]
+    same(add(*parts), s.dstate_prev[0])
+    same(s.backward.dc_prev, s.dstate_prev[1])
+
+
+@equation("lstm-carry", r"\frac{\partial c_t}{\partial c_{t-1}} = f")
+def _(rng):
+    b = step(LSTMCell, rng).backward
+    same(each(lambda dc_prev, dc: dc_prev / dc, b.dc_prev, b.dc), b.f)
+
+
+# 7 GRU
+
+
+@equation(
+    "gru-gates",
+    r"r = \sigma(x W_{x,r} + b_{x,r} + h_{t-1} W_{h,r} + b_{h,r})",
+    r"z = \sigma(x W_{x,z} + b_{x,z} + h_{t-1} W_{h,z} + b_{h,z})",
+)
+def _(rng):
+    for Cell in (GRUCell, GRUBeforeCell):
+        s = step(Cell, rng)
+        same(each(sigmoid, pre_activation(s, "r")), s.forward.r)
+        same(each(sigmoid, pre_activation(s, "z")), s.forward.z)
+
+
+@equation("gru-n", r"v = h_{t-1} W_{h,n} + b_{h,n}", r"n = \tanh(x W_{x,n} + b_{x,n} + r \odot v)")
+def _(rng):
+    s = step(GRUCell, rng)
+    v = affine(s.h_prev.tolist(), s.Wh[2].tolist(), s.bh[2].tolist())
+    same(v, s.forward.product_n)
+    from_x = affine(s.x.tolist(), s.Wx[2].tolist(), s.bx[2].tolist())
+    same(each(lambda a, r, v: math.tanh(a + r * v), from_x, s.forward.r, v), s.forward.n)
+
+
+@equation("gru-h", r"h_t = (1 - z) \odot n + z \odot h_{t-1}")
+def _(rng):
+    for Cell in (GRUCell, GRUBeforeCell):
+        s = step(Cell, rng)
+        f = s.forward
+        same(each(lambda z, n, h: (1 - z) * n + z * h, f.z, f.n, s.h_prev), s.state[0])
+
+
+@equation(
+    "gru-dh",
+    r"dz = dh_t \odot (h_{t-1} - n)",
+    r"dn = dh_t \odot (1 - z)",
+    r"dh_{t-1} = dh_t \odot z",
+)
+def _(rng):
+    for Cell in (GRUCell, GRUBeforeCell):
+        s = step(Cell, rng)
+        b = s.backward
+        same(each(lambda dh, h, n: dh * (h - n), s.dstate[0], s.h_prev, b.n), b.dz)
+        same(each(lambda dh, z: dh * (1 - z), s.dstate[0], b.z), b.dn)
+
+
+@equation("gru-dan", r"da_n = dn \odot (1 - n^2)")
+def _(rng):
+    for Cell in (GRUCell, GRUBeforeCell):
+        b = step(Cell, rng).backward
+        same(each(lambda dn, n: dn * (1 - n * n), b.dn, b.n), b.dan)
+
+
+@equation("gru-dr", r"dr = da_n \odot v", r"dv = da_n \odot r")
+def _(rng):
+    b = step(GRUCell, rng).backward
+    same(each(lambda da, v: da * v, b.dan, b.product_n), b.dr)
+    same(each(lambda da, r: da * r, b.dan, b.r), b.dproduct_n)
+
+
+@equation("gru-da", r"da_r = dr \odot r \odot (1 - r)", r"da_z = dz \odot z \odot (1 - z)")
+def _(rng):
+    for Cell in (GRUCell, GRUBeforeCell):
+        b = step(Cell, rng).backward
+        same(each(lambda d, y: d * y * (1 - y), b.dr, b.r), b.dar)
+        same(each(lambda d, y: d * y * (1 - y), b.dz, b.z), b.daz)
+
+
+@equation(
+    "gru-dh-prev",
+    r"dh_{t-1} = dh_t \odot z + da_r W_{h,r}^\top + da_z W_{h,z}^\top + dv W_{h,n}^\top",
+)
+def _(rng):
+    s = step(GRUCell, rng)
+    b, kept = s.backward, each(lambda dh, z: dh * z, s.dstate[0], s.forward.z)
+    parts = [through(s, "r", b.dar), through(s, "z", b.daz), through(s, "n", b.dproduct_n)]
+    same(add(kept, *parts), s.dstate_prev[0])
+
+
+@equation("before-n", r"n = \tanh(x W_{x,n} + b_{x,n} + (r \odot h_{t-1}) W_{h,n} + b_{h,n})")
+def _(rng):
+    s = step(GRUBeforeCell, rng)
+    scaled = each(lambda r, h: r * h, s.forward.r, s.h_prev)
+    same(each(math.tanh, pre_activation(s, "n", scaled)), s.forward.n)
+
+
+@equation("before-dv", r"dv = da_n W_{h,n}^\top")
+def _(rng):
+    s = step(GRUBeforeCell, rng)
+    same(through(s, "n", s.backward.dan), s.backward.dreset)
+
+
+@equation("before-dr", r"dr = dv \odot h_{t-1}")
+def _(rng):
+    s = step(GRUBeforeCell, rng)
+    same(each(lambda dv, h: dv * h, s.backward.dreset, s.h_prev), s.backward.dr)
+
+
+@equation(
+    "before-dh-prev",
+    r"dh_{t-1} = dh_t \odot z + dv \odot r + da_r W_{h,r}^\top + da_z W_{h,z}^\top",
+)
+def _(rng):
+    s = step(GRUBeforeCell, rng)
+    b = s.backward
+    shares = each(lambda dh, z, dv, r: dh * z + dv * r, s.dstate[0], b.z, b.dreset, b.r)
+    same(add(shares, through(s, "r", b.dar), through(s, "z", b.daz)), s.dstate_prev[0])
+
+
+@equation("gru-carry", r"\frac{\partial h_t}{\partial h_{t-1}} = z")
+def _(rng):
+    s = step(GRUCell, rng)
+    b = s.backward
+    parts = [through(s, "r", b.dar), through(s, "z", b.daz), through(s, "n", b.dproduct_n)]
+    direct = each(lambda all_, *others: all_ - sum(others), s.dstate_prev[0], *parts)
+    same(each(lambda direct, dh: direct / dh, direct, s.dstate[0]), b.z)
+
+
+# 8 Gradient checking
+
+
+@equation("upstream", r"L = \sum_j u_j y_j")
+def _(rng):
+    y, u = rng.standard_normal((2, 5))
+    ours = sum(a * b for a, b in zip(u.tolist(), y.tolist(), strict=True))
+    same(ours, oracles.scalar({"y": y}, {"y": u}))
+
+
+@equation(
+    "central-difference",
+    r"\frac{\partial L}{\partial w} \approx \frac{L(w + s) - L(w - s)}{2s}",
+)
+def _(rng):
+    a, u = rng.standard_normal((2, 4))
+    problem, s = function_problem(functions.tanh, functions.d_tanh, a), 1e-4
+    ours = each(lambda a, u: u * (math.tanh(a + s) - math.tanh(a - s)) / (2 * s), a, u)
+    same(ours, oracles.central_difference(problem, {"y": u}, "a", s), 1e-10)
+
+
+@equation(
+    "complex-step",
+    r"\frac{\partial L}{\partial w} \approx \frac{\mathrm{Im} L(w + \mathrm{i} s)}{s}",
+)
+def _(rng):
+    a, u = rng.standard_normal((2, 4))
+    problem, s = function_problem(functions.tanh, functions.d_tanh, a), 1e-30
+    ours = each(lambda a, u: (u * cmath.tanh(complex(a, s))).imag / s, a, u)
+    same(ours, oracles.complex_step(problem, {"y": u}, "a", s))
+    same(ours, u * functions.d_tanh(functions.tanh(a)))
+
+
+@equation("rtrl", r"J_t = A_t J_{t-1} + B_t")
+def _(rng):
+    net = Recurrent(RNNCell, 2, 3, rng=rng, dtype="float64")
+    x, u = rng.standard_normal((3, 1, 2)), rng.standard_normal((3, 1, 3))
+    _, _, cache = net.forward(x)
+    net.backward(u, cache)
+    parameters = {name: p.data for name, p in net.named_parameters().items()}
+    gradient = [g for p in net.parameters() for g in p.grad.ravel().tolist()]
+    h, J, found = np.zeros((1, 3)), None, [0.0] * len(gradient)
+    for t in range(3):
+        A, B, h = rtrl._step_jacobians(net, parameters, x[t], h)
+        A, B = A[0].tolist(), B[0].tolist()
+        J = B if J is None else add(times(A, J), B)
+        found = [g + sum(u[t, 0, i] * J[i][w] for i in range(3)) for w, g in enumerate(found)]
+    same(found, gradient)
+
+
+@equation("relative-error", r"\frac{\lVert x - y \rVert}{\max(\lVert x \rVert, \lVert y \rVert)}")
+def _(rng):
+    x, y = rng.standard_normal((2, 5))
+    root = [math.sqrt(sum(v * v for v in a.tolist())) for a in (x - y, x, y)]
+    same(root[0] / max(root[1], root[2]), oracles.relative_error(x, y))
+
+
+# 9 Optimisers
+
+
+def optimised(rng, make, steps=3):
+    """(w at the start, the gradient of each step, w at the end)."""
+    p = Parameter(rng.standard_normal(4))
+    start, gradients, optimizer = p.data.tolist(), [], make([p])
+    for _ in range(steps):
+        gradients.append(rng.standard_normal(4).tolist())
+        p.grad[...] = gradients[-1]
+        optimizer.step()
+    return start, gradients, p.data
+
+
+@equation("sgd", r"w \leftarrow w - \mathrm{lr} dw")
+def _(rng):
+    w, gradients, end = optimised(rng, lambda ps: optim.SGD(ps, lr=0.1))
+    for dw in gradients:
+        w = each(lambda w, dw: w - 0.1 * dw, w, dw)
+    same(w, end)
+
+
+@equation("momentum", r"v \leftarrow m v + dw", r"w \leftarrow w - \mathrm{lr} v")
+def _(rng):
+    w, gradients, end = optimised(rng, lambda ps: optim.SGD(ps, lr=0.1, momentum=0.9))
+    v = [0.0] * 4
+    for dw in gradients:
+        v = each(lambda v, dw: 0.9 * v + dw, v, dw)
+        w = each(lambda w, v: w - 0.1 * v, w, v)
+    same(w, end)
+
+
+@equation("nesterov", r"w \leftarrow w - \mathrm{lr} (dw + m v)")
+def _(rng):
+    make = lambda ps: optim.SGD(ps, lr=0.1, momentum=0.9, nesterov=True)  # noqa: E731
+    w, gradients, end = optimised(rng, make)
+    v = [0.0] * 4
+    for dw in gradients:
+        v = each(lambda v, dw: 0.9 * v + dw, v, dw)
+        w = each(lambda w, v, dw: w - 0.1 * (dw + 0.9 * v), w, v, dw)
+    same(w, end)
+
+
+@equation("weight-decay", r"dw \leftarrow dw + k w")
+def _(rng):
+    w, gradients, end = optimised(rng, lambda ps: optim.SGD(ps, lr=0.1, weight_decay=0.2))
+    for dw in gradients:
+        dw = each(lambda dw, w: dw + 0.2 * w, dw, w)
+        w = each(lambda w, dw: w - 0.1 * dw, w, dw)
+    same(w, end)
+
+
+@equation(
+    "adam-means",
+    r"m \leftarrow k_1 m + (1 - k_1) dw",
+    r"v \leftarrow k_2 v + (1 - k_2) dw^2",
+)
+def _(rng):
+    p = Parameter(rng.standard_normal(4))
+    optimizer, m, v = optim.Adam([p], lr=0.1), [0.0] * 4, [0.0] * 4
+    for _ in range(3):
+        p.grad[...] = rng.standard_normal(4)
+        m = each(lambda m, dw: 0.9 * m + (1 - 0.9) * dw, m, p.grad)
+        v = each(lambda v, dw: 0.999 * v + (1 - 0.999) * dw**2, v, p.grad)
+        optimizer.step()
+    same(m, optimizer.state["m"][0])
+    same(v, optimizer.state["v"][0])
+
+
+@equation(
+    "adam-step",
+    r"w \leftarrow w - \mathrm{lr} \frac{m / (1 - k_1^s)}{\sqrt{v / (1 - k_2^s)} + \varepsilon}",
+)
+def _(rng):
+    w, gradients, end = optimised(rng, lambda ps: optim.Adam(ps, lr=0.1, eps=1e-3))
+    m, v = [0.0] * 4, [0.0] * 4
+    for s, dw in enumerate(gradients, 1):
+        m = each(lambda m, dw: 0.9 * m + (1 - 0.9) * dw, m, dw)
+        v = each(lambda v, dw: 0.999 * v + (1 - 0.999) * dw**2, v, dw)
+        k1, k2 = 1 - 0.9**s, 1 - 0.999**s
+        w = [w[j] - 0.1 * (m[j] / k1) / (math.sqrt(v[j] / k2) + 1e-3) for j in range(4)]
+    same(w, end)
+
+
+@equation("adamw", r"w \leftarrow w - \mathrm{lr} k w")
+def _(rng):
+    p = Parameter(rng.standard_normal(4))
+    ours = each(lambda w: w - 0.1 * 0.3 * w, p.data)
+    optim.AdamW([p], lr=0.1, weight_decay=0.3).step()  # the gradient is zero: decay alone
+    same(ours, p.data)
+
+
+@equation("clip", r"dw \leftarrow dw \min\left(1, \frac{m}{\lVert dw \rVert + 10^{-6}}\right)")
+def _(rng):
+    for limit in (0.5, 50.0):
+        ps = [Parameter(np.zeros(3)), Parameter(np.zeros(2))]
+        for p in ps:
+            p.grad[...] = rng.standard_normal(p.shape)
+        norm = math.sqrt(sum(g * g for p in ps for g in p.grad.tolist()))
+        ours = [each(lambda g: g * min(1, limit / (norm + 1e-6)), p.grad) for p in ps]  # noqa: B023
+        optim.clip_grad_norm(ps, limit)
+        for mine, p in zip(ours, ps, strict=True):
+            same(mine, p.grad)
+
+
+@equation("cosine", r"\mathrm{lr}_s = \mathrm{lr}_0 \frac{1 + \cos(\pi s / S)}{2}")
+def _(rng):
+    schedule = optim.cosine(0.3, 20)
+    for s in range(21):
+        same(0.3 * (1 + math.cos(math.pi * s / 20)) / 2, schedule(s))
+
+
+@equation("step-decay", r"\mathrm{lr}_s = \mathrm{lr}_0 k^{\lfloor s / T \rfloor}")
+def _(rng):
+    schedule = optim.step_decay(0.3, every=4, factor=0.5)
+    for s in range(13):
+        same(0.3 * 0.5 ** math.floor(s / 4), schedule(s))
+
+
+# 10 Data, 11 Training
+
+
+@equation("trigram", r"a_k = \sum_j \log \frac{n_{kj} + 1/2}{\sum_i (n_{ki} + 1/2)}")
+def _(rng):
+    names, labels = ["Anna", "Hannah", "Otto"], [0, 0, 1]
+    bayes = TrigramBayes(names, labels, 2)
+    known = sorted({piece for name in names for piece in trigrams(name)})
+    for name in names:
+        scores = []
+        for k in range(2):
+            n = dict.fromkeys(known, 0)
+            for other, label in zip(names, labels, strict=True):
+                for piece in trigrams(other) if label == k else ():
+                    n[piece] += 1
+            total = sum(count + 1 / 2 for count in n.values())
+            scores.append(sum(math.log((n[j] + 1 / 2) / total) for j in trigrams(name)))
+        columns = [bayes.column[piece] for piece in trigrams(name)]
+        same(scores, bayes.log_p[:, columns].sum(axis=1))
+        assert bayes.predict([name])[0] == scores.index(max(scores))
+
+
+def confusion(rng):
+    found = Evaluation.of(rng.integers(3, size=40), rng.integers(3, size=40), 3)
+    return found, found.confusion.tolist()
+
+
+@equation("accuracy", r"\frac{\sum_k n_{kk}}{\sum_i \sum_k n_{ik}}")
+def _(rng):
+    found, n = confusion(rng)
+    same(sum(n[k][k] for k in range(3)) / sum(map(sum, n)), found.accuracy)
+
+
+@equation("balanced-accuracy", r"\frac{1}{K} \sum_k \frac{n_{kk}}{\sum_j n_{kj}}")
+def _(rng):
+    found, n = confusion(rng)
+    same(sum(n[k][k] / sum(n[k]) for k in range(3)) / 3, found.balanced_accuracy)
+
+
+def dropped(rng):
+    layer, x = Dropout(0.4, rng=rng), rng.standard_normal((4, 5))
+    y, mask = layer.forward(x, training=True)
+    m = each(lambda kept: float(kept > 0), mask)
+    assert 0 < sum(map(sum, m)) < 20
+    return layer, x, y, mask, m
+
+
+@equation("dropout", r"y = \frac{x \odot m}{1 - p}")
+def _(rng):
+    _, x, y, _, m = dropped(rng)
+    same(each(lambda x, m: x * m / (1 - 0.4), x, m), y)
+
+
+@equation("dropout-backward", r"dx = \frac{dy \odot m}{1 - p}")
+def _(rng):
+    layer, x, _, mask, m = dropped(rng)
+    dy = rng.standard_normal(x.shape)
+    same(each(lambda dy, m: dy * m / (1 - 0.4), dy, m), layer.backward(dy, mask))

@@ -1,0 +1,264 @@
+"""Both lab reports on names and languages, trained again: every net, every figure, one table.
+
+python examples/reproduce.py --quick             all nets in two minutes, far from trained
+python examples/reproduce.py                     300,000 iterations each, as the reports
+python examples/reproduce.py --only A,B --jobs 4
+python examples/reproduce.py --seeds 0 1         the table then shows the means
+
+Each net is trained twice: on all names, and asked about the same names, as in the reports; and
+with a fifth of the names held back. Ctrl-C keeps what is done; the same command goes on.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from minirnn import jobs, lab_runs, plotting, scripts
+from minirnn.checkpoints import write_atomic, write_figure
+from minirnn.data import load_names
+from minirnn.errors import CheckpointError
+
+NETS = "ABCDEF"
+QUICK = 20_000  # iterations
+
+
+def parse():
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    add = parser.add_argument
+    add("--only", type=nets, default=list(NETS), metavar="A,B", help="which nets (default: A to F)")
+    add("--iterations", type=scripts.whole, help="names that each net sees (default: 300,000)")
+    add("--quick", action="store_true", help=f"{QUICK:,} iterations, in a folder of their own")
+    add("--jobs", type=scripts.whole, default=jobs.cores(), help="processes (default: all cores)")
+    add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
+    add("--seeds", type=scripts.seed, nargs="+", default=[0], metavar="SEED")
+    add("--output", type=Path, metavar="DIR", help="(default: runs/reports, or -quick)")
+    args = parser.parse_args()
+    args.iterations = args.iterations or (QUICK if args.quick else 300_000)
+    args.output = args.output or Path("runs") / ("reports-quick" if args.quick else "reports")
+    return args
+
+
+def nets(text):
+    """An argparse type: letters of nets, with commas."""
+    chosen = sorted({part.strip().upper() for part in text.split(",")})
+    if not set(chosen) <= set(NETS):
+        raise argparse.ArgumentTypeError(f"{text!r} must be some of A to F, with commas: A,B")
+    return chosen
+
+
+def same_settings(folder, settings):
+    """Write the folder's settings down, or refuse it where it was made with others."""
+    path = folder / "settings.json"
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            differing = [name for name in settings if found[name] != settings[name]]
+        except (ValueError, KeyError, TypeError):
+            raise CheckpointError(f"{path} is damaged; use another --output") from None
+        if differing:
+            name = differing[0]
+            raise CheckpointError(
+                f"{folder} was made with {name} = {found[name]}, but now it is {settings[name]}; "
+                "use the same, or another --output"
+            )
+    write_atomic(path, json.dumps(settings, indent=1).encode() + b"\n")
+
+
+def results(folder, settings):
+    """Every result in the folder, by name: also those of earlier calls."""
+    found = {}
+    for path in sorted((folder / "nets").glob("*.json")):
+        try:
+            result = json.loads(path.read_text(encoding="utf-8"))
+            if result["iterations"] == settings["iterations"] and result["kind"] in NETS:
+                found[path.stem] = result
+        except (ValueError, KeyError, TypeError):
+            raise CheckpointError(f"{path} is damaged; delete it and run again") from None
+    return found
+
+
+def of(found, kind, protocol, key):
+    """The mean over the seeds of one number, or None."""
+    values = [r[key] for r in found.values()
+              if r["kind"] == kind and r["protocol"] == protocol and key in r]  # fmt: skip
+    return float(np.mean(values)) if values else None
+
+
+def first(found, kind, protocol):
+    """The result of the lowest seed, for the figures, or None."""
+    those = [r for r in found.values() if (r["kind"], r["protocol"]) == (kind, protocol)]
+    return min(those, key=lambda r: r["seed"], default=None)
+
+
+def figures(found):
+    """{file name: figure} of everything that the reports show."""
+    drawn = {}
+    for kind in NETS:
+        result = first(found, kind, "reports")
+        if result is None:
+            continue
+        title, x = f"{kind}: {lab_runs.KINDS[kind].title}", column(result, "iteration")
+        loss = np.array(column(result, "loss")) / result.get("letters_a_name", 1)
+        drawn[f"{kind}-loss.png"] = plotting.plot_curves(
+            {title: {"training" if kind != "F" else "training, a letter": (x, loss)}},
+            "iteration", "cross-entropy, nats",
+        )  # fmt: skip
+        if kind == "F":
+            continue
+        curves = {"names trained on": (x, column(result, "train"))}
+        honest = first(found, kind, "held-out")
+        if honest:
+            curves["names never trained on"] = (
+                column(honest, "iteration"), column(honest, "validation")
+            )  # fmt: skip
+        drawn[f"{kind}-accuracy.png"] = plotting.plot_curves(
+            {title: curves}, "iteration", "class-balanced accuracy", ylim=(0, 1),
+            levels={"guessing": 1 / len(result["languages"])},
+        )  # fmt: skip
+        drawn[f"{kind}-confusion.png"] = plotting.plot_confusion(
+            np.array(result["confusion"]), result["languages"]
+        )
+    pair = {kind: first(found, kind, "reports") for kind in "AB"}
+    if all(pair.values()):
+        for what, label in {"loss": "cross-entropy, nats", "train": "accuracy"}.items():
+            curves = {
+                lab_runs.KINDS[kind].title: (column(r, "iteration"), column(r, what))
+                for kind, r in pair.items()
+            }
+            name = "loss" if what == "loss" else "accuracy"
+            drawn[f"rnn-beside-lstm-{name}.png"] = plotting.plot_curves(
+                {"": curves}, "iteration", label, ylim=(0, None) if what == "loss" else (0, 1)
+            )
+    return drawn
+
+
+def column(result, name):
+    return [row[name] for row in result["history"]]
+
+
+def table(found, settings):
+    """The rows of the table in index.md, and the numbers behind them for results.json."""
+    rows = {}
+    for kind in NETS:
+        seeds = sorted({r["seed"] for r in found.values() if r["kind"] == kind})
+        if not seeds:
+            continue
+        last = first(found, kind, "reports") or first(found, kind, "held-out")
+        rows[kind] = {
+            "title": lab_runs.KINDS[kind].title,
+            "report": lab_runs.KINDS[kind].figure,
+            "train": of(found, kind, "reports", "train"),
+            "held_out_train": of(found, kind, "held-out", "train"),
+            "unseen": of(found, kind, "held-out", "unseen"),
+            "unseen_stopped": of(found, kind, "held-out", "unseen_stopped"),
+            "stopped_at": of(found, kind, "held-out", "stopped_at"),
+            "trigrams": of(found, kind, "held-out", "trigrams"),
+            "new": of(found, kind, "reports", "new"),
+            "right": of(found, kind, "reports", "right"),
+            "judge": of(found, kind, "reports", "judge"),
+            "loss": last["history"][-1]["loss"] / last.get("letters_a_name", 1),
+            "parameters": last["parameters"],
+            "iterations": settings["iterations"],
+            "seconds": of(found, kind, "reports", "seconds"),
+            "seeds": seeds,
+        }
+    return rows
+
+
+def index(rows, found, settings, drawn):
+    """The text of index.md."""
+    head = (
+        "net", "the report", "names trained on", "names never seen", "same, stopped early",
+        "loss", "iterations", "seconds", "seeds",
+    )  # fmt: skip
+    lines = [
+        "# The lab reports' nets, trained again", "",
+        f"Names: {settings['source']}. Accuracies are class-balanced, means over the seeds. The",
+        "reports' accuracies were measured on names that were trained on. Seconds are those of",
+        "training in one process.", "",
+        f"| {' | '.join(head)} |", "|" + "---|" * len(head),
+    ]  # fmt: skip
+    for kind, row in rows.items():
+        if kind == "F":
+            continue
+        cells = [
+            f"{kind} {row['title']}", row["report"], number(row["train"]), number(row["unseen"]),
+            number(row["unseen_stopped"]), number(row["loss"]), f"{row['iterations']:,}",
+            number(row["seconds"], ".0f"), len(row["seeds"]),
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    trigrams = [row["trigrams"] for row in rows.values() if row["trigrams"]]
+    if trigrams:
+        lines.append(f"| trigram counts | - | - | {trigrams[0]:.3f} | - | - | - | - | - |")
+    K = len(next(iter(found.values()))["languages"])
+    guess = f"{1 / K:.3f}"
+    lines += [f"| always one language | - | {guess} | {guess} | - | - | - | - | - |", ""]
+    written = first(found, "F", "reports")
+    if written:
+        lines += [
+            "## F: names written by the generator", "",
+            f"{written['new']:.1%} of them are in no list, and {written['right']:.1%} are taken for",
+            "the right language by a classifier that is right on",
+            f"{written['judge']:.1%} of the real names that it never saw. Loss {rows['F']['loss']:.3f} a letter after",
+            f"{written['iterations']:,} iterations, {written['seconds']:.0f} seconds.", "",
+            *(f"- {name}: {', '.join(texts)}" for name, texts in written["samples"].items()), "",
+        ]  # fmt: skip
+    lines += [f"![{name.removesuffix('.png')}]({name})" for name in drawn]
+    return "\n".join(lines) + "\n"
+
+
+def number(value, form=".3f"):
+    return "-" if value is None else format(value, form)
+
+
+def run():
+    args = parse()
+    names = load_names(args.data)
+    folder = scripts.output_folder(args.output)
+    settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}
+    same_settings(folder, settings)
+    nets_folder = scripts.output_folder(folder / "nets")
+    todo = [
+        lab_runs.Run(kind, protocol, seed, args.iterations, args.data, str(nets_folder))
+        for seed in args.seeds
+        for kind in args.only
+        for protocol in lab_runs.runs_of(kind)
+    ]
+    waiting = [one for one in todo if lab_runs.read_result(one) is None]
+    done = len(todo) - len(waiting)
+    print(f"{len(todo)} runs of {args.iterations:,} iterations; {done} are done")
+    try:
+        for one, result in jobs.run(lab_runs.train, waiting, args.jobs):
+            what = "stopped" if result is None else summary(result)
+            print(f"{one.name:14s}{what}", flush=True)
+    finally:
+        write(folder, settings)
+
+
+def summary(result):
+    """One line on a result."""
+    parts = {"train": "trained on", "unseen": "never seen", "new": "new", "right": "right"}
+    shown = [f"{label} {result[name]:.3f}" for name, label in parts.items() if name in result]
+    return f"{', '.join(shown)}; {result['seconds']:.0f} s"
+
+
+def write(folder, settings):
+    """The table, the figures and the numbers behind them, from every result in the folder."""
+    found = results(folder, settings)
+    if not found:
+        return
+    drawn, rows = figures(found), table(found, settings)
+    for name, figure in drawn.items():
+        write_figure(folder / name, figure)
+    text = json.dumps({"settings": settings, "rows": rows, "runs": found}, indent=1)
+    write_atomic(folder / "results.json", text.encode() + b"\n")
+    write_atomic(folder / "index.md", index(rows, found, settings, drawn).encode())
+    print(f"written: {folder / 'index.md'}, {folder / 'results.json'}, {len(drawn)} figures")
+
+
+if __name__ == "__main__":
+    sys.exit(scripts.main(run))

@@ -1,0 +1,254 @@
+"""What one training run of a lab net is: which net, on which names, and what is measured.
+
+Two protocols. "reports": every name is trained on, as often as it stands in the lists, and the
+accuracy is that on the same names, as the reports have it. "held-out": of each language's
+distinct names 20 % are never trained on; another 10 % say when it would have been best to stop.
+Accuracies are class-balanced, the mean over the languages: the reports draw their names so.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import lab
+from .baselines import TrigramBayes
+from .batches import Batch, Sequences
+from .checkpoints import Checkpoint, load_net, save_net, write_atomic
+from .data import Alphabet, load_names, split
+from .errors import CheckpointError, DataError
+from .losses import CrossEntropy
+from .online import OneByOne
+from .training import Evaluation, evaluate
+from .writing import judge_of, quick_classifier, worth, write_names
+
+PROTOCOLS = ("reports", "held-out")
+SHARES = (0.7, 0.1, 0.2)  # of the held-out protocol: training, validation, test
+SAMPLE = 50  # names of each language in the accuracy curves
+
+
+class Kind(NamedTuple):
+    """A net of the reports: how to make it, and the learning rate that reaches their figures."""
+
+    make: Any
+    lr: float
+    title: str
+    figure: str  # what the report says
+
+
+def _rnn(**changes):
+    return lambda *sizes, **options: lab.RNN(*sizes, **changes, **options)
+
+
+KINDS = {
+    "A": Kind(lab.RNN, 0.005, "RNN as printed", "60 % at 100,000, 63 % at 300,000"),
+    "B": Kind(lab.LSTM, 0.01, "LSTM", "88 to 90 %"),
+    "C": Kind(lab.GRU, 0.01, "GRU", "90 %"),
+    "D": Kind(lab.BuiltinLSTM, 0.01, "built-in LSTM", "85 %"),
+    "E": Kind(lab.OutputGateLSTM, 0.01, "LSTM that classifies its output gate", "70 %"),
+    "F": Kind(lab.Generator, 0.0005, "name generator", "structure only"),
+    "A+tanh": Kind(_rnn(nonlinearity="tanh"), 0.005, "A with tanh", "-"),
+    "A+new": Kind(_rnn(reads="new"), 0.005, "A with the output from h_t", "-"),
+    "A+both": Kind(
+        _rnn(nonlinearity="tanh", reads="new"), 0.005, "A with tanh and the output from h_t", "-"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One net, trained once."""
+
+    kind: str
+    protocol: str
+    seed: int
+    iterations: int
+    data: str | None  # a folder of names; None: those that come with minirnn
+    folder: str  # where it is kept
+
+    @property
+    def name(self):
+        return f"{self.kind}-{self.protocol}-{self.seed}"
+
+    @property
+    def settings(self):
+        """What the result depends on, beside the code and the names themselves."""
+        kept = ("kind", "protocol", "seed", "iterations")
+        return {name: value for name, value in asdict(self).items() if name in kept}
+
+    def path(self, ending):
+        return Path(self.folder) / f"{self.name}.{ending}"
+
+
+def runs_of(kind):
+    """The protocols that a net is trained by: the generator has no accuracy to hold names for."""
+    return ("reports",) if kind == "F" else PROTOCOLS
+
+
+def alphabet_of(kind):
+    """The generator reads a hyphen too: its 59 are 58 characters and the end of the name."""
+    return Alphabet() if kind == "F" else Alphabet(lab.LETTERS)
+
+
+def build(kind, num_classes, rng):
+    """The net with the reports' sizes, for this number of languages."""
+    num_symbols = len(alphabet_of(kind)) + (kind == "F")
+    return KINDS[kind].make(num_symbols, num_classes, rng=rng)
+
+
+def load(run):
+    """(names, parts): every list entry for "reports", distinct names in three parts otherwise."""
+    names = load_names(run.data, alphabet_of(run.kind), merge=run.protocol == "held-out")
+    everything = np.arange(len(names))
+    if run.protocol == "reports":
+        return names, {"train": everything}
+    parts = split(names, np.random.default_rng([run.seed, 1]), SHARES)
+    return names, dict(zip(("train", "validation", "test"), parts, strict=True))
+
+
+def train(run, progress=None, stopped=None):
+    """Train a net, or go on where it stopped; its result, or None if it was stopped.
+
+    The result, {name: value} for JSON, is kept beside the weights: a second call only reads it.
+    """
+    done = read_result(run)
+    if done is not None:
+        return done
+    progress = progress or (lambda steps: None)
+    names, parts = load(run)
+    rng = np.random.default_rng(run.seed)
+    net = build(run.kind, len(names.languages), rng)
+    make = writing_trainer if run.kind == "F" else guessing_trainer
+    trainer, finish = make(run, net, names, parts, rng)
+    checkpoint = Checkpoint(run.path("part.npz"), {**run.settings, "names": names.digest()})
+    if checkpoint.path.is_file():
+        checkpoint.resume(trainer)
+        progress(trainer.iteration)
+    if not trainer.fit(progress, checkpoint.save, stopped):
+        return None
+    result = {
+        **run.settings, "lr": KINDS[run.kind].lr, "names": names.digest(), "source": names.source,
+        "languages": names.languages, "parameters": net.number_of_parameters(),
+        "history": trainer.history, "seconds": round(trainer.seconds, 2), **finish(),
+    }  # fmt: skip
+    save_net(run.path("npz"), net, {**run.settings, "languages": names.languages})
+    write_atomic(run.path("json"), json.dumps(result, indent=1).encode() + b"\n")
+    checkpoint.path.unlink()
+    return result
+
+
+def read_result(run):
+    """The result of a run that is over, or None."""
+    try:
+        found = json.loads(run.path("json").read_text(encoding="utf-8"))
+        if {name: found[name] for name in run.settings} == run.settings:
+            return found
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise CheckpointError(
+        f"{run.path('json')} does not hold the result of this run; delete it or use another folder"
+    )
+
+
+def trained_net(run):
+    """(net, languages) of a run that is over."""
+    rng = np.random.default_rng(0)
+    net, settings = load_net(
+        run.path("npz"), lambda settings: build(settings["kind"], len(settings["languages"]), rng)
+    )
+    return net, settings["languages"]
+
+
+def guessing_trainer(run, net, names, parts, rng):
+    """(trainer, function that gives the results) of a net that guesses languages."""
+    K, alphabet = len(names.languages), alphabet_of(run.kind)
+    ids = [alphabet.encode(name) for name in names.names]
+    sequences = Sequences(ids, names.labels, K, len(alphabet))
+    batches = [sequences.batch(np.array([k])) for k in parts["train"]]
+    members = [np.flatnonzero(names.labels[parts["train"]] == c) for c in range(K)]
+    draws = np.random.default_rng([run.seed, 2])
+    sample = parts["train"][np.concatenate([draws.choice(m, SAMPLE) for m in members])]
+
+    def measure(net):
+        row = {"train": evaluate(net, sequences, sample).balanced_accuracy}
+        if "validation" in parts:
+            found = evaluate(net, sequences, parts["validation"])
+            row["validation"] = found.balanced_accuracy
+        return row
+
+    def finish():
+        train = evaluate(net, sequences, parts["train"])
+        found = {"train": train.balanced_accuracy, "confusion": train.confusion.tolist()}
+        if "test" in parts:
+            test = evaluate(net, sequences, parts["test"])
+            found |= {"unseen": test.balanced_accuracy, "confusion": test.confusion.tolist()}
+            last = net.state_dict()
+            net.load_state_dict(trainer.best)
+            stopped = evaluate(net, sequences, parts["test"])
+            net.load_state_dict(last)
+            found |= {
+                "unseen_stopped": stopped.balanced_accuracy,
+                "stopped_at": trainer.best_iteration,
+                "trigrams": trigrams(names, parts).balanced_accuracy,
+            }
+        return found
+
+    trainer = OneByOne(
+        net, CrossEntropy(), batches, members, rng=rng, lr=KINDS[run.kind].lr,
+        iterations=run.iterations, measure=measure,
+    )  # fmt: skip
+    return trainer, finish
+
+
+def trigrams(names, parts):
+    """The `Evaluation` of trigram counts on the names never seen: what a net must beat."""
+    text, labels = np.array(names.names), names.labels
+    bayes = TrigramBayes(text[parts["train"]], labels[parts["train"]], len(names.languages))
+    guesses = bayes.predict(text[parts["test"]])
+    return Evaluation.of(labels[parts["test"]], guesses, len(names.languages))
+
+
+def writing_trainer(run, net, names, parts, rng):
+    """(trainer, function that gives the results) of the net that writes names.
+
+    The loss of a name is the sum over its letters, as the PyTorch tutorial's; divided by
+    "letters_a_name", the mean of the names drawn, the history's is that of a letter.
+    """
+    K, alphabet = len(names.languages), alphabet_of(run.kind)
+    batches = [
+        generator_batch(label, alphabet.encode(name), K, len(alphabet))
+        for name, label in zip(names.names, names.labels, strict=True)
+    ]
+    members = [np.flatnonzero(names.labels == c) for c in range(K)]
+    lengths = np.array([len(batch.x) for batch in batches])
+    letters = float(np.mean([lengths[places].mean() for places in members]))
+    trainer = OneByOne(
+        net, CrossEntropy("sum"), batches, members, rng=rng, lr=KINDS[run.kind].lr,
+        iterations=run.iterations,
+    )  # fmt: skip
+
+    def finish():
+        distinct = load_names(run.data, alphabet)
+        classifier, accuracy = quick_classifier(distinct, alphabet)
+        draws = np.random.default_rng([run.seed, 3])
+        texts, labels = write_names(net, distinct, alphabet, draws)
+        samples = {
+            language: [texts[k] for k in np.flatnonzero(labels == c)[:5]]
+            for c, language in enumerate(names.languages)
+        }
+        found = worth(texts, labels, distinct, judge_of(classifier, alphabet))
+        return {"letters_a_name": letters, **found, "judge": accuracy, "samples": samples}
+
+    return trainer, finish
+
+
+def generator_batch(label, ids, num_classes, end):
+    """A name to learn to write: rows (category, letter), and as labels the letters that follow."""
+    if len(ids) == 0:
+        raise DataError("a name to write needs at least one letter")
+    x = np.stack([np.full(len(ids), label), num_classes + ids], axis=1)
+    return Batch(x, [1] * len(ids), np.append(ids[1:], end), np.array([label]))
