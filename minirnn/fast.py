@@ -8,6 +8,7 @@ steps at once, so that a step is little more than one product. The tests hold it
 version; `docs/performance.md` tells what it gains.
 """
 
+import copy
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from .cells import GRUCell, LSTMCell, RNNCell
 from .functions import d_sigmoid, d_tanh, identity
+from .kernels import for_arrays
 from .recurrent import Recurrent
 
 
@@ -37,12 +39,15 @@ class Undone(NamedTuple):
 
 
 class FastRecurrent(Recurrent):
-    """`Recurrent` for cells of this package; on a GPU and in complex numbers it is the clear one."""
+    """`Recurrent` for cells of this package; in complex numbers it is the clear one.
+
+    On a GPU it is the clear one too, with the cell's kernels in place of the cell.
+    """
 
     def forward(self, x, sizes=None, state=None, truncate=None):
         loop, kinds = LOOPS.get(type(self.cell)), x.dtype.kind + self.Wh.data.dtype.kind
         if loop is None or type(x) is not np.ndarray or "c" in kinds:
-            return super().forward(x, sizes, state, truncate)
+            return Recurrent.forward(self._with_kernels(), x, sizes, state, truncate)
         x, sizes, shape = self._rows(x, sizes)
         gx = self._project(x)
         state = self._initial_state(state, np, sizes[0], gx.dtype)
@@ -53,7 +58,7 @@ class FastRecurrent(Recurrent):
 
     def backward(self, doutput, cache, dfinal=None):
         if not isinstance(cache, FastCache):
-            return super().backward(doutput, cache, dfinal)
+            return Recurrent.backward(self._with_kernels(), doutput, cache, dfinal)
         x, sizes, truncate, shape, kept = cache
         rows_shape, dtype = (len(x), self.hidden_size), kept[0].dtype
         doutput, dfinal = self._upstream(doutput, dfinal, rows_shape, sizes[0], shape, dtype)
@@ -62,6 +67,12 @@ class FastRecurrent(Recurrent):
         dgx, undone, dstate = loop.backward(doutput, dfinal, kept, Wh_T)
         self._add_gradients(x, dgx, undone)
         return self._dx(x, dgx, shape), dstate
+
+    def _with_kernels(self):
+        """The same layer, parameters and all, with the kernels of its cell where there are some."""
+        layer = copy.copy(self)
+        layer.cell = for_arrays(self.cell, self.Wh.data)
+        return layer
 
     def gates(self, cache):
         if not isinstance(cache, FastCache):

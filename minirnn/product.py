@@ -46,16 +46,26 @@ class ProductBackward:
 
         For a single gate given by name, da is one array [n, H].
         """
-        part = self.part(gates)
-        if gates not in self.Wh_T:
-            Wh = self.product.Wh[part]
-            self.Wh_T[gates] = get_array_module(Wh).ascontiguousarray(Wh.swapaxes(-1, -2))
-        kept = self.da[part][..., self.rows, :]
+        kept = self.slot(gates)
         if kept.ndim == 2:
             kept[...] = da
+        else:
+            for kept_gate, da_gate in zip(kept, da, strict=True):
+                kept_gate[...] = da_gate
+        return self.pull(gates)
+
+    def slot(self, gates=None):
+        """Where this step's da [g, n, H] of these gates is kept."""
+        return self.da[self.part(gates)][..., self.rows, :]
+
+    def pull(self, gates=None):
+        """da Wh^T summed over these gates, once their da is in its slot."""
+        if gates not in self.Wh_T:
+            Wh = self.product.Wh[self.part(gates)]
+            self.Wh_T[gates] = get_array_module(Wh).ascontiguousarray(Wh.swapaxes(-1, -2))
+        kept = self.slot(gates)
+        if kept.ndim == 2:
             return kept @ self.Wh_T[gates]
-        for kept_gate, da_gate in zip(kept, da, strict=True):
-            kept_gate[...] = da_gate
         return (kept @ self.Wh_T[gates]).sum(axis=0)
 
     def weight_gradient(self):
