@@ -216,7 +216,8 @@ def _(rng):
 
 @equation(
     "log-prior",
-    r"L = -\frac{1}{N} \sum_n \log \frac{e^{a_{n q_n}} K_{q_n}}{\sum_j e^{a_{nj}} K_j}",
+    r"L = -\frac{1}{N} \sum_n \log \frac{e^{a_{n q_n}} \mathrm{share}_{q_n}}"
+    r"{\sum_j e^{a_{nj}} \mathrm{share}_j}",
 )
 def _(rng):
     logits, labels = rng.standard_normal((3, 4)), np.array([1, 3, 1])
@@ -228,17 +229,17 @@ def _(rng):
     same(ours, CrossEntropy(log_prior=np.log(shares)).forward(logits, labels)[0])
 
 
-@equation("mse", r"L = \frac{1}{S} \sum_j (y_j - x_j)^2")
+@equation("mse", r"L = \frac{1}{N} \sum_n (y_n - q_n)^2")
 def _(rng):
-    y, x = rng.standard_normal((2, 6))
-    ours = sum((b - a) ** 2 for a, b in zip(x.tolist(), y.tolist(), strict=True)) / 6
-    same(ours, MeanSquaredError().forward(y, x)[0])
+    y, q = rng.standard_normal((2, 6))
+    ours = sum((b - a) ** 2 for a, b in zip(q.tolist(), y.tolist(), strict=True)) / 6
+    same(ours, MeanSquaredError().forward(y, q)[0])
 
 
-@equation("mse-backward", r"dy_j = \frac{2}{S} (y_j - x_j)")
+@equation("mse-backward", r"dy_n = \frac{2}{N} (y_n - q_n)")
 def _(rng):
-    (y, x), loss = rng.standard_normal((2, 6)), MeanSquaredError()
-    same(each(lambda y, x: 2 / 6 * (y - x), y, x), loss.backward(loss.forward(y, x)[1]))
+    (y, q), loss = rng.standard_normal((2, 6)), MeanSquaredError()
+    same(each(lambda y, q: 2 / 6 * (y - q), y, q), loss.backward(loss.forward(y, q)[1]))
 
 
 # 4 One step
@@ -575,7 +576,7 @@ def _(rng):
         same(each(sigmoid, pre_activation(s, "z")), s.forward.z)
 
 
-@equation("gru-n", r"v = h_{t-1} W_{h,n} + b_{h,n}", r"n = \tanh(x W_{x,n} + b_{x,n} + r \odot v)")
+@equation("gru-n", r"y = h_{t-1} W_{h,n} + b_{h,n}", r"n = \tanh(x W_{x,n} + b_{x,n} + r \odot y)")
 def _(rng):
     s = step(GRUCell, rng)
     v = affine(s.h_prev.tolist(), s.Wh[2].tolist(), s.bh[2].tolist())
@@ -613,7 +614,7 @@ def _(rng):
         same(each(lambda dn, n: dn * (1 - n * n), b.dn, b.n), b.dan)
 
 
-@equation("gru-dr", r"dr = da_n \odot v", r"dv = da_n \odot r")
+@equation("gru-dr", r"dr = da_n \odot y", r"dy = da_n \odot r")
 def _(rng):
     b = step(GRUCell, rng).backward
     same(each(lambda da, v: da * v, b.dan, b.product_n), b.dr)
@@ -630,7 +631,7 @@ def _(rng):
 
 @equation(
     "gru-dh-prev",
-    r"dh_{t-1} = dh_t \odot z + da_r W_{h,r}^\top + da_z W_{h,z}^\top + dv W_{h,n}^\top",
+    r"dh_{t-1} = dh_t \odot z + da_r W_{h,r}^\top + da_z W_{h,z}^\top + dy W_{h,n}^\top",
 )
 def _(rng):
     s = step(GRUCell, rng)
@@ -749,7 +750,7 @@ def optimised(rng, make, steps=3):
     return start, gradients, p.data
 
 
-@equation("sgd", r"w \leftarrow w - \mathrm{lr} dw")
+@equation("sgd", r"w \leftarrow w - \mathrm{lr} \cdot dw")
 def _(rng):
     w, gradients, end = optimised(rng, lambda ps: optim.SGD(ps, lr=0.1))
     for dw in gradients:
@@ -757,7 +758,11 @@ def _(rng):
     same(w, end)
 
 
-@equation("momentum", r"v \leftarrow m v + dw", r"w \leftarrow w - \mathrm{lr} v")
+@equation(
+    "momentum",
+    r"v \leftarrow \mathrm{momentum} \cdot v + dw",
+    r"w \leftarrow w - \mathrm{lr} \cdot v",
+)
 def _(rng):
     w, gradients, end = optimised(rng, lambda ps: optim.SGD(ps, lr=0.1, momentum=0.9))
     v = [0.0] * 4
@@ -767,7 +772,7 @@ def _(rng):
     same(w, end)
 
 
-@equation("nesterov", r"w \leftarrow w - \mathrm{lr} (dw + m v)")
+@equation("nesterov", r"w \leftarrow w - \mathrm{lr} \cdot (dw + \mathrm{momentum} \cdot v)")
 def _(rng):
     make = lambda ps: optim.SGD(ps, lr=0.1, momentum=0.9, nesterov=True)  # noqa: E731
     w, gradients, end = optimised(rng, make)
@@ -778,7 +783,7 @@ def _(rng):
     same(w, end)
 
 
-@equation("weight-decay", r"dw \leftarrow dw + k w")
+@equation("weight-decay", r"dw \leftarrow dw + \mathrm{decay} \cdot w")
 def _(rng):
     w, gradients, end = optimised(rng, lambda ps: optim.SGD(ps, lr=0.1, weight_decay=0.2))
     for dw in gradients:
@@ -789,8 +794,8 @@ def _(rng):
 
 @equation(
     "adam-means",
-    r"m \leftarrow k_1 m + (1 - k_1) dw",
-    r"v \leftarrow k_2 v + (1 - k_2) dw^2",
+    r"m \leftarrow \beta_1 m + (1 - \beta_1) dw",
+    r"v \leftarrow \beta_2 v + (1 - \beta_2) dw^2",
 )
 def _(rng):
     p = Parameter(rng.standard_normal(4))
@@ -806,7 +811,8 @@ def _(rng):
 
 @equation(
     "adam-step",
-    r"w \leftarrow w - \mathrm{lr} \frac{m / (1 - k_1^s)}{\sqrt{v / (1 - k_2^s)} + \varepsilon}",
+    r"w \leftarrow w - \mathrm{lr} \frac{m / (1 - \beta_1^s)}"
+    r"{\sqrt{v / (1 - \beta_2^s)} + \varepsilon}",
 )
 def _(rng):
     w, gradients, end = optimised(rng, lambda ps: optim.Adam(ps, lr=0.1, eps=1e-3))
@@ -819,7 +825,7 @@ def _(rng):
     same(w, end)
 
 
-@equation("adamw", r"w \leftarrow w - \mathrm{lr} k w")
+@equation("adamw", r"w \leftarrow w - \mathrm{lr} \cdot \mathrm{decay} \cdot w")
 def _(rng):
     p = Parameter(rng.standard_normal(4))
     ours = each(lambda w: w - 0.1 * 0.3 * w, p.data)
@@ -827,7 +833,10 @@ def _(rng):
     same(ours, p.data)
 
 
-@equation("clip", r"dw \leftarrow dw \min\left(1, \frac{m}{\lVert dw \rVert + 10^{-6}}\right)")
+@equation(
+    "clip",
+    r"dw \leftarrow dw \cdot \min\left(1, \frac{\mathrm{limit}}{\lVert dw \rVert + 10^{-6}}\right)",
+)
 def _(rng):
     for limit in (0.5, 50.0):
         ps = [Parameter(np.zeros(3)), Parameter(np.zeros(2))]
@@ -840,14 +849,17 @@ def _(rng):
             same(mine, p.grad)
 
 
-@equation("cosine", r"\mathrm{lr}_s = \mathrm{lr}_0 \frac{1 + \cos(\pi s / S)}{2}")
+@equation("cosine", r"\mathrm{lr}_s = \mathrm{lr}_0 \frac{1 + \cos(\pi s / \mathrm{total})}{2}")
 def _(rng):
     schedule = optim.cosine(0.3, 20)
     for s in range(21):
         same(0.3 * (1 + math.cos(math.pi * s / 20)) / 2, schedule(s))
 
 
-@equation("step-decay", r"\mathrm{lr}_s = \mathrm{lr}_0 k^{\lfloor s / T \rfloor}")
+@equation(
+    "step-decay",
+    r"\mathrm{lr}_s = \mathrm{lr}_0 \cdot \mathrm{factor}^{\lfloor s / \mathrm{every} \rfloor}",
+)
 def _(rng):
     schedule = optim.step_decay(0.3, every=4, factor=0.5)
     for s in range(13):

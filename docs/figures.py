@@ -168,7 +168,7 @@ def gru_cell():
         ("h", "mix", "$h_{t-1}$", r"$dh_t \odot z$", {"bend": -0.3, "shift": (0, 1.65)}),
         ("affine", "z", "$a_z$", "$da_z$", {"at": 0.76}),
         ("affine", "r", "$a_r$", "$da_r$", {"at": 0.7}),
-        ("product", "reset", "$v$", r"$dv = da_n \odot r$", {"at": 0.66}),
+        ("product", "reset", "$y$", r"$dy = da_n \odot r$", {"at": 0.66}),
         ("gx", "n", "$gx_n$", "$da_n$", {"bend": 0.14, "shift": (0, -0.8)}),
         ("z", "mix", "$z$", "$dz$", {"at": 0.35}),
         ("r", "reset", "$r$", "$dr$"),
@@ -196,12 +196,12 @@ def unrolled():
     for t in range(5):
         left, right = max(2 * t - 1, -0.9), min(2 * t + 1, 8.7)
         before, after = boxes[t - 1] if t else None, boxes[t] if t < 4 else None
-        name = "dh_{\\mathrm{final}}" if t == 4 else f"dh_{t}"
+        name = f"share of $dh_{t}$" if 0 < t < 4 else r"$dh_{\mathrm{final}}$" if t else "$dh_0$"
         arrow(axes, (left, 0.1), (right, 0.1), boxes=(before, after))
         arrow(axes, (right, -0.1), (left, -0.1), color=BACKWARD, boxes=(after, before))
         middle = 2 * t + (-0.15 if t == 0 else 0.1 if t == 4 else 0)
         axes.text(middle, 0.3, f"$h_{t}$", color=FORWARD, ha="center", va="center")
-        axes.text(middle, -0.33, f"${name}$", color=BACKWARD, ha="center", va="center")
+        axes.text(middle, -0.36, name, fontsize=9.5, color=BACKWARD, ha="center", va="center")
     return figure
 
 

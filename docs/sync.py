@@ -112,11 +112,14 @@ def stale(text):
 
 
 def filled(text):
-    """The chapter with every code block as the source has it."""
+    """The chapter with every code block as the source has it, where the source still has it."""
 
     def fill(match):
         head = match[0][: match.start("text") - match.start()]
-        return f"{head}{quoted(match)}```"
+        try:
+            return f"{head}{quoted(match)}```"
+        except (LookupError, OSError):  # `stale` will say so
+            return match[0]
 
     return CODE.sub(fill, text)
 
@@ -158,12 +161,12 @@ def main():
     wrong = 0
     for path in args.chapters or chapters():
         text = path.read_text(encoding="utf-8")
+        new = text if args.check else filled(text)
+        for comment in stale(new):
+            print(f"{path.name}: stale: {comment}")
+            wrong += 1
         if args.check:
-            for comment in stale(text):
-                print(f"{path.name}: stale: {comment}")
-                wrong += 1
             continue
-        new = filled(text)
         if args.run:
             new = with_outputs(new, path.name)
         if new != text:

@@ -82,17 +82,17 @@ class Cell(nn.Module):
     def __init__(self, model, width, H, weights):
         super().__init__()
         self.model, G = model, GATES[model]
-        split = {name[:9]: torch.from_numpy(a).chunk(G) for name, a in weights.items()}
+        split = {k.removesuffix("_l0"): torch.from_numpy(a).chunk(G) for k, a in weights.items()}
         self.gates = nn.ModuleList(nn.Linear(width + H, H) for _ in range(G))
         with torch.no_grad():
             for k, gate in enumerate(self.gates):
                 gate.weight.copy_(torch.cat([split["weight_ih"][k], split["weight_hh"][k]], dim=1))
-                gate.bias.copy_(split["bias_ih_l"][k] + split["bias_hh_l"][k])
+                gate.bias.copy_(split["bias_ih"][k] + split["bias_hh"][k])
             if model == "gru":  # the reset gate acts on one half only
                 self.x_to_n, self.h_to_n = nn.Linear(width, H), nn.Linear(H, H)
                 for linear, side in ((self.x_to_n, "ih"), (self.h_to_n, "hh")):
                     linear.weight.copy_(split[f"weight_{side}"][2])
-                    linear.bias.copy_(split[f"bias_{side}_l"][2])
+                    linear.bias.copy_(split[f"bias_{side}"][2])
                 del self.gates[2]
 
     def forward(self, x, state):
@@ -119,7 +119,7 @@ class Letters:
     def __init__(self, case, batches, weights, device="cpu"):
         letters, (state, last) = len(Alphabet()), weights
         width = case.H if case.group == "dense" else letters
-        self.cell = Cell(case.model, width, case.H, {k[:9 + 2 * ("bias" in k)]: a for k, a in state.items()})
+        self.cell = Cell(case.model, width, case.H, state)
         self.linear = nn.Linear(case.H, LANGUAGES) if case.group == "reports" else None
         load_linear(self.linear, last)
         parts = [self.cell] if self.linear is None else [self.cell, self.linear]

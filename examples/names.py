@@ -16,6 +16,7 @@ import numpy as np
 from minirnn import backend, optim, report, scripts
 from minirnn.batches import Sequences
 from minirnn.checkpoints import Checkpoint, load_net, save_net
+from minirnn.contract import try_cell
 from minirnn.data import Alphabet, load_names, printable, split
 from minirnn.errors import DataError, NumberError
 from minirnn.functions import softmax
@@ -60,11 +61,14 @@ def parse():
 
 def build(settings, args, rng):
     """The net that the settings describe; a student's cell is in them by name only."""
+    cell = settings["model"]
+    if args.cell:
+        cell = scripts.load_cell(args.cell)
+        try_cell(cell())
     kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
     return NameClassifier(
         len(settings["alphabet"]), len(settings["languages"]), rng=rng,
-        cell=scripts.load_cell(args.cell) if args.cell else settings["model"],
-        **{name: settings[name] for name in kept},
+        cell=cell, **{name: settings[name] for name in kept},
     )  # fmt: skip
 
 

@@ -54,17 +54,7 @@ def same_settings(folder, settings):
     """Write the folder's settings down, or refuse it where it was made with others."""
     path = folder / "settings.json"
     if path.is_file():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            differing = [name for name in settings if found[name] != settings[name]]
-        except (ValueError, KeyError, TypeError):
-            raise CheckpointError(f"{path} is damaged; use another --output") from None
-        if differing:
-            name = differing[0]
-            raise CheckpointError(
-                f"{folder} was made with {name} = {found[name]}, but now it is {settings[name]}; "
-                "use the same, or another --output"
-            )
+        lab_runs.read_json(path, settings)
     write_atomic(path, json.dumps(settings, indent=1).encode() + b"\n")
 
 
@@ -201,9 +191,9 @@ def index(rows, found, settings, drawn):
     if written:
         lines += [
             "## F: names written by the generator", "",
-            f"{written['new']:.1%} of them are in no list, and {written['right']:.1%} are taken for",
-            "the right language by a classifier that is right on",
-            f"{written['judge']:.1%} of the real names that it never saw. Loss {rows['F']['loss']:.3f} a letter after",
+            f"New, in no list: {written['new']:.1%}. Taken for the right language:",
+            f"{written['right']:.1%}, by a classifier that is right on {written['judge']:.1%} of",
+            f"the real names that it never saw. Loss {rows['F']['loss']:.3f} a letter after",
             f"{written['iterations']:,} iterations, {written['seconds']:.0f} seconds.", "",
             *(f"- {name}: {', '.join(texts)}" for name, texts in written["samples"].items()), "",
         ]  # fmt: skip
@@ -223,7 +213,9 @@ def run():
     same_settings(folder, settings)
     nets_folder = scripts.output_folder(folder / "nets")
     todo = [
-        lab_runs.Run(kind, protocol, seed, args.iterations, args.data, str(nets_folder))
+        lab_runs.Run(
+            kind, protocol, seed, args.iterations, names.digest(), args.data, str(nets_folder)
+        )  # fmt: skip
         for seed in args.seeds
         for kind in args.only
         for protocol in lab_runs.runs_of(kind)

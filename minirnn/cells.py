@@ -19,7 +19,8 @@ what it was given; the cache is whatever `backward` needs, here a named tuple wh
 plots can ask for by name.
 
 A cell may set `additive = True` if every one of its pre-activations is just gx + product(...).
-Nothing depends on it but speed: bh may then be added before the loop, and dgx is kept once.
+Nothing depends on it but speed: bh may then be added before the loop, and dgx is kept once, as
+what reached product.backward; the dgx that backward returns is then not looked at.
 """
 
 from typing import Any, NamedTuple
@@ -166,7 +167,7 @@ class GRUBeforeCell:
     """h = (1 - z) n + z h_prev, where n = tanh(x Wxn + bxn + (r h_prev) Whn + bhn).
 
     r, z = sigmoid(...). The reset gate acts *before* the product (Cho et al. 2014, third version);
-    z near 1 keeps the old state here too, while that paper's equation 7 and some books let z take
+    z near 1 keeps the old state here too, while in Chung et al. 2014, and in some books, it takes
     the new one.
     """
 

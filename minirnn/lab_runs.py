@@ -48,7 +48,7 @@ KINDS = {
     "C": Kind(lab.GRU, 0.01, "GRU", "90 %"),
     "D": Kind(lab.BuiltinLSTM, 0.01, "built-in LSTM", "85 %"),
     "E": Kind(lab.OutputGateLSTM, 0.01, "LSTM that classifies its output gate", "70 %"),
-    "F": Kind(lab.Generator, 0.0005, "name generator", "structure only"),
+    "F": Kind(lab.Generator, 0.002, "name generator", "structure only"),
     "A+tanh": Kind(_rnn(nonlinearity="tanh"), 0.005, "A with tanh", "-"),
     "A+new": Kind(_rnn(reads="new"), 0.005, "A with the output from h_t", "-"),
     "A+both": Kind(
@@ -65,6 +65,7 @@ class Run:
     protocol: str
     seed: int
     iterations: int
+    names: str  # the digest of the names, merged
     data: str | None  # a folder of names; None: those that come with minirnn
     folder: str  # where it is kept
 
@@ -74,9 +75,8 @@ class Run:
 
     @property
     def settings(self):
-        """What the result depends on, beside the code and the names themselves."""
-        kept = ("kind", "protocol", "seed", "iterations")
-        return {name: value for name, value in asdict(self).items() if name in kept}
+        """What the result depends on, beside the code."""
+        return {k: v for k, v in asdict(self).items() if k not in ("data", "folder")}
 
     def path(self, ending):
         return Path(self.folder) / f"{self.name}.{ending}"
@@ -122,14 +122,14 @@ def train(run, progress=None, stopped=None):
     net = build(run.kind, len(names.languages), rng)
     make = writing_trainer if run.kind == "F" else guessing_trainer
     trainer, finish = make(run, net, names, parts, rng)
-    checkpoint = Checkpoint(run.path("part.npz"), {**run.settings, "names": names.digest()})
+    checkpoint = Checkpoint(run.path("part.npz"), run.settings)
     if checkpoint.path.is_file():
         checkpoint.resume(trainer)
         progress(trainer.iteration)
     if not trainer.fit(progress, checkpoint.save, stopped):
         return None
     result = {
-        **run.settings, "lr": KINDS[run.kind].lr, "names": names.digest(), "source": names.source,
+        **run.settings, "lr": KINDS[run.kind].lr, "source": names.source,
         "languages": names.languages, "parameters": net.number_of_parameters(),
         "history": trainer.history, "seconds": round(trainer.seconds, 2), **finish(),
     }  # fmt: skip
@@ -140,18 +140,29 @@ def train(run, progress=None, stopped=None):
 
 
 def read_result(run):
-    """The result of a run that is over, or None."""
-    try:
-        found = json.loads(run.path("json").read_text(encoding="utf-8"))
-        if {name: found[name] for name in run.settings} == run.settings:
-            return found
-    except FileNotFoundError:
+    """The result of a run that is over, or None. `CheckpointError`: other settings."""
+    path = run.path("json")
+    if not path.is_file():
         return None
+    return read_json(path, run.settings)
+
+
+def read_json(path, settings):
+    """What a JSON file holds; raises `CheckpointError` where its settings are not these."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        saved = {name: found[name] for name in settings}
     except (ValueError, KeyError, TypeError):
-        pass
-    raise CheckpointError(
-        f"{run.path('json')} does not hold the result of this run; delete it or use another folder"
-    )
+        raise CheckpointError(
+            f"{path} is damaged, or nothing that minirnn wrote; delete it or use another --output"
+        ) from None
+    for name, now in settings.items():
+        if saved[name] != now:
+            raise CheckpointError(
+                f"{path} was made with {name} = {saved[name]}, but now it is {now}; use the same, "
+                "or another --output"
+            )
+    return found
 
 
 def trained_net(run):

@@ -85,7 +85,7 @@ class Module:
                     f"the saved {name} has shape {array.shape}, "
                     f"but this net's has {named[name].shape}"
                 )
-            if array.dtype.kind not in "fc" or not np.isfinite(array).all():
+            if not _fits(array, named[name].data.dtype):
                 raise CheckpointError(f"the saved {name} holds something that is not a number")
         for name, parameter in named.items():
             data = parameter.data
@@ -101,6 +101,14 @@ class Module:
         if not lines:
             return head + ")"
         return "\n  ".join([head, *"\n".join(lines).split("\n")]) + "\n)"
+
+
+def _fits(array, dtype):
+    """Whether the array holds numbers that stay finite in this dtype."""
+    if array.dtype.kind not in "fc" or not np.can_cast(array.dtype, dtype, "same_kind"):
+        return False
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(array.astype(dtype)).all())
 
 
 # First values. Each takes the shape [..., fan_in, fan_out] of weights that are used as x @ W.

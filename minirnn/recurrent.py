@@ -156,7 +156,10 @@ class Recurrent(Module):
             table = Wx if bias is None else Wx + bias[:, None]
             return table.take(x, axis=1)
         gx = x @ Wx
-        return gx if bias is None else gx + bias[:, None]
+        if bias is not None:
+            gx = gx.astype(get_array_module(gx).result_type(gx, bias), copy=False)
+            gx += bias[:, None]
+        return gx
 
     def _initial_state(self, state, xp, N, dtype):
         names, shape = self.cell.states, (N, self.hidden_size)

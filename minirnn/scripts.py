@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from .contract import check_cell
 from .data import printable
-from .errors import CellError, DataError, MinirnnError
+from .errors import CellError, DataError, MinirnnError, NumberError
 
 
 def main(run):
@@ -26,17 +27,30 @@ def main(run):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # `Trainer` looks for bad numbers
-            return run() or 0
+            code = run() or 0
+            sys.stdout.flush()  # here, where a pipe or a disk that takes no more can be answered
+            return code
     except BrokenPipeError:  # whoever read the output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (MinirnnError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split()) or "there is not enough memory"
+        text = " ".join(str(error).split())
+        if isinstance(error, MemoryError):
+            text = f"out of memory ({text or 'no more is said'}); try smaller sizes"
         print(f"error: {printable(text, 1000)}", file=sys.stderr)
+        _forget_output_that_cannot_be_written()
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _forget_output_that_cannot_be_written():
+    """Else Python tries once more at its end, and says so in a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def whole(text):
@@ -74,9 +88,8 @@ def output_folder(path):
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".minirnn-probe"
-        probe.write_bytes(b"")
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=path):  # gone at once, however this process ends
+            pass
     except OSError as error:
         raise DataError(f"the output folder {path} cannot be written: {error.strerror}") from None
     return path
@@ -175,15 +188,62 @@ def stop_on_interrupt(trainer):
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def alone_in(folder):
+    """Raise `DataError` where another process trains into the same folder.
+
+    The lock is on the folder itself and goes with the process, however it ends. Where the system
+    has no such locks (Windows, some network disks), nothing is checked.
+    """
+    try:
+        import fcntl
+
+        lock = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise DataError(
+            f"another run is writing to {folder}; wait for its end, or choose another --output"
+        ) from None
+    except OSError:
+        pass
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
 def train(trainer, checkpoint, resume, unit="name"):
     """Fit with a progress bar and checkpoints; after Ctrl-C, save, say so, and raise
     `KeyboardInterrupt`, which becomes exit code 130."""
-    if resume:
-        checkpoint.resume(trainer)
-        print(f"going on after step {trainer.step:,} (epoch {trainer.epoch + 1})", file=sys.stderr)
-    with stop_on_interrupt(trainer), Progress(trainer.epochs, unit) as progress:
-        trainer.fit(progress, checkpoint)
-    if trainer.stopped:
-        print(f"saved after step {trainer.step:,} in {checkpoint.path}; go on with --resume",
-              file=sys.stderr)  # fmt: skip
-        raise KeyboardInterrupt
+    with alone_in(checkpoint.path.parent):
+        checkpoint.remove_leftovers()
+        if resume:
+            checkpoint.resume(trainer)
+            _say(_where(trainer))
+        elif kept := checkpoint.keep_unfinished():
+            _say(f"{checkpoint.path} is of an unfinished run; a copy is kept in {kept}")
+        try:
+            with stop_on_interrupt(trainer), Progress(trainer.epochs, unit) as progress:
+                trainer.fit(progress, checkpoint)
+        except NumberError as error:
+            if checkpoint.saved:
+                raise NumberError(f"{error}; {checkpoint.path} is from before") from None
+            raise
+        if trainer.stopped:
+            _say(f"saved after step {trainer.step:,} in {checkpoint.path}; go on with --resume")
+            raise KeyboardInterrupt
+
+
+def _where(trainer):
+    if trainer.is_over():
+        return f"the run was over after step {trainer.step:,}; only what follows it is done again"
+    return f"going on after step {trainer.step:,} (epoch {trainer.epoch + 1})"
+
+
+def _say(text):
+    print(printable(text, 1000), file=sys.stderr)

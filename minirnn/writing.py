@@ -34,17 +34,31 @@ def write_name(net, label, start, rng, temperature=1.0, longest=LONGEST):
     return ids
 
 
-def write_names(net, names, alphabet, rng, temperature=0.8, count=50):
-    """(texts, labels): `count` names of each language, begun with the letter of a real one."""
-    texts, labels = [], []
-    for label in range(len(names.languages)):
-        known = [names.names[k] for k in np.flatnonzero(names.labels == label)]
-        for k in rng.integers(len(known), size=count):
-            start = alphabet.encode(known[k][:1])
-            ids = write_name(net, label, start, rng, temperature)
-            texts.append("".join(alphabet.characters[i] for i in ids).strip())
-            labels.append(label)
-    return texts, np.array(labels)
+def write_names(
+    net, names, alphabet, rng, temperature=0.5, count=50, labels=None, start=None
+):  # fmt: skip
+    """(texts, labels): `count` names of each language, or of those in `labels`.
+
+    They begin with `start`, or else each with the first letter of a real name of its language.
+    """
+    texts, written = [], []
+    for label in range(len(names.languages)) if labels is None else labels:
+        for first in [start] * count if start else first_letters(names, label, rng, count):
+            ids = write_name(net, label, alphabet.encode(first), rng, temperature)
+            texts.append(text_of(ids, alphabet))
+            written.append(label)
+    return texts, np.array(written)
+
+
+def first_letters(names, label, rng, count):
+    """First letters as real names of a language have them."""
+    known = np.flatnonzero(names.labels == label)
+    return [names.names[k][0] for k in rng.choice(known, count)]
+
+
+def text_of(ids, alphabet):
+    """The characters that ids stand for."""
+    return "".join(alphabet.characters[k] for k in ids).strip()
 
 
 def worth(texts, labels, names, judge):
@@ -82,10 +96,7 @@ def quick_classifier(names, alphabet, epochs=4, progress=None):
     A few epochs, some seconds: enough to say what language a written name looks like.
     """
     rng, K = np.random.default_rng(0), len(names.languages)
-    net = NameClassifier(
-        len(alphabet), K, rng=rng, cell="gru", hidden_size=96, bidirectional=True, dropout=0.3,
-        embedding=32,
-    )  # fmt: skip
+    net = small_classifier(len(alphabet), K, rng)
     sequences = Sequences([alphabet.encode(n) for n in names.names], names.labels, K, len(alphabet))
     train, validation, test = split(names, rng)
     prior = np.log(np.bincount(names.labels[train], minlength=K) / len(train))
@@ -97,6 +108,14 @@ def quick_classifier(names, alphabet, epochs=4, progress=None):
     )  # fmt: skip
     trainer.fit(progress)
     return net, trainer.best_score
+
+
+def small_classifier(num_symbols, num_classes, rng):
+    """The net of `quick_classifier`, not trained yet."""
+    return NameClassifier(
+        num_symbols, num_classes, rng=rng, cell="gru", hidden_size=96, bidirectional=True,
+        dropout=0.3, embedding=32,
+    )  # fmt: skip
 
 
 def check_start(start, alphabet):

@@ -1,4 +1,6 @@
-"""Plant every mistake of the bug zoo in the library and see what notices: `python tests/mutation.py`.
+"""Plant every mistake of the bug zoo in the library and see what notices.
+
+    $ python tests/mutation.py
 
 The table's columns: the mistake, what killed it, and what gradcheck takes it for.
 """

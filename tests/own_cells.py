@@ -192,9 +192,7 @@ def _time_problem(rng, scale, n, D, H):
     net = kind(_cell(rng, H), D, H, rng=rng, biases=int(rng.integers(3)), dtype="float64")
     sizes, dense = _sizes(rng, n)
     options = {"truncate": int(rng.integers(1, 4))} if rng.random() < 0.3 else {}
-    return problems.recurrent_problem(
-        _scaled(net, rng, scale), rng, sizes, dense, scale, **options
-    )
+    return problems.recurrent_problem(_scaled(net, rng, scale), rng, sizes, dense, scale, **options)
 
 
 def _stack_problem(rng, scale, n, D, H):

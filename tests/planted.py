@@ -30,12 +30,14 @@ PLANTED = {
          "self.weight.grad += d_weight\n        self.weight.grad += self.weight.data")]),
     "embedding-repeated-ids": ("Lookup", [
         ("        for word, d_row in zip(words, d_rows, strict=True):\n"
-         "            self.table.grad[word] += d_row", "        self.table.grad[words] += d_rows")]),
+         "            self.table.grad[word] += d_row",
+             "        self.table.grad[words] += d_rows")]),
     "dropout-scale-lost": ("Thinning", [
         ("np.where(stays, d_values / (1 - self.drop), 0.0)", "d_values * stays")]),
     # RNN cell
     "rnn-tanh-left-out": ("Elman", [("d_new * (1 - new) * (1 + new)", "d_new.copy()")]),
-    "rnn-dh-before-tanh": ("Elman", [("product.backward((d_total,))", "product.backward((d_new,))")]),
+    "rnn-dh-before-tanh": ("Elman", [("product.backward((d_total,))",
+        "product.backward((d_new,))")]),
     "rnn-state-not-passed": ("Elman", [("(d_old,)\n", "(np.zeros_like(d_old),)\n")]),
     "rnn-output-before-f": ("Elman", [("np.tanh(total)", "total")]),
     # LSTM cell
@@ -80,10 +82,12 @@ PLANTED = {
     "lstm-plus-for-times": ("LoopLSTM", [
         ('np.einsum("nh,nh->nh", act["u"], act["m"])', 'act["u"] + act["m"]')]),
     "lstm-h-without-tanh": ("LoopLSTM", [('act["q"] * squashed\n', 'act["q"] * new\n')]),
-    "lstm-output-gate-classified": ("LoopLSTM", [("return (shown, new)", 'return (act["q"], new)')]),
+    "lstm-output-gate-classified": ("LoopLSTM", [("return (shown, new)",
+        'return (act["q"], new)')]),
     # GRU, reset after
     "gru-z-sides-swapped": ("LateGRU", [
-        ("d_n = d_new * u", "d_n = d_new * (1 - u)"), ("d_y = d_new * (1 - u)", "d_y = d_new * u")]),
+        ("d_n = d_new * u", "d_n = d_new * (1 - u)"), ("d_y = d_new * (1 - u)",
+         "d_y = d_new * u")]),
     "gru-z-sign": ("LateGRU", [("d_new * (n - y)", "d_new * (y - n)")]),
     "gru-keep-path-lost": ("LateGRU", [("d_y = d_y + through", "d_y = through")]),
     "gru-gates-path-lost": ("LateGRU", [("        d_y = d_y + through\n", "")]),
@@ -94,6 +98,9 @@ PLANTED = {
     "gru-no-sigmoid-z": ("LateGRU", [("d_u * u * (1 - u)", "d_u")]),
     "gru-r-z-repacked": ("LateGRU", [
         ("        through", "        pre_r, pre_u = pre_u, pre_r\n        through")]),
+    "gru-r-z-repacked-hidden": ("LateGRU", [
+        ("product.backward((d_rec_n, pre_u, pre_r))",
+         "product.backward((d_rec_n, pre_r, pre_u))")]),
     "gru-forward-sides": ("LateGRU", [("y + u * (n - y)", "n + u * (y - n)")]),
     # GRU, reset before
     "before-reset-path-lost": ("EarlyGRU", [("        d_s = d_s + d_gated * g\n", "")]),
@@ -101,7 +108,8 @@ PLANTED = {
     "before-dr-skips-weights": ("EarlyGRU", [("d_g = d_gated * s", "d_g = pre_c * s")]),
     "before-forms-mixed": ("EarlyGRU", [('product(g * s, "c")', 'g * product(s, "c")')]),
     "before-z-sides-swapped": ("EarlyGRU", [
-        ("d_c = d_new * (1 - k)", "d_c = d_new * k"), ("d_s = d_new * k", "d_s = d_new * (1 - k)")]),
+        ("d_c = d_new * (1 - k)", "d_c = d_new * k"), ("d_s = d_new * k",
+         "d_s = d_new * (1 - k)")]),
     "before-keep-path-lost": ("EarlyGRU", [("d_s = d_new * k", "d_s = np.zeros_like(s)")]),
     # time
     "time-future-lost": ("Unrolled", [
@@ -111,8 +119,10 @@ PLANTED = {
          "d_step[0] + (t == len(tape) - 1) * doutput[begin : begin + n]")]),
     "time-last-step-weights": ("StepUndo", [("self.dWh[place] +=", "self.dWh[place] =")]),
     "time-h-for-h-prev": ("Unrolled", [
-        ("            tape.append", "            product.asked[None] = new[0]\n            tape.append")]),
-    "time-wh-not-transposed": ("StepUndo", [("self.product.Wh[place].T", "self.product.Wh[place]")]),
+        ("            tape.append",
+         "            product.asked[None] = new[0]\n            tape.append")]),
+    "time-wh-not-transposed": ("StepUndo", [("self.product.Wh[place].T",
+        "self.product.Wh[place]")]),
     "time-one-gate-back": ("StepUndo", [("dv = dv + part @ back",
                                          "dv = dv + part @ back if place == 0 else dv")]),
     "time-initial-state-dropped": ("Unrolled", [
@@ -120,7 +130,8 @@ PLANTED = {
     "time-initial-state-unused": ("Unrolled", [(" if state is None else state\n", "\n")]),
     "time-final-state-ignored": ("Unrolled", [("dfinal or [None]", "[None]")]),
     "time-final-at-last-step": ("Unrolled", [
-        ("else d for d in given", "else d * (np.arange(N) < len(tape[-1][0]))[:, None] for d in given")]),
+        ("else d for d in given",
+         "else d * (np.arange(N) < len(tape[-1][0]))[:, None] for d in given")]),
     "time-bias-mean": ("Unrolled", [
         ("self.bx.grad += dbx", "self.bx.grad += dbx / rows_in_all"),
         ("self.bh.grad += dbh", "self.bh.grad += dbh / rows_in_all")]),

@@ -65,7 +65,7 @@ def test_clean(text, cleaned):
     assert Alphabet().clean(text) == cleaned
 
 
-@given(st.text(max_size=50))
+@given(st.text(max_size=50) | st.text("aZ -'\u0301\u00fc\n", max_size=20))
 def test_clean_gives_what_encode_takes(text):
     alphabet = Alphabet()
     cleaned = alphabet.clean(text)

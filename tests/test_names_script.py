@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import minirnn
-from minirnn import backend, scripts
+from minirnn import backend, report, scripts
 from minirnn.checkpoints import read_npz
 from minirnn.losses import CrossEntropy
 
@@ -321,6 +321,11 @@ def test_predict(script, trained):
         assert sorted(words[::2]) == ["Ab", "Cd", "Ef"]
         shares = [float(p) for p in words[1::2]]
         assert shares == sorted(shares, reverse=True) and abs(sum(shares) - 1) < 0.02
+
+
+def test_the_three_likeliest():
+    p = np.array([0.1, 0.4, 0.05, 0.15, 0.3])
+    assert report.likeliest(p, list("ABCDE")) == "B 0.40, E 0.30, D 0.15"
 
 
 def test_predict_does_not_depend_on_company(script, trained):

@@ -62,7 +62,8 @@ def test_written_and_not_blank(tmp_path, make):
     pixels = imread(path)
     assert pixels.shape[:2] == (height, width)
     assert pixels[..., :3].var() > 1e-3 and len(np.unique(pixels[..., 0])) > 20
-    assert (pixels[0] == pixels[0, 0]).all(), "something is drawn over the edge"
+    for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+        assert (edge == pixels[0, 0]).all(), "something is drawn over the edge"
     assert [p.name for p in tmp_path.iterdir()] == ["figure.png"]
 
 

@@ -116,36 +116,39 @@ def test_early_stopping(monkeypatch):
 
 
 class BadAt(CrossEntropy):
-    """A loss that becomes `value` from its n-th call on, and its gradient with it."""
+    """A loss that becomes `value` from its n-th call on, or its gradient does, or both."""
 
-    def __init__(self, n, value, gradient_only=False):
+    def __init__(self, n, value, spoilt):
         super().__init__()
-        self.n, self.value, self.gradient_only, self.calls = n, value, gradient_only, 0
+        self.n, self.value, self.spoilt, self.calls = n, value, spoilt, 0
 
     def forward(self, logits, labels):
         loss, cache = super().forward(logits, labels)
         self.calls += 1
         bad = self.calls >= self.n
-        return (loss * self.value if bad and not self.gradient_only else loss), (cache, bad)
+        return (loss * self.value if bad and "loss" in self.spoilt else loss), (cache, bad)
 
     def backward(self, cache):
         cache, bad = cache
         dlogits = super().backward(cache)
+        bad = bad and "gradient" in self.spoilt
         return dlogits * dlogits.dtype.type(self.value) if bad else dlogits
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("gradient_only", [False, True])
+@pytest.mark.parametrize("spoilt", ["loss", "gradient", "loss and gradient"])
 @pytest.mark.parametrize("clip", [None, 1.0])
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_a_bad_number_stops_before_it_spoils(value, gradient_only, clip):
+def test_a_bad_number_stops_before_it_spoils(value, spoilt, clip):
     """Call 8 is the second step of epoch 2: 5 training steps, one look, 2 training steps."""
     run = trainer(clip=clip)
-    run.loss = BadAt(8, value, gradient_only)
+    run.loss = BadAt(8, value, spoilt)
     seen = []
-    with pytest.raises(NumberError, match=r"not finite at step 7 \(epoch 2, batch of 8\)") as error:
+    where = r"not finite at step 7 \(epoch 2, batch 2 of 5\)"
+    with pytest.raises(NumberError, match=where) as error:
         run.fit(lambda *_: seen.append(run.net.state_dict()))
-    assert "the first bad gradient is that of embedding.W" in str(error.value)
+    if spoilt != "loss":
+        assert "the first bad gradient is that of embedding.W" in str(error.value)
     assert "--lr" in str(error.value)
     for name, array in run.net.state_dict().items():
         np.testing.assert_array_equal(array, seen[-1][name], err_msg="not the weights of before")

@@ -16,7 +16,7 @@ from .oracles import (
 from .problems import Gates, Problem
 
 EXACT, ROUGH = 1e-12, 1e-6  # the bounds against the complex step and against differences
-ROUNDING = 1e-14  # a saturated gate's derivative, y (1 - y) with y near 1, is rounded to this
+ROUNDING = 1e-15  # a saturated gate's derivative, y (1 - y) with y near 1, is rounded to this
 
 
 @dataclass

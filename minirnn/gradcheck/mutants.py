@@ -158,7 +158,9 @@ def _stacks(problem, claimed):
     net = problem.subject
     for bug in ZOO:
         if bug.level == "stack":
-            changed = mutant(bug) if bug.target == "stacked.Stack" else rebuilt("stacked.Stack", bug)
+            changed = (
+                mutant(bug) if bug.target == "stacked.Stack" else rebuilt("stacked.Stack", bug)
+            )
         elif bug.level == "time":
             layer = _recurrent(_at_limit(bug, net, claimed))
             changed = remade("stacked.Stack", Recurrent=layer)

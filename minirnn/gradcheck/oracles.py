@@ -17,17 +17,19 @@ def scalar(outputs, upstream):
     return sum((upstream[name] * outputs[name]).sum() for name in outputs)
 
 
-def central_difference(problem, upstream, name, step=STEP):
+def central_difference(problem, upstream, name, step=STEP, dtype="float64"):
     """dL/da ~ (L(a + step) - L(a - step)) / (2 step), entry by entry: an error of step^2."""
-    array = problem.arrays[name]
+    arrays = {n: a.astype(dtype) for n, a in problem.arrays.items()}
+    upstream = {n: u.astype(dtype) for n, u in upstream.items()}
+    array = arrays[name]
     gradient = np.zeros(array.shape)
     for entry in np.ndindex(array.shape):
         ends = []
         for sign in (1, -1):
             moved = array.copy()
             moved[entry] += sign * step
-            outputs, _ = problem.forward({**problem.arrays, name: moved})
-            ends.append(scalar(outputs, upstream))
+            outputs, _ = problem.forward({**arrays, name: moved})
+            ends.append(float(scalar(outputs, upstream)))
         gradient[entry] = (ends[0] - ends[1]) / (2 * step)
     return gradient
 
@@ -88,11 +90,13 @@ def why_not_complex(problem, upstream, rng):
     return None
 
 
-def step_sizes(problem, upstream, name, gradient, steps):
-    """The relative error of central differences at each step size: falls with truncation, h^2,
-    and rises again with rounding, 1 / h."""
+def step_sizes(problem, upstream, name, gradient, steps, dtype="float64"):
+    """The relative error of central differences at each step size, computed in `dtype`.
+
+    A V: the error falls with the step as truncation does, h^2, until rounding, 1 / h, takes over.
+    """
     return [
-        relative_error(central_difference(problem, upstream, name, step), gradient)
+        relative_error(central_difference(problem, upstream, name, step, dtype), gradient)
         for step in steps
     ]
 

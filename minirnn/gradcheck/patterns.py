@@ -92,7 +92,7 @@ def _of_gates(verdict, a, n, name):
         if relative_error(a[list(order)], n) < SAME:
             pairs = [
                 f"{gates[place]} holds that of {gates[k]}"
-                for k, place in enumerate(order)
+                for place, k in enumerate(np.argsort(order))
                 if place != k
             ]
             return f"The gates of your d{name} are in another order: {', '.join(pairs)}."

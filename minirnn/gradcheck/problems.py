@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..batches import Batch
+from ..cells import LSTMCell
 from ..contract import check_state
 from ..errors import CellError
 from ..product import Product, ProductBackward
+from ..recurrent import Recurrent
 
 
 @dataclass
@@ -66,10 +68,11 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
         arrays = own | inputs
 
     def forward(arrays):
-        net = copy.deepcopy(module)
-        for name, parameter in net.named_parameters().items():
-            parameter.data = arrays[name]
-            parameter.grad = np.zeros(arrays[name].shape)
+        there = {}  # what deepcopy is to take in the place of an array: one copy less, of each
+        for name, parameter in module.named_parameters().items():
+            there[id(parameter.data)] = arrays[name]
+            there[id(parameter.grad)] = np.zeros(arrays[name].shape)
+        net = copy.deepcopy(module, there)
         outputs, cache = run(net, {name: arrays[name] for name in inputs})
         return outputs, (net, cache)
 
@@ -228,7 +231,9 @@ def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **opt
         arguments = (inputs["x"],) if dense else (inputs["x"], sizes)
         output, final, cache = net.forward(*arguments, state=state, **options)
         if truncate:
-            output, final = _in_parts(net, inputs["x"].reshape(S, D), sizes, state, truncate, starts)
+            output, final = _in_parts(
+                net, inputs["x"].reshape(S, D), sizes, state, truncate, starts
+            )
             output = output.reshape(len(sizes), N, -1) if dense else output
         finals = {f"{s} at the end": f for s, f in zip(states, final, strict=True)}
         return {"output": output} | finals, cache
@@ -249,6 +254,13 @@ def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **opt
     return module_problem(net, run, undo, inputs, title or f"{net!r}", axes, level)
 
 
+def example_problem(seed=0):
+    """A small LSTM over four steps: what the picture of the step sizes is drawn from."""
+    rng = np.random.default_rng(seed)
+    net = Recurrent(LSTMCell, 3, 4, rng=rng, dtype="float64")
+    return recurrent_problem(net, rng, [3, 3, 2, 1])
+
+
 def _in_parts(net, x, sizes, state, truncate, starts):
     """Outputs and final states, `truncate` steps at a time, from the same `starts` at every call.
 
@@ -265,9 +277,9 @@ def _in_parts(net, x, sizes, state, truncate, starts):
         output, state, _ = net.forward(x[row:end], part, state)
         outputs.append(output)
         later = sizes[begin + truncate] if begin + truncate < len(sizes) else 0
-        ended.append([s[later:] for s in state])
-        state, row = tuple(s[:later] for s in state), end
-    final = tuple(np.concatenate(parts) for parts in zip(*reversed(ended), strict=True))
+        ended.append([s[..., later:, :] for s in state])
+        state, row = tuple(s[..., :later, :] for s in state), end
+    final = tuple(np.concatenate(p, axis=-2) for p in zip(*reversed(ended), strict=True))
     return np.concatenate(outputs), final
 
 

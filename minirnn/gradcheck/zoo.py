@@ -5,6 +5,7 @@ Each is a few lines of this library's own code, changed: `old` stands in the sou
 people's code by what they do to the gradients.
 """
 
+import functools
 import inspect
 from dataclasses import dataclass
 
@@ -86,7 +87,8 @@ ZOO = [
         "backward overwrites the weight gradient in place of adding to it"),
     Bug("linear-dx-mean", "layers.Linear", "dy @ self.W.data.T", "dy @ self.W.data.T / len(dy)",
         "dx is divided by the batch size"),
-    Bug("linear-returns-weights", "layers.Linear", "self.W.grad += ", "self.W.grad += self.W.data + ",
+    Bug("linear-returns-weights", "layers.Linear", "self.W.grad += ",
+        "self.W.grad += self.W.data + ",
         "the parameters themselves are added to their gradient", "explosion/thinc 9.1.1"),
     Bug("embedding-repeated-ids", "layers.Embedding",
         "self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)",
@@ -137,7 +139,8 @@ ZOO = [
     Bug("lstm-forget-path-lost", "cells.LSTMCell", "dc * c_prev, dc * f", "dc * c_prev, 0 * dc",
         "the cell state's gradient is not carried to the step before",
         "CaptainE/RNN-LSTM-in-numpy #1"),
-    Bug("lstm-forget-gate-skipped", "cells.LSTMCell", "dc * c_prev, dc * f", "dc * c_prev, 1.0 * dc",
+    Bug("lstm-forget-gate-skipped", "cells.LSTMCell", "dc * c_prev, dc * f",
+        "dc * c_prev, 1.0 * dc",
         "the cell state's gradient goes to the step before without passing the forget gate"),
     Bug("lstm-df-from-c", "cells.LSTMCell", "dc * c_prev, dc * f",
         "dc * (f * c_prev + i * g), dc * f",
@@ -218,7 +221,8 @@ ZOO = [
         "handson-ml #132"),
     Bug("before-z-sides-swapped", "cells.GRUBeforeCell", "dh * (1 - z), dh * z",
         "dh * z, dh * (1 - z)", "z and 1 - z have changed sides in backward"),
-    Bug("before-keep-path-lost", "cells.GRUBeforeCell", "dn, dh_prev = dh * (h_prev - n), dh * (1 - z), dh * z",
+    Bug("before-keep-path-lost", "cells.GRUBeforeCell",
+        "dn, dh_prev = dh * (h_prev - n), dh * (1 - z), dh * z",
         "dn, dh_prev = dh * (h_prev - n), dh * (1 - z), 0 * dh",
         "the previous state's own share, dh z, is lost"),
     # time
@@ -226,7 +230,8 @@ ZOO = [
         "1.0 * doutput[start:end]",
         "the output's gradient overwrites the one that comes from the future",
         "CaptainE/RNN-LSTM-in-numpy #1"),
-    Bug("time-outputs-ignored", "recurrent.Recurrent", "if doutput is not None:\n                dstate",
+    Bug("time-outputs-ignored", "recurrent.Recurrent",
+        "if doutput is not None:\n                dstate",
         "if doutput is not None and end == S:\n                dstate",
         "only the last step's output gradient is used"),
     Bug("time-last-step-weights", "product.ProductBackward", "dWh[self.part(gates)] += v.T @ da",
@@ -241,7 +246,8 @@ ZOO = [
     Bug("time-one-gate-back", "product.ProductBackward",
         "(kept @ self.Wh_T[gates]).sum(axis=0)", "(kept @ self.Wh_T[gates])[0]",
         "only the first gate sends its gradient to the previous state"),
-    Bug("time-initial-state-dropped", "recurrent.Recurrent", "return self._dx(x, dgx, shape), dstate",
+    Bug("time-initial-state-dropped", "recurrent.Recurrent",
+        "return self._dx(x, dgx, shape), dstate",
         "return self._dx(x, dgx, shape), tuple(0 * d for d in dstate)",
         "the initial state gets no gradient"),
     Bug("time-initial-state-unused", "recurrent.Recurrent", "        return tuple(state)",
@@ -296,10 +302,12 @@ ZOO = [
         "            state, cache = self.cell.forward(gx[:, start:end], state, product)",
         "the output of a step is taken from h_{t-1}, while backward undoes h_t",
         "pytorch/tutorials #193, pytorch #4573"),
-    Bug("time-truncated-late", "recurrent.Recurrent", "(t + 1) % truncate == 0", "t % truncate == 0",
+    Bug("time-truncated-late", "recurrent.Recurrent", "(t + 1) % truncate == 0",
+        "t % truncate == 0",
         "truncation drops the gradient one step off"),
     # stack
-    Bug("stack-dx-order", "stacked.Stack", "part = part[order] if backwards else part", "part = part",
+    Bug("stack-dx-order", "stacked.Stack", "part = part[order] if backwards else part",
+        "part = part",
         "the backward direction's input gradient is not put back in order"),
     Bug("stack-doutput-order", "stacked.Stack", "part = part[order]\n                part, dstates",
         "pass\n                part, dstates",
@@ -337,7 +345,8 @@ ZOO = [
         "the learning rate is applied twice, in the velocity and in the step", gradient=False),
     Bug("sgd-decay-late", "optim.SGD", "g = g + self.weight_decay * p.data",
         "g = g - self.weight_decay * p.data", "weight decay makes weights grow", gradient=False),
-    Bug("adam-no-correction", "optim.Adam", "1 - beta1**self.steps, 1 - beta2**self.steps", "1.0, 1.0",
+    Bug("adam-no-correction", "optim.Adam", "1 - beta1**self.steps, 1 - beta2**self.steps",
+        "1.0, 1.0",
         "Adam's means are not corrected for starting at zero", gradient=False),
     Bug("adam-eps-inside", "optim.Adam", "(root + self.eps)",
         "(root**2 + self.eps) ** 0.5", "Adam's eps stands inside the root", gradient=False),
@@ -357,12 +366,14 @@ ZOO = [
 ]  # fmt: skip
 
 
+@functools.cache
 def source(target):
     """The source text of a target: a class or function of the package."""
     module_name, name = target.split(".")
     return inspect.getsource(getattr(MODULES[module_name], name))
 
 
+@functools.lru_cache(maxsize=512)
 def mutant(bug):
     """The changed class or function. Raises `ValueError` where `old` is not there exactly once."""
     text = source(bug.target)

@@ -1,0 +1,109 @@
+"""Keep docs/reports.md true: its numbers and tables come from files that the examples write.
+
+python docs/fill_reports.py                       fill the page in from docs/results/*.json
+python docs/fill_reports.py --take embedded runs/reports
+                                                  first copy numbers and figures of a run
+python docs/fill_reports.py --check               change nothing; exit with 1 where it is stale
+
+In the page, an HTML comment says what stands between it and the next <!-- end -->:
+
+    <!-- value: classic rows.B.train .2f -->.89<!-- end -->
+    <!-- table: classic -->
+    <!-- end -->
+"""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+PAGE, RESULTS, FIGURES = DOCS / "reports.md", DOCS / "results", DOCS / "figures" / "reports"
+MARK = re.compile(r"(<!-- (value|table): (\S+)(?: (\S+) (\S+))? -->)(.*?)(<!-- end -->)", re.S)
+UNKNOWN = "(not run yet)"
+
+
+def take(name, folder):
+    """Copy what the page needs of a run: numbers without the curves, and the figures."""
+    found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    found.pop("runs", None)  # of reproduce.py: every row of every curve
+    for part in ("adding", "gradients"):  # of why_lstm.py likewise
+        for entry in found.get(part, {}).values():
+            for key in ("history", "norms", "singular_values", "path"):
+                entry.pop(key, None)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    target = FIGURES / name
+    target.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.png"):
+        shutil.copyfile(path, target / path.name)
+
+
+def results(name):
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def value(found, key, form):
+    """One number: key is a path with dots into the JSON; + stands for a blank."""
+    for part in key.split("."):
+        found = None if found is None else found.get(part.replace("+", " "))
+    return UNKNOWN if found is None else format(found, form)
+
+
+def table(found):
+    """The nets of one run of reproduce.py."""
+    if found is None:
+        return f"\n{UNKNOWN}\n"
+    head = ("net", "the report", "trained on", "never seen", "stopped early", "loss", "seconds")
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for kind, row in found["rows"].items():
+        if kind != "F":
+            numbers = [
+                "-" if row[key] is None else format(row[key], ".3f" if key != "seconds" else ".0f")
+                for key in ("train", "unseen", "unseen_stopped", "loss", "seconds")
+            ]
+            cells = [f"{kind} {row['title']}", row["report"], *numbers]
+            lines.append(f"| {' | '.join(cells)} |")
+    trigrams = [row["trigrams"] for row in found["rows"].values() if row["trigrams"]]
+    if trigrams:
+        lines.append(f"| trigram counts | - | - | {trigrams[0]:.3f} | - | - | - |")
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def filled(text):
+    """The page with every number as the results have it."""
+
+    def fill(match):
+        opening, kind, name, key, form, _, end = match.groups()
+        found = results(name)
+        return opening + (table(found) if kind == "table" else value(found, key, form)) + end
+
+    return MARK.sub(fill, text)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--take", nargs=2, metavar=("NAME", "DIR"), help="copy a run's results")
+    parser.add_argument("--check", action="store_true", help="say whether the page is stale")
+    args = parser.parse_args()
+    if args.take:
+        take(args.take[0], Path(args.take[1]))
+    text = PAGE.read_text(encoding="utf-8")
+    new = filled(text)
+    if new == text:
+        return 0
+    if args.check:
+        print(f"{PAGE.name} is stale: run python docs/fill_reports.py")
+        return 1
+    PAGE.write_text(new, encoding="utf-8")
+    print(f"{PAGE.name}: updated")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,276 @@
+"""What the benchmark found, as text, as Markdown, as a picture, and beside older results."""
+
+import math
+
+from minirnn.errors import DataError
+
+FELL = 0.15  # a ratio that falls by a larger share of itself is worth a look
+BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
+NAMES = {"ours": "minirnn", "torch": "torch.nn", "loop": "loop", "floor": "floor", "numpy": "NumPy"}
+
+# What is aimed at: (what, contestant, which cases, {threads: (least mean, least of all)}).
+GOALS = [
+    ("names, LSTM and GRU: torch.nn", "torch", lambda c: named(c, "names", "lstm gru"),
+     {1: (2.0, 1.5), 2: (3.0, 1.5)}),
+    ("names, RNN: torch.nn", "torch", lambda c: named(c, "names", "rnn"),
+     {1: (1.3, 1.0), 2: (2.0, None)}),
+    ("dense, LSTM and GRU: torch.nn", "torch", lambda c: named(c, "dense", "lstm gru"),
+     {1: (None, 1.0), 2: (None, 1.2)}),
+    ("dense, RNN: torch.nn", "torch", lambda c: named(c, "dense", "rnn"), {}),
+    ("one name at a time: torch.nn", "torch", lambda c: named(c, "reports"), {}),
+    ("one name at a time, LSTM: loop", "loop", lambda c: named(c, "reports", "lstm"),
+     {1: (None, 5.0), 2: (None, 5.0)}),
+    ("one name at a time, RNN and GRU: loop", "loop", lambda c: named(c, "reports", "rnn gru"),
+     {1: (None, 4.0), 2: (None, 4.0)}),
+    ("names: share of the floor", "floor", lambda c: named(c, "names"),
+     {1: (None, 0.6), 2: (None, 0.6)}),
+    ("dense, H = 128: share of the floor", "floor", lambda c: named(c, "dense") and c["H"] == 128,
+     {1: (None, 0.6), 2: (None, 0.6)}),
+    ("dense, H > 128: share of the floor", "floor", lambda c: named(c, "dense") and c["H"] > 128,
+     {1: (None, 0.85), 2: (None, 0.8)}),
+]  # fmt: skip
+
+
+def named(case, group, models="rnn lstm gru"):
+    return case["group"] == group and case["model"] in models.split()
+
+
+def summary(results):
+    """[(what, threads, mean, least, its case, goal)] of the training steps, geometric means."""
+    rows = []
+    for threads in sorted({case["threads"] for case in results["cases"]}):
+        for what, contestant, belongs, aims in GOALS:
+            found = {
+                case["name"]: case["ratios"]["train"][contestant][1]
+                for case in results["cases"]
+                if case["threads"] == threads
+                and belongs(case)
+                and contestant in case["ratios"]["train"]
+            }
+            if found:
+                mean = math.exp(sum(map(math.log, found.values())) / len(found))
+                least = min(found, key=found.get)
+                # the aims were set for 1 thread and for 2 on the CPU
+                goal = aims.get(threads) if results["backend"] == "numpy" else None
+                rows.append((what, threads, mean, found[least], least, goal))
+    return rows
+
+
+def verdict(mean, least, goal):
+    """The goal in words, and whether it is met."""
+    if goal is None:
+        return ""
+    wanted = [
+        (f"{word} {bound}", value >= bound)
+        for word, value, bound in zip(("mean", "least"), (mean, least), goal, strict=True)
+        if bound is not None
+    ]
+    missed = [words for words, met in wanted if not met]
+    text = ", ".join(words for words, _ in wanted)
+    return f"{text}: {'missed' if missed else 'met'}"
+
+
+def columns(results):
+    """[(heading, training or forward, contestant)] of the ratios that were found."""
+    known = [
+        ("torch.nn", "train", "torch"),
+        ("loop", "train", "loop"),
+        ("floor", "train", "floor"),
+        ("NumPy", "train", "numpy"),
+        ("torch.nn, forward", "forward", "torch"),
+    ]
+    return [
+        column
+        for column in known
+        if any(column[2] in case["ratios"][column[1]] for case in results["cases"])
+    ]
+
+
+def cells(results, case):
+    """The case's row: our time with its quartiles, then each ratio with its own."""
+    low, median, high = case["times"]["train"]["ours"]
+    row = [f"{median:.3g} ({low:.3g}-{high:.3g})"]
+    for _, what, contestant in columns(results):
+        if contestant in case["ratios"][what]:
+            low, ratio, high = case["ratios"][what][contestant]
+            row.append(f"{ratio:.2f} ({low:.2f}-{high:.2f})")
+        else:
+            row.append("-")
+    return row
+
+
+def table(results):
+    """The results as text."""
+    lines = [about(results), ""]
+    headings = ["ms a step", *(heading for heading, _, _ in columns(results))]
+    for threads in sorted({case["threads"] for case in results["cases"]}):
+        lines += [title(results, threads), ""]
+        lines.append(f"{'':30s}" + "".join(f"{heading:>20s}" for heading in headings))
+        for case in results["cases"]:
+            if case["threads"] == threads:
+                row = "".join(f"{cell:>20s}" for cell in cells(results, case))
+                lines.append(f"{case['name']:30s}{row}")
+        lines.append("")
+    lines.append(f"{'ratios of training steps':40s}{'threads':>8s}{'mean':>7s}{'least':>7s}")
+    for what, threads, mean, least, _, goal in summary(results):
+        words = verdict(mean, least, goal)
+        lines.append(f"{what:40s}{threads:8d}{mean:7.2f}{least:7.2f}   {words}".rstrip())
+    if results["memory"]:
+        lines += ["", f"{'MiB that 20 steps take':40s}{'minirnn':>10s}{'torch.nn':>10s}"]
+        for row in results["memory"]:
+            theirs = f"{row['torch']:10.1f}" if "torch" in row else f"{'-':>10s}"
+            lines.append(f"{row['name']:40s}{row['ours']:10.1f}{theirs}")
+    lines += ["", *(f"left out: {what}" for what in results["left_out"])]
+    return "\n".join(lines).rstrip()
+
+
+def about(results):
+    """The machine and the versions, in a sentence."""
+    m = results["machine"]
+    torch = f", PyTorch {m['torch']}" if m["torch"] else ""
+    gpu = f", {m['gpu']}" if m["gpu"] else ""
+    return (
+        f"{m['date']}, {m['processor']}, {m['threads']} threads{gpu}, {m['system']}, Python "
+        f"{m['python']}, NumPy {m['numpy']}{torch}; medians of {results['rounds']} rounds, "
+        "quartiles in brackets"
+    )
+
+
+def title(results, threads):
+    if results["backend"] == "cupy":
+        return "on the GPU"
+    return f"{threads} thread{'s' * (threads > 1)}"
+
+
+def markdown(results):
+    """The results as Markdown tables."""
+    lines = [f"{about(results)}.", ""]
+    lines += ["| ratios of training steps | threads | mean | least | in | aim |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for what, threads, mean, least, case, goal in summary(results):
+        words = verdict(mean, least, goal)
+        lines.append(f"| {what} | {threads} | {mean:.2f} | {least:.2f} | {case} | {words} |")
+    headings = ["minirnn, ms", *(heading for heading, _, _ in columns(results))]
+    for threads in sorted({case["threads"] for case in results["cases"]}):
+        lines += ["", f"| {' | '.join([title(results, threads), *headings])} |"]
+        lines.append("|---" * (len(headings) + 1) + "|")
+        for case in results["cases"]:
+            if case["threads"] == threads:
+                lines.append(f"| {' | '.join([case['name'], *cells(results, case)])} |")
+    if results["memory"]:
+        lines += ["", "| 20 steps, 1 thread | minirnn, MiB | torch.nn, MiB | minirnn / torch.nn |"]
+        lines += ["|---|---|---|---|"]
+        for row in results["memory"]:
+            theirs, share = "-", "-"
+            if "torch" in row:
+                theirs, share = f"{row['torch']:.0f}", f"{row['ours'] / row['torch']:.2f}"
+            lines.append(f"| {row['name']} | {row['ours']:.0f} | {theirs} | {share} |")
+    lines += [f"\nLeft out: {what}." for what in results["left_out"]]
+    return "\n".join(lines) + "\n"
+
+
+def filled(page, results):
+    """The page with the tables between its two marks."""
+    if page.count(BEGIN) != 1 or page.count(END) != 1:
+        raise DataError(f"the page needs one line {BEGIN.strip()} and one {END.strip()}")
+    before, rest = page.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n{markdown(results)}\n{END}{after}"
+
+
+def compared(results, old):
+    """(the ratios that fell by more than `FELL`, lines that tell of it).
+
+    Times of two days, or machines, say little beside each other; ratios say more.
+    """
+    before = {(case["name"], case["threads"]): case["ratios"]["train"] for case in old["cases"]}
+    fallen, count = [], 0
+    for case in results["cases"]:
+        then = before.get((case["name"], case["threads"]), {})
+        for contestant, (_, now, _) in case["ratios"]["train"].items():
+            if contestant in then:
+                count += 1
+                if now < (1 - FELL) * then[contestant][1]:
+                    fallen.append((case, contestant, then[contestant][1], now))
+    lines = [f"\n{count} ratios beside those of {old['machine']['date']}"]
+    if old["machine"]["processor"] != results["machine"]["processor"]:
+        lines.append(f"(on another machine: {old['machine']['processor']})")
+    for case, contestant, then, now in fallen:
+        threads = title(results, case["threads"])
+        lines.append(
+            f"fell: {case['name']}, {threads}, {NAMES[contestant]}: {then:.2f} -> {now:.2f}"
+        )
+    if not fallen:
+        lines.append(f"none fell by more than {FELL:.0%}")
+    return fallen, lines
+
+
+MARKS = {"ours": "o-", "torch": "s-", "loop": "^-", "floor": ":", "numpy": "d-"}
+
+
+def plot(results):
+    """Bars of the ratios with PyTorch (or the floor), and below, how the cost grows."""
+    from matplotlib.figure import Figure
+
+    cases = results["cases"]
+    against = "torch" if any("torch" in case["ratios"]["train"] for case in cases) else "floor"
+    figure = Figure(figsize=(max(9, 0.34 * len({c["name"] for c in cases})), 8.5),
+                    layout="constrained")  # fmt: skip
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.2, 1))
+    _bars(top.add_subplot(), results, against)
+    growing = {"N": ("names", None, None, 128), "T": ("dense", None, 16, 128),
+               "H": ("dense", 100, 16, None)}  # fmt: skip
+    for k, (axis, fixed) in enumerate(growing.items()):
+        _growth(bottom.add_subplot(1, 3, k + 1), results, axis, fixed)
+    return figure
+
+
+def _bars(axes, results, against):
+    names = list(dict.fromkeys(case["name"] for case in results["cases"]))
+    all_threads = sorted({case["threads"] for case in results["cases"]})
+    for k, threads in enumerate(all_threads):
+        found = {
+            case["name"]: case["ratios"]["train"][against]
+            for case in results["cases"]
+            if case["threads"] == threads and against in case["ratios"]["train"]
+        }
+        places = [names.index(name) + 0.8 * (k + 0.5) / len(all_threads) - 0.4 for name in found]
+        heights = [median for _, median, _ in found.values()]
+        spread = [  # the median of ratios need not lie inside the quartiles of the rounds
+            [max(0, median - low) for low, median, _ in found.values()],
+            [max(0, high - median) for _, median, high in found.values()],
+        ]
+        axes.bar(places, heights, 0.8 / len(all_threads), yerr=spread,
+                 label=title(results, threads), error_kw={"lw": 0.8})  # fmt: skip
+    axes.axhline(1, color="0.3", lw=0.8)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+    axes.set_ylabel(f"time of {NAMES[against]} / time of minirnn")
+    axes.set_title("A training step, higher is better")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def _growth(axes, results, axis, fixed):
+    """Milliseconds of an LSTM step, on as few threads as were timed, as T, N or H grows."""
+    group, *shape = fixed
+    threads = min(case["threads"] for case in results["cases"])
+    picked = [
+        case
+        for case in results["cases"]
+        if (case["model"], case["group"], case["threads"]) == ("lstm", group, threads)
+        and all(v in (None, case[k]) for k, v in zip("TNH", shape, strict=True))
+    ]
+    for contestant, mark in MARKS.items():
+        points = [(c[axis], c["times"]["train"][contestant][1])
+                  for c in picked if contestant in c["times"]["train"]]  # fmt: skip
+        if points:
+            axes.loglog(*zip(*sorted(points), strict=True), mark, ms=4, label=NAMES[contestant])
+    held = ", ".join(f"{k} = {v}" for k, v in zip("TNH", shape, strict=True) if v)
+    axes.set(xlabel=axis, ylabel="ms a step", title=f"LSTM, {group}, {held}")
+    ticks = sorted({case[axis] for case in picked})
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    if picked:
+        axes.legend(frameon=False, fontsize=8)

@@ -1,0 +1,40 @@
+"""Exercise 10: a cell of your own.
+
+A minimal gated unit, a peephole LSTM, a GRU with its gates coupled, something that nobody has
+tried: choose the gates and the states, write forward, derive backward. It is marked on its
+gradients alone. The three methods of the trade are in docs/04-one-step.md#the-chain-rule.
+
+    python -m minirnn exercises check . 10
+    python ex10_own_cell.py
+
+The second command lets it race an RNN on the adding problem, with a numerical gradient where
+`backward` is missing.
+"""
+
+from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh  # noqa: F401
+
+
+class OwnCell:
+    """What does your cell compute? Write the equations here first."""
+
+    gates = "fn"  # one letter for each block of pre-activations, in their order
+    states = ("h",)  # what is handed on; the first is the output
+
+    def forward(self, gx, state, product):
+        """gx [G, n, H], state a tuple of [n, H]; product(v), product(v, "f"): v Wh + bh."""
+        # TODO 10a (5 lines, say): the new state, a tuple, and what backward needs:
+        # return (h,), cache
+        raise NotImplementedError("exercise 10: OwnCell.forward is not written yet")
+
+    def backward(self, dstate, cache, product):
+        """The gradients of gx, a tuple with one [n, H] for each gate, and of the state before."""
+        # TODO 10b (8 lines, say): undo forward, the last line first. For every product(v) of
+        # forward there is one product.backward(da) here; product.backward(da, "f") for one gate.
+        # return (da of each gate), (dh_prev,)
+        raise NotImplementedError("exercise 10: OwnCell.backward is not written yet")
+
+
+if __name__ == "__main__":
+    from minirnn.exercises.tryout import race
+
+    race(OwnCell)

@@ -1,0 +1,156 @@
+"""Write names that sound like one of 18 languages, letter by letter, with the reports' generator.
+
+python examples/generate.py                                    train it, then a few names of each
+python examples/generate.py --language Russian --start RUS --count 5
+python examples/generate.py --language Irish --temperature 0.8 --seed 1
+
+The first call trains the net, some minutes; later ones with the same options use it again.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from minirnn import jobs, lab_runs, plotting, scripts, writing
+from minirnn.checkpoints import load_net, save_net, write_atomic, write_figure
+from minirnn.data import Alphabet, load_names, printable
+from minirnn.errors import CheckpointError, DataError
+from minirnn.models import NameClassifier
+
+CLASSIFIER = Path("runs/names-lstm/model.npz")  # what examples/names.py writes
+
+
+def parse():
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    add = parser.add_argument
+    add("--language", help="(default: all of them)")
+    add("--start", metavar="LETTERS", help="the first letters (default: those of real names)")
+    add("--temperature", type=scripts.positive, default=0.5, help="below 1 dares less (0.5)")
+    add("--count", type=scripts.whole, default=5, help="names of each language (5)")
+    add("--seed", type=scripts.seed, default=0, help="another one, other names")
+    add("--iterations", type=scripts.whole, default=100_000, help="names trained on (100,000)")
+    add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
+    add("--output", type=Path, metavar="DIR", default=Path("runs/generator"))
+    return parser.parse_args()
+
+
+def check(args, names, alphabet):
+    """The languages that are asked for; raises `DataError` for letters or a language unknown."""
+    if args.start is not None:
+        writing.check_start(args.start, alphabet)
+        if len(args.start) >= writing.LONGEST:
+            raise DataError(
+                f"the first letters are {len(args.start)}, but a name has {writing.LONGEST} at most"
+            )
+    if args.language is None:
+        return names.languages
+    matching = [n for n in names.languages if n.casefold() == args.language.casefold()]
+    if not matching:
+        known = ", ".join(names.languages)
+        raise DataError(f"there is no language {printable(args.language)}; known are: {known}")
+    return matching
+
+
+def trained(args, names):
+    """(net, result) from the output folder, trained first where it is not there yet."""
+    run = lab_runs.Run(
+        "F", "reports", 0, args.iterations, names.digest(), args.data, str(args.output)
+    )
+    result = lab_runs.read_result(run)
+    if result is None:
+        print(f"training on {args.iterations:,} names; later calls use the result again")
+        ((_, result),) = jobs.run(lab_runs.train, [run], 1)
+        if result is None:
+            raise KeyboardInterrupt
+        letters = np.array([row["loss"] for row in result["history"]]) / result["letters_a_name"]
+        x = [row["iteration"] for row in result["history"]]
+        figure = plotting.plot_curves(
+            {"Name generator": {"training": (x, letters)}}, "iteration",
+            "cross-entropy of a letter, nats",
+        )  # fmt: skip
+        write_figure(args.output / "loss.png", figure)
+        print(f"loss of a letter {letters[0]:.3f} to {letters[-1]:.3f}, {result['seconds']:.0f} s")
+        print(f"written: {args.output / 'loss.png'}")
+    return lab_runs.trained_net(run)[0], result
+
+
+def classifier(args, names):
+    """(function from texts to guesses, words about it): our own net that guesses languages."""
+    path, alphabet = CLASSIFIER, Alphabet()
+    if path.is_file():
+        net, settings = load_net(path, lambda settings: build(settings))
+        if settings["languages"] == names.languages:
+            return writing.judge_of(net, Alphabet(settings["alphabet"])), f"the net in {path}"
+    path = args.output / "classifier.npz"
+    if not path.is_file():
+        print(f"there is no {CLASSIFIER} for these languages: training a small one")
+        net, accuracy = writing.quick_classifier(names, alphabet)
+        save_net(path, net, {"names": names.digest(), "accuracy": accuracy})
+    net, settings = load_net(path, lambda settings: small(len(names.languages)))
+    if settings["names"] != names.digest():
+        raise CheckpointError(f"{path} was trained on other names; use another --output")
+    words = f"a small net, right on {settings['accuracy']:.1%} of real names it never saw"
+    return writing.judge_of(net, alphabet), words
+
+
+def small(num_classes):
+    return writing.small_classifier(len(Alphabet()), num_classes, np.random.default_rng(0))
+
+
+def build(settings):
+    """The net of examples/names.py from the settings in its file."""
+    kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
+    return NameClassifier(
+        len(settings["alphabet"]), len(settings["languages"]), rng=np.random.default_rng(0),
+        cell=settings["model"], **{name: settings[name] for name in kept},
+    )  # fmt: skip
+
+
+def run():
+    args = parse()
+    alphabet = Alphabet()
+    names = load_names(args.data, alphabet)
+    languages = check(args, names, alphabet)
+    scripts.output_folder(args.output)
+    net, result = trained(args, names)
+    print(f"{net}\n{net.number_of_parameters():,} parameters\n")
+    rng = np.random.default_rng(args.seed)
+    for language in languages:
+        label = names.languages.index(language)
+        starts = [args.start] * args.count if args.start else writing.first_letters(
+            names, label, rng, args.count
+        )  # fmt: skip
+        written = [
+            writing.write_name(net, label, alphabet.encode(start), rng, args.temperature)
+            for start in starts
+        ]
+        print(
+            f"{language:12s} {', '.join(map(lambda ids: writing.text_of(ids, alphabet), written))}"
+        )
+
+    judge, words = classifier(args, names)
+    shown = [names.languages.index(language) for language in languages]
+    count = max(args.count, 900 // len(shown))
+    draws = np.random.default_rng([args.seed, 1])
+    texts, labels = writing.write_names(
+        net, names, alphabet, draws, args.temperature, count, shown, args.start
+    )
+    found = writing.worth(texts, labels, names, judge)
+    print(f"\nof {len(texts):,} names: {found['new']:.1%} new, in no list; "
+          f"{found['distinct']:.1%} different from each other")  # fmt: skip
+    print(f"{found['right']:.1%} taken for the right language by {words}")
+    facts = {
+        "iterations": args.iterations, "temperature": args.temperature, "seed": args.seed,
+        "names": len(texts), "classifier": words, **found,
+        "loss": result["history"][-1]["loss"] / result["letters_a_name"],
+    }  # fmt: skip
+    write_atomic(args.output / "summary.json", json.dumps(facts, indent=1).encode() + b"\n")
+    print(f"written: {args.output / 'summary.json'}")
+
+
+if __name__ == "__main__":
+    sys.exit(scripts.main(run))

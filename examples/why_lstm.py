@@ -1,0 +1,260 @@
+"""Why does an LSTM beat an RNN? The lab reports say: memory. Here it is measured.
+
+python examples/why_lstm.py --quick     a first look
+python examples/why_lstm.py             100,000 names, sequences of up to 200 steps
+
+1  The RNN that stays at 60 % on names is taken apart: what if it had its tanh?
+2  Where memory does matter: two numbers to remember over 20, 50, 100 and 200 steps.
+3  The gradient on its way back through time, before and after training.
+4  What the gates do while a name is read.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minirnn import adding, cells, flow, jobs, lab_runs, plotting, scripts
+from minirnn.batches import Sequences
+from minirnn.checkpoints import load_net, save_net, write_atomic, write_figure
+from minirnn.data import load_names
+from minirnn.losses import MeanSquaredError
+
+PLATEAU = ("A", "A+tanh", "A+new", "A+both")
+CELLS = {"RNN": cells.RNNCell, "LSTM": cells.LSTMCell, "GRU": cells.GRUCell}
+HIDDEN = 64  # of the nets that add
+FLOW_T = 100  # steps of the sequences on which gradients are followed
+SHOWN = (1e-12, 100)  # what is smaller than a millionth of a millionth is nothing
+
+
+def parse():
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    add = parser.add_argument
+    add("--iterations", type=scripts.whole, help="names for parts 1 and 4 (100,000)")
+    add("--adding-iterations", type=scripts.whole, help="batches of 32 for part 2 (at most 3,000)")
+    add("--lengths", type=length, nargs="+", metavar="T", help="of part 2 (20 50 100 200)")
+    add("--quick", action="store_true", help="a fiftieth of the names, two lengths")
+    add("--jobs", type=scripts.whole, default=jobs.cores(), help="processes (default: all cores)")
+    add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
+    add("--seed", type=scripts.seed, default=0)
+    add("--output", type=Path, metavar="DIR", help="(default: runs/why-lstm, or -quick)")
+    args = parser.parse_args()
+    args.iterations = args.iterations or (2_000 if args.quick else 100_000)
+    args.adding_iterations = args.adding_iterations or (400 if args.quick else 3_000)
+    args.lengths = args.lengths or ([20, 50] if args.quick else [20, 50, 100, 200])
+    args.output = args.output or Path("runs") / ("why-lstm-quick" if args.quick else "why-lstm")
+    return args
+
+
+def length(text):
+    """An argparse type: a length at which there is room for two marks."""
+    number = scripts.whole(text)
+    if not 2 <= number <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 2 to 1000")
+    return number
+
+
+@dataclass(frozen=True)
+class Adding:
+    """One net on the adding problem at one length."""
+
+    cell: str
+    T: int
+    iterations: int
+    seed: int
+    folder: str
+
+    @property
+    def name(self):
+        return f"adding-{self.cell}-{self.T}"
+
+    @property
+    def settings(self):
+        return {name: value for name, value in asdict(self).items() if name != "folder"}
+
+    def path(self, ending):
+        return Path(self.folder) / f"{self.name}.{ending}"
+
+
+def adder(cell, rng):
+    """The forget gate starts open, as Jozefowicz et al. 2015 recommend."""
+    forget_bias = 1.0 if cell == "LSTM" else None
+    return adding.Adder(CELLS[cell], HIDDEN, rng=rng, forget_bias=forget_bias)
+
+
+def work(task, progress, stopped):
+    """A task of either kind, in a process of its own."""
+    if isinstance(task, lab_runs.Run):
+        return lab_runs.train(task, progress, stopped)
+    rng = np.random.default_rng(task.seed)
+    net = adder(task.cell, rng)
+    history = adding.train(
+        net, task.T, rng, iterations=task.iterations, progress=progress, stopped=stopped
+    )
+    if history is None:
+        return None
+    save_net(task.path("npz"), net, task.settings)
+    result = {**task.settings, "history": history, "error": history[-1][1]}
+    result["solved"] = result["error"] < adding.SOLVED
+    write_atomic(task.path("json"), json.dumps(result, indent=1).encode() + b"\n")
+    return result
+
+
+def plateau(found, output):
+    """Part 1: A, with tanh, with the output from h_t, with both."""
+    curves = {}
+    for kind in PLATEAU:
+        result = found[kind]
+        rows = result["history"]
+        title = lab_runs.KINDS[kind].title
+        curves[title] = [r["iteration"] for r in rows], [r["train"] for r in rows]
+        print(f"  {title:34s} {result['train']:.3f}")
+    figure = plotting.plot_curves(
+        {"": curves}, "iteration", "accuracy on names trained on", ylim=(0, 1)
+    )
+    write_figure(output / "plateau.png", figure)
+    return {kind: found[kind]["train"] for kind in PLATEAU}
+
+
+def memory(found, lengths, output):
+    """Part 2: errors on the adding problem, in a table and a figure."""
+    print(f"  {'steps':8s}" + "".join(f"{cell:>20s}" for cell in CELLS))
+    for T in lengths:
+        row = [found[cell, T] for cell in CELLS]
+        cells_ = [
+            f"{r['error']:.3f} " + (f"at {r['history'][-1][0]:,}" if r["solved"] else "not solved")
+            for r in row
+        ]
+        print(f"  {T:<8d}" + "".join(f"{text:>20s}" for text in cells_))
+    panels = {
+        f"T = {T}": {cell: tuple(zip(*found[cell, T]["history"], strict=True)) for cell in CELLS}
+        for T in lengths
+    }
+    figure = plotting.plot_curves(
+        panels, "batches of 32", "mean squared error", log=True,
+        levels={"always answering 1": adding.CHANCE, "solved": adding.SOLVED},
+    )  # fmt: skip
+    write_figure(output / "adding.png", figure)
+    return {f"{cell}, {T}": found[cell, T] for cell in CELLS for T in lengths}
+
+
+def gradients(found, lengths, seed, output):
+    """Part 3: |dL/dh_t| against t, and the singular values of the steps, before and after."""
+    trained_at = min(lengths, key=lambda T: (abs(T - FLOW_T), T))
+    x, target = adding.draw(np.random.default_rng([seed, 1]), FLOW_T, 64)
+    norms, reach, numbers = {}, {}, {}
+    moments = {"before training": None, f"after training at T = {trained_at}": trained_at}
+    for when, T in moments.items():
+        norms[when], reach[when] = {}, {}
+        for cell in CELLS:
+            net = adder(cell, np.random.default_rng(seed))
+            if T:
+                net, _ = load_net(found[cell, T]["path"], lambda settings, net=net: net)
+            y, (_, linear_cache) = net.forward(x)
+            loss = MeanSquaredError("sum")
+            dlast = net.linear.backward(loss.backward(loss.forward(y, target)[1]), linear_cache)
+            found_norms = flow.gradient_norms(net.recurrent, x, dlast)
+            steps = np.arange(1, FLOW_T + 1)
+            for state, values in found_norms.items():
+                label = cell if len(found_norms) == 1 else f"{cell}, {state}"
+                norms[when][label] = steps, above_zero(values / found_norms["h"][-1])
+            one, product = flow.singular_values(flow.step_jacobians(net.recurrent, x[:, 0]))
+            reach[when][cell] = steps - 1, above_zero(product)
+            numbers[f"{cell}, {when}"] = {
+                "gradient_after_first_step": float(found_norms["h"][0] / found_norms["h"][-1]),
+                "largest_singular_value_of_a_step": float(one.mean()),
+                "largest_singular_value_of_all_steps": float(product[0]),
+                "norms": {state: values.tolist() for state, values in found_norms.items()},
+                "singular_values": one.tolist(),
+            }
+            print(f"  {cell:5s} {when:28s} |dL/dh_1| / |dL/dh_T| = "
+                  f"{numbers[f'{cell}, {when}']['gradient_after_first_step']:.1e}, "
+                  f"largest singular value of a step {one.mean():.2f}")  # fmt: skip
+    figures = {
+        "gradient-flow.png": (norms, "|dL/dh(t)| / |dL/dh(T)|"),
+        "jacobians.png": (reach, "largest singular value of dh(T) / dh(t)"),
+    }
+    for name, (panels, label) in figures.items():
+        figure = plotting.plot_curves(panels, "step t", label, log=True, ylim=SHOWN)
+        write_figure(output / name, figure)
+    return numbers
+
+
+def above_zero(values):
+    """The same for a logarithmic axis, which has no place for 0: c gets no gradient at T itself."""
+    return np.where(values > 0, values, np.nan)
+
+
+def gates(runs, names, output):
+    """Part 4: the gates of the trained LSTM and GRU over real names."""
+    shown = []
+    for k, language in enumerate(("Russian", "Japanese")):
+        known = names.languages.index(language) if language in names.languages else k
+        theirs = [names.names[place] for place in np.flatnonzero(names.labels == known)]
+        shown.append(next((name for name in theirs if len(name) >= 8), theirs[0]))
+    means = {}
+    for kind, title in {"B": "LSTM", "C": "GRU"}.items():
+        net, _ = lab_runs.trained_net(runs[kind])
+        alphabet = lab_runs.alphabet_of(kind)
+        sequences = Sequences([alphabet.encode(n) for n in shown], np.zeros(len(shown), int))
+        for k, name in enumerate(shown):
+            found = net.gates(sequences.batch(np.array([k])))
+            figure = plotting.plot_gates(found, name, f"{title} over the letters of {name}")
+            write_figure(output / f"gates-{title}-{k + 1}.png", figure)
+            means[f"{title}, {name}"] = {g: np.mean(a, axis=1).tolist() for g, a in found.items()}
+            text = ", ".join(f"{gate} {np.mean(a):.2f}" for gate, a in found.items())
+            print(f"  {title:5s}{name:16s} means: {text}")
+    return means
+
+
+def run():
+    args = parse()
+    names = load_names(args.data, lab_runs.alphabet_of("A"))
+    output = scripts.output_folder(args.output)
+    folder = str(scripts.output_folder(output / "nets"))
+    runs = {
+        kind: lab_runs.Run(kind, "reports", args.seed, args.iterations, names.digest(), args.data,
+                           folder)
+        for kind in (*PLATEAU, "B", "C")
+    }  # fmt: skip
+    longest_first = sorted(args.lengths, reverse=True)
+    adds = {
+        (cell, T): Adding(cell, T, args.adding_iterations, args.seed, folder)
+        for T in longest_first
+        for cell in CELLS
+    }
+    found = {}
+    tasks = {**runs, **adds}
+    for key, task in tasks.items():
+        if (result := lab_runs.read_result(task)) is not None:
+            found[key] = result
+    keys = {task.name: key for key, task in tasks.items()}
+    waiting = [task for key, task in tasks.items() if key not in found]
+    for task, result in jobs.run(work, waiting, args.jobs):
+        print(f"{task.name}: {'stopped' if result is None else 'done'}", flush=True)
+        found[keys[task.name]] = result
+    for key, task in adds.items():
+        found[key]["path"] = str(task.path("npz"))
+
+    print("\n1 accuracy on names trained on, of the RNN taken apart")
+    results = {"plateau": plateau(found, output)}
+    print("\n2 the adding problem: error, and after how many batches it was solved")
+    results["adding"] = memory(found, sorted(args.lengths), output)
+    print("\n3 the gradient on its way back")
+    results["gradients"] = gradients(found, args.lengths, args.seed, output)
+    print("\n4 the gates over names")
+    results["gates"] = gates(runs, names, output)
+    results["settings"] = {
+        "iterations": args.iterations, "adding_iterations": args.adding_iterations,
+        "seed": args.seed, "source": names.source,
+    }  # fmt: skip
+    write_atomic(output / "results.json", json.dumps(results, indent=1).encode() + b"\n")
+    print(f"\nwritten: {output / 'results.json'} and the figures beside it")
+
+
+if __name__ == "__main__":
+    sys.exit(scripts.main(run))

@@ -1,0 +1,37 @@
+"""Exercise 1: sigmoid, tanh, and their derivatives written from the output.
+
+Read docs/04-one-step.md#derivatives. Then fill in the four blanks, and run
+
+    python -m minirnn exercises check . 1
+    python ex01_functions.py
+
+A derivative "from the output" gets y = f(a), not a: the forward pass has y anyway.
+"""
+
+import numpy as np
+
+
+def sigmoid(a):
+    """y = 1 / (1 + exp(-a)), for an array of any shape; it must not overflow for a = -1000."""
+    return 0.5 * np.tanh(0.5 * a) + 0.5
+
+
+def d_sigmoid(y):
+    """dy/da, where y = sigmoid(a)."""
+    return y * (1 - y)
+
+
+def tanh(a):
+    """y = tanh(a), for an array of any shape."""
+    return np.tanh(a)
+
+
+def d_tanh(y):
+    """dy/da, where y = tanh(a)."""
+    return 1 - y * y
+
+
+if __name__ == "__main__":
+    from minirnn.exercises.tryout import try_functions
+
+    try_functions(sigmoid, d_sigmoid, tanh, d_tanh)

@@ -1,0 +1,47 @@
+"""Exercise 10: a cell of your own.
+
+A minimal gated unit, a peephole LSTM, a GRU with its gates coupled, something that nobody has
+tried: choose the gates and the states, write forward, derive backward. It is marked on its
+gradients alone. The three methods of the trade are in docs/04-one-step.md#the-chain-rule.
+
+    python -m minirnn exercises check . 10
+    python ex10_own_cell.py
+
+The second command lets it race an RNN on the adding problem, with a numerical gradient where
+`backward` is missing.
+"""
+
+from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh  # noqa: F401
+
+
+class OwnCell:
+    """What does your cell compute? Write the equations here first."""
+
+    gates = "fn"  # one letter for each block of pre-activations, in their order
+    states = ("h",)  # what is handed on; the first is the output
+
+    def forward(self, gx, state, product):
+        """gx [G, n, H], state a tuple of [n, H]; product(v), product(v, "f"): v Wh + bh."""
+        (h_prev,) = state
+        f = sigmoid(gx[0] + product(h_prev, "f"))
+        n = tanh(gx[1] + product(f * h_prev, "n"))
+        h = (1 - f) * h_prev + f * n
+        return (h,), (h_prev, f, n)
+
+    def backward(self, dstate, cache, product):
+        """The gradients of gx, a tuple with one [n, H] for each gate, and of the state before."""
+        (dh,) = dstate
+        h_prev, f, n = cache
+        df, dn, dh_prev = dh * (n - h_prev), dh * f, dh * (1 - f)
+        dan = dn * d_tanh(n)
+        dgated = product.backward(dan, "n")
+        df, dh_prev = df + dgated * h_prev, dh_prev + dgated * f
+        daf = df * d_sigmoid(f)
+        dh_prev = dh_prev + product.backward(daf, "f")
+        return (daf, dan), (dh_prev,)
+
+
+if __name__ == "__main__":
+    from minirnn.exercises.tryout import race
+
+    race(OwnCell)

@@ -1,0 +1,390 @@
+"""The chapters are true: code, outputs, equations, links, names and letters are all checked.
+
+Add a chapter to docs/, and every test here applies to it.
+"""
+
+import ast
+import functools
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minirnn
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+CHAPTERS = sorted(path.name for path in DOCS.glob("*.md"))
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+sync, equations = load("sync"), load("equations")
+
+DRAWN_ELSEWHERE = {"confusion"}  # by examples/names.py, for README.md
+COMING = {"performance.md"}  # chapters that messages may name before they are written
+
+FENCED = re.compile(r"^( *)```.*?^\1```$", re.M | re.S)
+INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}.*\n|\n(?= {4}))+", re.M)
+COMMENT = re.compile(r"<!--.*?-->", re.S)
+LABELLED = re.compile(r"<!-- eq: (\S+) -->\n\n((?:\$\$.+\$\$\n(?:\n|\Z))+)")
+
+
+@functools.cache
+def text(chapter):
+    return (DOCS / chapter).read_text(encoding="utf-8")
+
+
+def prose(chapter):
+    """The chapter without code blocks and comments."""
+    return COMMENT.sub("", INDENTED.sub("\n", FENCED.sub("", text(chapter))))
+
+
+def spans(chapter):
+    """The inline code of a chapter."""
+    return re.findall(r"`([^`\n]+)`", prose(chapter))
+
+
+# Code
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_quoted_code_is_the_source(chapter):
+    assert sync.stale(text(chapter)) == [], "run: python docs/sync.py"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_python_block_is_typed(chapter):
+    """Every Python block is quoted or run, and every comment that asks for one has one."""
+    body = text(chapter)
+    kept = {m.start("text") for m in sync.CODE.finditer(body)}
+    kept |= {m.start("code") for m in sync.EXPERIMENT.finditer(body)}
+    assert body.count("<!-- code:") + body.count("<!-- experiment -->") == len(kept)
+    blocks = {m.end() for m in re.finditer(r"^```python\n", body, re.M)}
+    assert blocks == kept
+
+
+@pytest.mark.parametrize("chapter", [c for c in CHAPTERS if "<!-- experiment -->" in text(c)])
+def test_experiments_print_what_the_page_says(chapter):
+    expected = [m["output"] for m in sync.EXPERIMENT.finditer(text(chapter))]
+    for number, (ours, page) in enumerate(
+        zip(sync.outputs(text(chapter), chapter), expected, strict=True), 1
+    ):
+        assert alike(ours, page), f"experiment {number} prints\n{ours}\nbut the page has\n{page}"
+
+
+NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
+
+
+def alike(ours, page):
+    """Word for word, and number for number to one unit of the last digit that is printed."""
+    if NUMBER.sub("#", ours).split() != NUMBER.sub("#", page).split():
+        return False
+    for a, b in zip(NUMBER.findall(ours), NUMBER.findall(page), strict=True):
+        mantissa, _, exponent = b.partition("e")
+        whole = "." not in mantissa and not exponent
+        unit = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+        if abs(float(a) - float(b)) > (0 if whole else 1.01 * unit):
+            return False
+    return True
+
+
+def test_alike():
+    assert alike("x 0.123 [1. 2.] 3", "x 0.124  [1. 2.]\n3")
+    assert alike("1e-06", "2e-06")
+    for ours, page in [("0.12", "0.14"), ("4", "5"), ("True", "False"), ("1 2", "1"), ("x", "y")]:
+        assert not alike(ours, page)
+
+
+def test_sync_fills_and_notices_stale_blocks():
+    comment = "<!-- code: minirnn/functions.py d_tanh -->\n\n```python\n{}```\n"
+    old = comment.format("def d_tanh(y): ...\n")
+    assert sync.stale(old) == ["<!-- code: minirnn/functions.py d_tanh -->"]
+    assert sync.stale(sync.filled(old)) == []
+    assert "return 1 - y * y" in sync.filled(old)
+    assert "no nothing" in sync.stale(old.replace("d_tanh -->", "nothing -->"))[0]
+    lines = '<!-- code: minirnn/cells.py LSTMCell.forward from "i, f, o" to "g =" -->'
+    assert sync.filled(f"{lines}\n\n```python\n```\n").splitlines()[3:5] == [
+        "i, f, o = sigmoid(ai), sigmoid(af), sigmoid(ao)",
+        "g = tanh(ag)",
+    ]
+    assert "\n    r =" not in sync.quote("minirnn/functions.py", "softmax", bare=True)
+    assert '"""' not in sync.quote("minirnn/functions.py", "softmax", bare=True)
+
+
+# Equations
+
+
+def test_every_displayed_equation_has_a_label_and_every_label_a_check():
+    labels = [m[1] for c in CHAPTERS for m in re.finditer(r"<!-- eq: (\S+) -->", text(c))]
+    assert sorted(labels) == sorted(equations.CHECKS)
+    for chapter in CHAPTERS:
+        body = FENCED.sub("", text(chapter))
+        labelled = sum(m[2].count("$$") for m in LABELLED.finditer(body))
+        assert body.count("$$") == labelled, f"{chapter} has an equation without a label"
+
+
+def test_checks_know_the_equations_word_for_word():
+    """Neither the page nor its check can be changed without the other."""
+    found = {}
+    for chapter in CHAPTERS:
+        for label, block in LABELLED.findall(text(chapter)):
+            found[label] = tuple(re.findall(r"\$\$(.+)\$\$", block))
+    assert found == equations.TEXTS
+
+
+@pytest.mark.parametrize("label", list(equations.CHECKS))
+def test_equation_holds(label):
+    for seed in range(3):
+        equations.CHECKS[label](np.random.default_rng(seed))
+
+
+def test_equation_checks_notice_a_difference():
+    with pytest.raises(AssertionError):
+        equations.same([1.0, 2.0], np.array([1.0, 2.0 + 1e-9]))
+    with pytest.raises(AssertionError):
+        equations.same([[1.0, 2.0]], np.array([1.0, 2.0]))
+
+
+# Letters
+
+
+def letters(chapter):
+    """Letters and commands of all formulas of a chapter."""
+    body = re.sub(r"`[^`\n]+`", "", prose(chapter))
+    formulas = re.findall(r"\$\$(.+?)\$\$", body)
+    formulas += re.findall(r"\$([^$\n]+(?:\n[^$\n]+)?)\$", re.sub(r"\$\$.+?\$\$", "", body))
+    formulas = [re.sub(r"\\(mathrm|text)\{[^}]*\}", "", f) for f in formulas]
+    commands = {c for f in formulas for c in re.findall(r"\\([A-Za-z]+)", f)}
+    return {x for f in formulas for x in re.findall(r"(?<![\\A-Za-z])[A-Za-z]+", f)}, commands
+
+
+def test_letters_are_defined_in_the_notation():
+    words, commands = letters("01-notation.md")
+    defined = set("".join(words))
+    greek = {"sigma", "pi", "varepsilon", "beta"} & commands
+    assert len(greek) == 4
+    plain = set(
+        """frac sum log exp tanh sinh cosh sin cos partial left right top odot lVert rVert min max
+        sqrt ldots leftarrow approx pm infty lfloor rfloor cdot""".split()
+    )
+    for chapter in CHAPTERS:
+        words, commands = letters(chapter)
+        assert set("".join(words)) <= defined, f"{chapter}: letters that 01 does not define"
+        assert commands <= plain | greek, f"{chapter}: signs that 01 does not define"
+
+
+def test_notation_agrees_with_the_code():
+    from minirnn import cells
+
+    notation = text("01-notation.md")
+    for name in ("RNNCell", "LSTMCell", "GRUCell", "GRUBeforeCell"):
+        assert re.search(rf'`{name}`.*\| `"{getattr(cells, name).gates}"`', notation)
+
+
+# Links and pictures
+
+
+def anchors(chapter):
+    """The anchors that GitHub makes of the headings."""
+    found = []
+    for heading in re.findall(r"^#+ (.+)$", FENCED.sub("", text(chapter)), re.M):
+        heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        number = sum(a == anchor or re.fullmatch(rf"{anchor}-\d+", a) is not None for a in found)
+        found.append(f"{anchor}-{number}" if number else anchor)
+    return found
+
+
+def resolve(source, target):
+    path, _, anchor = target.partition("#")
+    file = (source.parent / path).resolve() if path else source
+    assert file.exists(), f"{source.name} points to {target}, which is not there"
+    if anchor and file.suffix == ".md":
+        assert file.parent == DOCS and anchor in anchors(file.name), f"no anchor {target}"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_links_and_pictures_are_there(chapter):
+    for alt, target in re.findall(r"(!?\[[^]]*\])\(([^)\s]+)\)", prose(chapter)):
+        if not target.startswith("https://"):
+            resolve(DOCS / chapter, target)
+        assert not alt.startswith("![]"), f"{target} has no description"
+
+
+def test_messages_point_to_sections_that_are_there():
+    found = set()
+    for path in [*(ROOT / "minirnn").rglob("*.py"), *(ROOT / "examples").glob("*.py")]:
+        for target in re.findall(r"docs/([\w-]+\.md(?:#[\w-]+)?)", path.read_text("utf-8")):
+            found.add(target)
+    promised = """03-softmax-and-loss.md#backward 04-one-step.md#derivatives 04-one-step.md#linear
+        04-one-step.md#backward 05-through-time.md#backward-through-time
+        05-through-time.md#variable-lengths 06-lstm.md#forward 06-lstm.md#backward
+        07-gru.md#forward 07-gru.md#backward 07-gru.md#reset-before""".split()
+    for target in sorted(found | set(promised)):
+        if target.partition("#")[0] not in COMING or (DOCS / target.partition("#")[0]).exists():
+            resolve(DOCS / "README.md", target)
+
+
+def test_the_contents_list_every_chapter():
+    for chapter in CHAPTERS:
+        if chapter != "README.md":
+            assert f"({chapter})" in text("README.md"), f"README.md does not list {chapter}"
+
+
+def test_pictures_are_drawn_by_the_script(tmp_path):
+    figures = load("figures")
+    for path in (DOCS / "figures").glob("*.png"):
+        users = [DOCS / chapter for chapter in CHAPTERS] + [ROOT / "README.md"]
+        used = any(f"figures/{path.name})" in user.read_text("utf-8") for user in users)
+        assert used, f"{path.name} stands nowhere"
+    figures.main(tmp_path)
+    drawn = {path.stem for path in tmp_path.glob("*.png")}
+    here = {path.stem for path in (DOCS / "figures").glob("*.png")}
+    assert drawn == set(figures.PICTURES) == here - DRAWN_ELSEWHERE
+    for name in figures.PICTURES:
+        assert (DOCS / "figures" / f"{name}.png").stat().st_size < 60_000
+
+
+# Names
+
+
+@functools.cache
+def modules():
+    """{name without the package: module} of everything in minirnn but scripts."""
+    found = {"minirnn": minirnn}
+    for info in pkgutil.walk_packages(minirnn.__path__, "minirnn."):
+        if not info.name.endswith("__main__"):
+            found[info.name.removeprefix("minirnn.")] = importlib.import_module(info.name)
+    return found
+
+
+@functools.cache
+def known_words():
+    """Every identifier that occurs in the project's Python files."""
+    words = set()
+    for folder in ("minirnn", "examples", "tests", "docs"):
+        for path in (ROOT / folder).rglob("*.py"):
+            words |= set(re.findall(r"[A-Za-z_]\w+", path.read_text("utf-8")))
+    return words
+
+
+def has(thing, name):
+    if hasattr(thing, name):
+        return True
+    source = inspect.getsource(thing) if inspect.isclass(thing) else ""
+    return re.search(rf"\bself\.{name}\b|^    {name}:", source, re.M) is not None
+
+
+def missing(name):
+    """Why a dotted name of the library does not exist, or None; names of others pass."""
+    first, *rest = name.removeprefix("minirnn.").split(".")
+    if first == "product":  # what a cell is given, not the module
+        things = [modules()["product"].ProductBackward]
+    else:
+        things = [m for n, m in modules().items() if n.rpartition(".")[2] == first]
+    if not things:
+        things = [getattr(m, first) for m in modules().values() if inspect.isclass(
+            getattr(m, first, None))][:1]  # fmt: skip
+    for thing in things:
+        for part in rest:
+            if not has(thing, part):
+                break
+            thing = getattr(thing, part, None)
+        else:
+            return None
+    return f"there is no {name}" if things and rest else None
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_names_exist(chapter):
+    own = set(re.findall(r"[A-Za-z_]\w+", " ".join(m[0] for m in FENCED.finditer(text(chapter)))))
+    others = set("torch nn pytest nvidia smi numpy linear_before_reset PackedSequence".split())
+    for span in spans(chapter):
+        if re.fullmatch(r"[\w/.-]+\.(py|md|npz|png|txt|csv|json|zip)", span):
+            places = [ROOT / span, ROOT / "minirnn" / span, ROOT / "minirnn/gradcheck" / span]
+            kept = any(place.exists() for place in places)
+            assert kept or not span.endswith(".py") or span.startswith("my_"), f"no file {span}"
+            continue
+        name = re.match(r"[A-Za-z_][\w.]*\w", span)
+        if name and "/" not in span and (why := missing(name[0])):
+            raise AssertionError(f"{chapter}: `{span}`: {why}")
+        if re.fullmatch(r"[\w.]+(\(.*\))?", span) and not span[0].isdigit():
+            for word in re.findall(r"[A-Za-z_]\w{3,}", span.partition("(")[0]):
+                known = word in known_words() | own | others or word.lower().startswith("my")
+                assert known, f"{chapter}: `{span}`: nothing is called {word}"
+
+
+def test_missing_notices_names_that_do_not_exist():
+    assert missing("LSTMCell.backwards") and missing("gradcheck.check_cells")
+    assert missing("minirnn.optim.Adagrad") and missing("optim.SGD.velocity")
+    assert not missing("Parameter.grad") and not missing("minirnn.convert")
+    assert not missing("torch.nn.LSTM") and not missing("gradcheck.zoo.ZOO")
+
+
+def test_commands_and_options_exist():
+    from minirnn.__main__ import COMMANDS
+
+    everything = "\n".join(text(c) for c in CHAPTERS)
+    for command in re.findall(r"python -m minirnn ([a-z]\w*)", everything):
+        assert command in COMMANDS, f"python -m minirnn {command}"
+    source = (ROOT / "examples" / "names.py").read_text("utf-8")
+    known = set(re.findall(r"--[a-z][\w-]*", source)) | {"--help"}
+    for line in re.findall(r"python examples/names\.py.*", everything):
+        for option in re.findall(r"--[a-z][\w-]*", line):
+            assert option in known, f"examples/names.py {option}"
+
+
+def test_the_map_is_complete_and_no_file_imports_a_later_one():
+    """The table of the architecture chapter names every file, in an order of imports."""
+    table = text("architecture.md").partition("## The map")[2].partition("## The contracts")[0]
+    order = []
+    for row in re.findall(r"^\| (`.*?) \|", table, re.M):
+        order += re.findall(r"`(\w+)(?:\.py|/)`", row)
+    files = {path.stem for path in (ROOT / "minirnn").glob("*.py")} - {"__init__"}
+    folders = {path.parent.name for path in (ROOT / "minirnn").glob("*/__init__.py")}
+    assert set(order) == files | folders
+    for place, name in enumerate(order):
+        for path in [ROOT / "minirnn" / f"{name}.py", *(ROOT / "minirnn" / name).glob("*.py")]:
+            if path.exists():
+                later = set(imported(path)) & set(order[place + 1 :])
+                assert not later, f"{path.name} imports {later}"
+
+
+def imported(path):
+    """Modules of the package that a file imports at its top level."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.level == (
+            1 if path.parent.name == "minirnn" else 2
+        ):
+            if node.module:
+                yield node.module.partition(".")[0]
+            else:
+                yield from (alias.name for alias in node.names)
+
+
+# Style
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_plain_text(chapter):
+    body = text(chapter)
+    assert body.isascii() or not re.search(r"[\U0001f000-\U0001ffff\u2600-\u27bf]", body)
+    assert not re.search(r"/work/|\.\./shared|/tmp/", body)
+    assert not re.search(r"(?i)\b(powerful|seamless|blazing|cutting-edge|state-of-the-art)", body)
+    assert not re.search(
+        r"(?i)\b(initiali[z]e|neighbo[r]\b|behavio[r]\b|normali[z]ed)", prose(chapter)
+    )
+    for number, line in enumerate(body.splitlines(), 1):
+        allowed = line.startswith(("|", "<!--", "$$", "!["))
+        assert allowed or len(line) <= 102, f"{chapter}, line {number} is {len(line)} long"

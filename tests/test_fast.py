@@ -1,0 +1,72 @@
+"""The loops written for speed are the clear one: same outputs, states and gradients."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
+from minirnn.fast import LOOPS, FastCache, FastRecurrent
+from minirnn.gradcheck.ladder import randomised
+from minirnn.recurrent import Recurrent, RecurrentCache
+
+CELLS = {
+    "tanh": RNNCell,
+    "relu": lambda: RNNCell("relu"),
+    "identity": lambda: RNNCell("identity"),
+    "lstm": LSTMCell,
+    "gru": GRUCell,
+    "gru-before": GRUBeforeCell,
+}
+
+
+def results(kind, cell, seed, lengths, dtype, biases, ids, truncate):
+    rng = np.random.default_rng(seed)
+    sizes = [sum(length > t for length in lengths) for t in range(max(lengths))]
+    S, N = sum(sizes), sizes[0]
+    net = randomised(kind(cell(), 3, 5, rng=rng, biases=biases), rng)
+    for p in net.parameters():
+        p.data, p.grad = p.data.astype(dtype), rng.standard_normal(p.shape).astype(dtype)
+    x = rng.integers(0, 3, S) if ids else rng.standard_normal((S, 3)).astype(dtype)
+    state, dfinal = (
+        tuple(rng.standard_normal((N, 5)).astype(dtype) for _ in net.cell.states) for _ in range(2)
+    )
+    output, final, cache = net.forward(x, sizes, state, truncate)
+    before = [a.copy() for a in (*state, *dfinal, output)]
+    dx, dstate = net.backward(output, cache, dfinal)
+    for array, same in zip((*state, *dfinal, output), before, strict=True):
+        np.testing.assert_array_equal(array, same)
+    found = [output, *final, *dstate, *(p.grad for p in net.parameters())]
+    gates = net.gates(cache)
+    return found + ([] if ids else [dx]) + [gates[g] for g in sorted(gates)], cache
+
+
+@pytest.mark.parametrize("name", CELLS)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    lengths=st.lists(st.integers(1, 6), min_size=1, max_size=12),
+    dtype=st.sampled_from(["float32", "float64"]),
+    biases=st.integers(0, 2),
+    ids=st.booleans(),
+    truncate=st.sampled_from([None, 1, 2, 3]),
+)
+def test_fast_is_clear(name, seed, lengths, dtype, biases, ids, truncate):
+    options = (CELLS[name], seed, lengths, dtype, biases, ids, truncate)
+    fast, fast_cache = results(FastRecurrent, *options)
+    clear, clear_cache = results(Recurrent, *options)
+    assert isinstance(fast_cache, FastCache) and isinstance(clear_cache, RecurrentCache)
+    tolerance = {"float32": 2e-5, "float64": 1e-12}[dtype]
+    for found, wanted in zip(fast, clear, strict=True):
+        assert found.dtype == wanted.dtype and found.shape == wanted.shape
+        assert np.abs(found - wanted).max() <= tolerance * max(1, np.abs(wanted).max())
+
+
+def test_every_cell_of_the_package_has_a_loop_and_no_other():
+    assert set(LOOPS) == {RNNCell, LSTMCell, GRUCell, GRUBeforeCell}
+
+    class Mine(LSTMCell):
+        pass
+
+    net = FastRecurrent(Mine, 3, 5, rng=np.random.default_rng(0))
+    _, _, cache = net.forward(np.zeros((2, 1, 3), "float32"))
+    assert isinstance(cache, RecurrentCache)

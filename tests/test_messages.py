@@ -1,0 +1,543 @@
+"""Every message in the table of docs/reliability.md is provoked here, with its exit code.
+
+A row is (cause, message, exit code); "..." in a message stands for anything. A row without a
+function here fails, and so does a function without a row.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+import fake_cupy
+import numpy as np
+import pytest
+
+from minirnn import __main__ as door
+from minirnn import backend, checkpoints, data, download, scripts, training
+from minirnn.checkpoints import read_npz, write_npz
+from minirnn.losses import CrossEntropy
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs" / "reliability.md"
+ROW = re.compile(r"^\| (?P<cause>[^|]+?) \| `(?P<message>[^|]+)` \| (?P<code>\d+) \|$", re.M)
+
+
+def rows():
+    return [(m["cause"], m["message"], int(m["code"])) for m in ROW.finditer(DOCS.read_text())]
+
+
+provoke = {}  # {cause: function(World)}
+
+
+def cause(*names):
+    def note(function):
+        for name in names:
+            provoke[name] = function
+        return function
+
+    return note
+
+
+class World:
+    """An empty folder with data, a script to run, and whatever is patched for one test."""
+
+    def __init__(self, folder, monkeypatch, name):
+        self.folder, self.patch, self.name = folder, monkeypatch.setattr, name
+        self.monkeypatch = monkeypatch
+        self.lists(Ab="ov", Cd="ez")
+        spec = importlib.util.spec_from_file_location("names_script", ROOT / "examples/names.py")
+        self.names = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.names)
+
+    def lists(self, **endings):
+        (self.folder / "data").mkdir(exist_ok=True)
+        for language, end in endings.items():
+            names = [f"{a}{b}{end}" for a in "bdkl" for b in "aeio"]
+            (self.folder / "data" / f"{language}.txt").write_text("\n".join(names) + "\n")
+
+    def run(self, *options):
+        """The exit code of names.py."""
+        small = ["--hidden-size", "3", "--embedding", "2", "--epochs", "2", "--batch-size", "8"]
+        where = ["--data", "data", "--output", "out"]
+        self.patch(sys, "argv", ["names.py", *small, *where, *map(str, options)])
+        try:
+            return scripts.main(self.names.run)
+        except SystemExit as stopped:
+            return stopped.code
+
+    def command(self, *arguments):
+        return scripts.main(lambda: door.run(list(map(str, arguments))))
+
+    def stopped(self, step=2):
+        """A run that was stopped with Ctrl-C after this step: 130."""
+        kept = training.Trainer.train_step
+
+        def train_step(trainer, index):
+            trainer.stopped = trainer.step + 1 == step
+            return kept(trainer, index)
+
+        self.patch(training.Trainer, "train_step", train_step)
+        code = self.run()
+        self.patch(training.Trainer, "train_step", kept)
+        return code
+
+    def predict(self, *options):
+        return self.run(*options, "--predict", "Bo")
+
+    def changed(self, change):
+        """Guess with a model whose file was changed by change(arrays, facts)."""
+        assert self.run() == 0
+        arrays = read_npz("out/model.npz")
+        facts = json.loads(arrays.pop("facts").tobytes())
+        change(arrays, facts)
+        text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        write_npz("out/model.npz", {"facts": text, **arrays})
+        return self.predict()
+
+    def cell(self, text, name="MyCell"):
+        Path("cell.py").write_text(text)
+        return self.run("--cell", f"cell.py:{name}")
+
+
+@pytest.mark.parametrize("name, message, code", rows(), ids=[name for name, _, _ in rows()])
+def test_the_table(tmp_path, monkeypatch, capsys, name, message, code):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(backend._modules, "cupy", raising=False)
+    monkeypatch.setattr(backend, "_current", "numpy")
+    found = provoke[name](World(tmp_path, monkeypatch, name))
+    *_, last = capsys.readouterr().err.splitlines()[: -1 if name.startswith("Ctrl-C in") else None]
+    pattern = ".*".join(map(re.escape, message.split("...")))
+    assert re.fullmatch(pattern, last), last
+    assert found == code
+    if code == 2 and name not in ("a malformed option", "a whole number that is none"):
+        assert last.startswith("error: ")
+    assert not list(tmp_path.rglob("*.tmp")), "something half written is left"
+
+
+def test_every_function_has_its_row():
+    named = [name for name, _, _ in rows()]
+    assert sorted(named) == sorted(provoke) and len(named) > 50
+
+
+# Data and folders
+
+
+@cause("no such data folder")
+def _(world):
+    return world.run("--data", "nowhere")
+
+
+@cause("fewer than two languages")
+def _(world):
+    Path("data/Ab.txt").unlink()
+    return world.run()
+
+
+@cause("a language with too few names")
+def _(world):
+    Path("data/Ab.txt").write_text("one\ntwo\n")
+    return world.run()
+
+
+@cause("a list that is not UTF-8")
+def _(world):
+    Path("data/Ab.txt").write_bytes(b"ab\nM\xfcl\n")
+    return world.run()
+
+
+@cause("a list that is too large")
+def _(world):
+    world.patch(data, "LARGEST_FILE", 10)
+    return world.run()
+
+
+@cause("a list that cannot be read")
+def _(world):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    world.patch(Path, "read_bytes", refuse)
+    return world.run()
+
+
+@cause("an output folder that cannot be written")
+def _(world):
+    Path("out").write_text("mine")
+    return world.run()
+
+
+@cause("two runs in one folder")
+def _(world):
+    pytest.importorskip("fcntl", reason="no locks on this system")
+    Path("out").mkdir()
+    with scripts.alone_in("out"):
+        return world.run()
+
+
+@cause("a full disk")
+def _(world):
+    assert world.run() == 0
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    world.patch(os, "fsync", full)
+    return world.run()
+
+
+@cause("a name without a usable letter")
+def _(world):
+    assert world.run() == 0
+    return world.run("--predict", "123")
+
+
+@cause("a malformed option")
+def _(world):
+    return world.run("--model", "elman")
+
+
+@cause("a whole number that is none")
+def _(world):
+    return world.run("--epochs", 0)
+
+
+@cause("an interval that is none")
+def _(world):
+    world.monkeypatch.setenv("MINIRNN_CHECKPOINT_SECONDS", "soon")
+    return world.run()
+
+
+@cause("no such command")
+def _(world):
+    return world.command("train")
+
+
+# Cells
+
+
+@cause("a cell that is not named well")
+def _(world):
+    return world.run("--cell", "cell.py")
+
+
+@cause("no such cell file")
+def _(world):
+    return world.run("--cell", "cell.py:MyCell")
+
+
+@cause("a cell file that fails")
+def _(world):
+    return world.cell("1 / 0")
+
+
+@cause("no such cell in the file")
+def _(world):
+    return world.cell("")
+
+
+@cause("a cell without a method")
+def _(world):
+    return world.cell("class MyCell:\n    gates, states = 'g', ('h',)\n")
+
+
+# Backends and memory
+
+
+@cause("CuPy is not installed")
+def _(world):
+    world.monkeypatch.setitem(sys.modules, "cupy", None)
+    return world.run("--backend", "cupy")
+
+
+FAULTS = {
+    "CuPy without its libraries": "library missing",
+    "no NVIDIA driver": "no driver",
+    "a driver that is too old": "driver too old",
+    "no GPU": "no device",
+    "a GPU whose memory is taken": "too little memory",
+    "a GPU of another architecture": "wrong architecture",
+    "a GPU that fails otherwise": "broken",
+    "a GPU that computes wrongly": "wrong results",
+}
+
+
+@cause(*FAULTS)
+def _(world):
+    world.monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    world.monkeypatch.syspath_prepend(fake_cupy.write(world.folder / "stub", FAULTS[world.name]))
+    try:
+        return world.run("--backend", "cupy")
+    finally:
+        sys.modules.pop("cupy", None)
+
+
+@cause("out of memory in training")
+def _(world):
+    world.patch(CrossEntropy, "forward", raising(MemoryError()))
+    return world.run()
+
+
+@cause("out of memory elsewhere")
+def _(world):
+    return world.run("--hidden-size", 10**6)
+
+
+# Numbers
+
+
+def raising(error):
+    def fail(*args, **options):
+        raise error
+
+    return fail
+
+
+@cause("a loss or gradient that is not finite")
+def _(world):
+    return world.run("--lr", "1e30")
+
+
+@cause("the same, after a checkpoint")
+def _(world):
+    world.monkeypatch.setenv("MINIRNN_CHECKPOINT_SECONDS", "0")
+    kept, calls = CrossEntropy.forward, iter(range(99))
+
+    def forward(self, logits, labels):
+        loss, cache = kept(self, logits, labels)
+        return (loss * np.float32("nan") if next(calls) == 2 else loss), cache
+
+    world.patch(CrossEntropy, "forward", forward)
+    return world.run()
+
+
+@cause("a validation loss that is not finite")
+def _(world):
+    kept = training.evaluate
+
+    def evaluate(*args):
+        found = kept(*args)
+        found.loss = float("inf")
+        return found
+
+    world.patch(training, "evaluate", evaluate)
+    return world.run()
+
+
+@cause("weights that are not finite")
+def _(world):
+    world.monkeypatch.setenv("MINIRNN_CHECKPOINT_SECONDS", "0")
+    world.patch(world.names.optim, "one_cycle", lambda lr, total: lambda step: 1e39)
+    return world.run()
+
+
+# Models of others
+
+
+@cause("no trained model")
+def _(world):
+    return world.predict()
+
+
+@cause("a file that is cut off or of another kind")
+def _(world):
+    assert world.run() == 0
+    path = Path("out/model.npz")
+    path.write_bytes(path.read_bytes()[:-50])
+    return world.predict()
+
+
+@cause("a file that cannot be opened")
+def _(world):
+    assert world.run() == 0
+    world.patch("builtins.open", raising(PermissionError(13, "Permission denied")))
+    return world.predict()
+
+
+@cause("arrays that minirnn did not write")
+def _(world):
+    Path("out").mkdir()
+    np.savez("out/model.npz", a=np.ones(3))
+    return world.predict()
+
+
+@cause("a zip bomb")
+def _(world):
+    assert world.run() == 0
+    world.patch(checkpoints, "LARGEST", 1000)
+    return world.predict()
+
+
+@cause("a file that is compressed")
+def _(world):
+    Path("out").mkdir()
+    np.savez_compressed("out/model.npz", facts=np.zeros(3))
+    return world.predict()
+
+
+@cause("an array that stands twice")
+def _(world):
+    assert world.run() == 0
+    with zipfile.ZipFile("out/model.npz", "a") as file:
+        file.writestr("facts", b"")
+    return world.predict()
+
+
+@cause("facts that are too long")
+def _(world):
+    assert world.run() == 0
+    world.patch(checkpoints, "LARGEST_FACTS", 9)
+    return world.predict()
+
+
+@cause("a newer format")
+def _(world):
+    return world.changed(lambda arrays, facts: facts.update(format=2))
+
+
+@cause("a file of another kind")
+def _(world):
+    return world.changed(lambda arrays, facts: facts.update(kind="training run"))
+
+
+@cause("a missing setting")
+def _(world):
+    return world.changed(lambda arrays, facts: facts["settings"].pop("languages"))
+
+
+@cause("settings of no net")
+def _(world):
+    return world.changed(lambda arrays, facts: facts["settings"].update(dropout="much"))
+
+
+@cause("settings of a huge net")
+def _(world):
+    return world.changed(lambda arrays, facts: facts["settings"].update(hidden_size=10**6))
+
+
+@cause("weights of another shape")
+def _(world):
+    return world.changed(lambda arrays, facts: facts["settings"].update(hidden_size=2))
+
+
+@cause("a weight that is missing")
+def _(world):
+    return world.changed(lambda arrays, facts: arrays.pop("linear.b"))
+
+
+@cause("a weight too many")
+def _(world):
+    return world.changed(lambda arrays, facts: arrays.update(extra=np.zeros(1)))
+
+
+@cause("weights that are NaN")
+def _(world):
+    return world.changed(lambda arrays, facts: arrays["linear.b"].fill(np.nan))
+
+
+# Stopping and going on
+
+
+@cause("Ctrl-C in training")
+def _(world):
+    return world.stopped()
+
+
+@cause("Ctrl-C elsewhere", "a second Ctrl-C")
+def _(world):
+    world.patch(world.names, "load_names", raising(KeyboardInterrupt()))
+    return world.run()
+
+
+@cause("going on")
+def _(world):
+    assert world.stopped() == 130
+    return world.run("--resume")
+
+
+@cause("going on with a run that was over")
+def _(world):
+    assert world.run() == 0
+    return world.run("--resume")
+
+
+@cause("starting anew over an unfinished run")
+def _(world):
+    assert world.stopped() == 130
+    return world.run()
+
+
+@cause("going on without a checkpoint")
+def _(world):
+    return world.run("--resume")
+
+
+@cause("going on with other settings")
+def _(world):
+    assert world.stopped() == 130
+    return world.run("--resume", "--seed", 1)
+
+
+@cause("going on with other names")
+def _(world):
+    assert world.stopped() == 130
+    world.lists(Ab="ova")
+    return world.run("--resume")
+
+
+@cause("going on from a state that cannot be")
+def _(world):
+    assert world.stopped() == 130
+    arrays = read_npz("out/checkpoint.npz")
+    facts = json.loads(arrays.pop("facts").tobytes())
+    facts["run"]["position"] = -3
+    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    write_npz("out/checkpoint.npz", {"facts": text, **arrays})
+    return world.run("--resume")
+
+
+# The download
+
+
+def fetched(world, archive, sha256=None):
+    """The command, with an archive as if it had been fetched."""
+    world.patch(download, "fetch", lambda url: archive)
+    return world.command("download", *(["--sha256", sha256] if sha256 else []))
+
+
+@cause("an archive of another hash")
+def _(world):
+    return fetched(world, b"PK")
+
+
+@cause("an archive that is none")
+def _(world):
+    world.patch(download, "check", lambda archive, sha256: None)
+    return fetched(world, b"PK")
+
+
+@cause("an entry that points outside")
+def _(world):
+    with zipfile.ZipFile("a.zip", "w") as file:
+        file.writestr("data/names/../../Evil.txt", "x")
+    world.patch(download, "check", lambda archive, sha256: None)
+    return fetched(world, Path("a.zip").read_bytes())
+
+
+@cause("an address that is none")
+def _(world):
+    return world.command("download", "--url", "file:///etc/passwd")
+
+
+@cause("no network")
+def _(world):
+    return world.command("download", "--url", "http://127.0.0.1:9/data.zip")
+
+
+@cause("a download that is there already")
+def _(world):
+    Path("names-classic").mkdir()
+    return world.command("download")

@@ -1,0 +1,361 @@
+"""The scripts about the lab reports, run as a user runs them, on names of three invented languages.
+
+`reproduce.py`, `generate.py`, `why_lstm.py` and `benchmark_reports.py`: what they write, that a
+stopped run goes on to the same bytes, and what they say of bad input.
+"""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minirnn
+from minirnn import jobs, lab_runs
+from minirnn.checkpoints import read_npz
+from minirnn.errors import CheckpointError, MinirnnError
+
+ROOT = Path(minirnn.__file__).resolve().parents[1]
+if not (ROOT / "examples" / "reproduce.py").is_file():
+    pytest.skip("needs a checkout: the examples are not installed", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path, rng = tmp_path_factory.mktemp("data") / "names", np.random.default_rng(0)
+    path.mkdir()
+    for language, ending in {"Ab": "ov", "Cd": "ez", "Ef": "ini"}.items():
+        names = set()
+        while len(names) < 24:
+            names.add("".join(rng.choice(list("bdklmnrst")) + "a" for _ in range(2)) + ending)
+        lines = sorted(names)
+        (path / f"{language}.txt").write_text("\n".join(lines + lines[:3]).title() + "\n")
+    return path
+
+
+def start(name, *options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "examples" / name), *map(str, options)], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, encoding="utf-8",
+    )  # fmt: skip
+
+
+def call(name, *options, code=0):
+    """(stdout, stderr) of a script that must end with this exit code."""
+    process = start(name, *options)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+    assert "Traceback" not in err
+    return out, err
+
+
+def refused(name, *options):
+    """The one line with which a script refuses its options."""
+    out, err = call(name, *options, code=2)
+    assert err.startswith("error: ") and len(err.splitlines()) == 1
+    return err
+
+
+def nets(folder):
+    return {path.name: path.read_bytes() for path in sorted((folder / "nets").glob("*.npz"))}
+
+
+@pytest.fixture(scope="module")
+def reproduced(data, tmp_path_factory):
+    """(folder, what was printed) of all nets, hardly trained."""
+    folder = tmp_path_factory.mktemp("reports") / "out"
+    options = ["--iterations", 40, "--jobs", 2, "--data", data, "--output", folder]
+    return folder, *call("reproduce.py", *options)
+
+
+def test_every_net_every_figure_one_table(reproduced):
+    folder, out, _ = reproduced
+    figures = {f"{k}-{f}.png" for k in "ABCDE" for f in ("loss", "accuracy", "confusion")}
+    figures |= {"F-loss.png", "rnn-beside-lstm-loss.png", "rnn-beside-lstm-accuracy.png"}
+    assert {path.name for path in folder.glob("*.png")} == figures
+    assert "11 runs of 40 iterations; 0 are done" in out
+    text = (folder / "index.md").read_text()
+    for title in ("A RNN as printed", "B LSTM", "C GRU", "D built-in LSTM", "E LSTM that"):
+        assert f"| {title}" in text
+    for name in figures:
+        assert f"]({name})" in text
+    assert "always one language | - | 0.333 | 0.333" in text and "trigram counts" in text
+    assert not list(folder.rglob("*.part.npz"))
+
+
+def test_results_hold_every_number(reproduced):
+    found = json.loads((reproduced[0] / "results.json").read_text())
+    assert sorted(found["rows"]) == list("ABCDEF") and len(found["runs"]) == 11
+    for name, run in found["runs"].items():
+        assert name == f"{run['kind']}-{run['protocol']}-0"
+        assert [row["iteration"] for row in run["history"]][-1] == 40
+        if run["kind"] == "F":
+            assert set(run["samples"]) == {"Ab", "Cd", "Ef"} and 0 <= run["right"] <= 1
+            continue
+        confusion = np.array(run["confusion"])
+        shares = np.diagonal(confusion) / confusion.sum(axis=1)
+        honest = run["protocol"] == "held-out"
+        assert shares.mean() == pytest.approx(run["unseen" if honest else "train"])
+        # 24 distinct names a language, 3 of them twice; a fifth of 24 is held back
+        assert confusion.sum(axis=1).tolist() == ([5] * 3 if honest else [27] * 3)
+    row = found["rows"]["B"]
+    assert row["train"] == found["runs"]["B-reports-0"]["train"]
+    assert row["unseen"] == found["runs"]["B-held-out-0"]["unseen"]
+    assert row["parameters"] == 4 * (185 * 128 + 128) + 128 * 3 + 3
+
+
+def test_running_again_trains_nothing(reproduced, data):
+    folder, before = reproduced[0], nets(reproduced[0])
+    files = {p: p.read_bytes() for p in folder.iterdir() if p.suffix in (".md", ".json")}
+    options = ["--only", "A,F", "--iterations", 40, "--data", data, "--output", folder]
+    out, _ = call("reproduce.py", *options)
+    assert "3 runs of 40 iterations; 3 are done" in out
+    assert nets(folder) == before
+    assert {p: p.read_bytes() for p in files} == files
+
+
+def test_other_settings_are_not_mixed(reproduced, data, tmp_path):
+    folder, before = reproduced[0], nets(reproduced[0])
+    options = ["--only", "A", "--output", folder, "--iterations"]
+    said = refused("reproduce.py", *options, 41, "--data", data)
+    assert "made with iterations = 40, but now it is 41" in said
+    for path in data.iterdir():
+        (tmp_path / path.name).write_text(path.read_text() + "Newname\n")
+    assert "made with names = " in refused("reproduce.py", *options, 40, "--data", tmp_path)
+    assert nets(folder) == before
+
+
+def test_stopped_and_taken_up_again_to_the_same_bytes(data, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    options = ["--only", "A", "--iterations", 3000, "--jobs", 2, "--data", data, "--output"]
+    call("reproduce.py", *options, whole)
+
+    process, part = start("reproduce.py", *options, broken), "A-reports-0.part.npz"
+    deadline = time.monotonic() + 100
+    while not (broken / "nets" / part).exists():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 130 and err.strip() == "stopped" and "A-reports-0   stopped" in out
+    arrays = read_npz(broken / "nets" / part)
+    iteration = json.loads(arrays["facts"].tobytes())["run"]["iteration"]
+    assert 0 < iteration < 3000
+
+    call("reproduce.py", *options, broken)
+    assert list(nets(broken)) == ["A-held-out-0.npz", "A-reports-0.npz"]
+    assert nets(broken) == nets(whole)
+    histories = [
+        json.loads((folder / "nets" / "A-reports-0.json").read_text())["history"]
+        for folder in (whole, broken)
+    ]
+    assert histories[0] == histories[1]
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--iterations", "0"], "whole number from 1"),
+        (["--iterations", "-3"], "whole number from 1"),
+        (["--only", "A,X"], "some of A to F"),
+        (["--jobs", "0"], "whole number from 1"),
+        (["--seeds", "-1"], "at least 0"),
+    ],
+)
+def test_options_of_reproduce(options, words):
+    _, err = call("reproduce.py", *options, code=2)
+    assert words in err
+
+
+def test_data_that_is_not_there(tmp_path):
+    out = tmp_path / "out"
+    said = refused("reproduce.py", "--data", tmp_path / "none", "--output", out)
+    assert "there is no folder" in said and not out.exists()
+
+
+def test_a_damaged_result_is_named(data, tmp_path):
+    run = lab_runs.Run("A", "reports", 0, 5, "digest", str(data), str(tmp_path))
+    run.path("json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"A-reports-0\.json is damaged.*delete it"):
+        lab_runs.train(run)
+
+
+# generate.py
+
+
+@pytest.fixture(scope="module")
+def generator(data, tmp_path_factory):
+    """(folder, its options, what was printed) of a generator, hardly trained."""
+    folder = tmp_path_factory.mktemp("generator") / "out"
+    options = ["--iterations", 300, "--data", data, "--output", folder]
+    return folder, options, call("generate.py", *options)[0]
+
+
+def names_of(out, language):
+    (line,) = [line for line in out.splitlines() if line.startswith(f"{language} ")]
+    return line.removeprefix(language).strip().split(", ")
+
+
+def test_generator_trains_writes_and_judges(generator):
+    folder, _, out = generator
+    for language in ("Ab", "Cd", "Ef"):
+        assert len(names_of(out, language)) == 5
+    assert "(i2h): Linear(in_features=190, out_features=128, bias=True)" in out
+    assert "taken for the right language by a small net" in out
+    found = json.loads((folder / "summary.json").read_text())
+    assert found["names"] == 900 and 0 <= found["right"] <= 1 and 0 < found["new"] <= 1
+    assert (folder / "loss.png").stat().st_size > 5000
+
+
+def test_generator_is_used_again(generator):
+    folder, options, first = generator
+    before = (folder / "F-reports-0.npz").read_bytes()
+    asked = ["--language", "cd", "--start", "Ba", "--count", 4, "--temperature", 1.2]
+    out, _ = call("generate.py", *options, *asked, "--seed", 1)
+    assert "training" not in out and (folder / "F-reports-0.npz").read_bytes() == before
+    names = names_of(out, "Cd")
+    assert len(names) == 4 and all(name.startswith("Ba") for name in names)
+    again, _ = call("generate.py", *options, *asked, "--seed", 1)
+    other, _ = call("generate.py", *options, *asked, "--seed", 2)
+    assert again == out and names_of(other, "Cd") != names
+
+
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        (["--language", "Klingon"], "no language Klingon; known are: Ab, Cd, Ef"),
+        (["--start", "Ñ7"], r"hold '7', '\xd1', but the net knows only these characters: abc"),
+        (["--start", ""], "hold nothing"),
+        (["--start", "a" * 20], "20 at most"),
+        (["--iterations", 301], "made with iterations = 300, but now it is 301"),
+    ],
+)
+def test_generator_refuses(generator, asked, words):
+    assert words in refused("generate.py", *generator[1], *asked)
+
+
+def test_generator_refuses_before_it_trains(data, tmp_path):
+    out = tmp_path / "out"
+    refused("generate.py", "--language", "Klingon", "--data", data, "--output", out)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("option", ["--iterations", "--count", "--temperature"])
+def test_generator_options_are_above_zero(option):
+    _, err = call("generate.py", option, "0", code=2)
+    assert f"argument {option}" in err
+
+
+# why_lstm.py
+
+
+def test_why_lstm(data, tmp_path):
+    options = ["--iterations", 20, "--adding-iterations", 6, "--lengths", 4, 6, "--jobs", 2]
+    options += ["--data", data, "--output", tmp_path]
+    out, _ = call("why_lstm.py", *options)
+    figures = {"plateau.png", "adding.png", "gradient-flow.png", "jacobians.png"}
+    figures |= {f"gates-{net}-{k}.png" for net in ("LSTM", "GRU") for k in (1, 2)}
+    assert {path.name for path in tmp_path.glob("*.png")} == figures
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert set(found["plateau"]) == {"A", "A+tanh", "A+new", "A+both"}
+    assert len(found["adding"]) == len(found["gradients"]) == 6 and len(found["gates"]) == 4
+    for numbers in found["gradients"].values():
+        assert len(numbers["norms"]["h"]) == len(numbers["singular_values"]) == 100
+    written = {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()}
+    again, _ = call("why_lstm.py", *options)
+    assert again == "\n" + out.partition("\n\n")[2]  # nothing is trained, the same is found
+    assert {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()} == written
+    said = refused("why_lstm.py", *options, "--seed", 1)
+    assert "made with seed = 0, but now it is 1" in said
+
+
+@pytest.mark.parametrize("options", [["--iterations", "0"], ["--lengths", "1"]])
+def test_options_of_why_lstm(options):
+    _, err = call("why_lstm.py", *options, code=2)
+    assert f"argument {options[0]}" in err
+
+
+# benchmark_reports.py
+
+
+def test_benchmark(data):
+    pytest.importorskip("torch")
+    options = ["--data", data, "--names", 3, "--rounds", 2, "--only", "a,d"]
+    out, _ = call("benchmark_reports.py", *options)
+    assert [line[:2] for line in out.splitlines()[2:]] == ["A ", "D "]
+
+
+# Processes
+
+
+class Task:
+    def __init__(self, name, what):
+        self.name, self.what, self.iterations = name, what, 3
+
+
+def do(task, progress, stopped):
+    """What the tasks of these tests do, in processes of their own."""
+    progress(1)
+    if task.what == "fail":
+        raise MinirnnError("it went wrong")
+    if task.what == "die":
+        os._exit(3)
+    if task.what == "wait":
+        while not stopped():
+            time.sleep(0.01)
+    return task.what
+
+
+def test_tasks_and_their_results():
+    tasks = [Task(str(k), k) for k in range(3)]
+    found = {task.name: result for task, result in jobs.run(do, tasks, 2)}
+    assert found == {"0": 0, "1": 1, "2": 2}
+
+
+@pytest.mark.parametrize("what, words", [("fail", "it went wrong"), ("die", "code 3")])
+def test_a_task_that_fails_stops_the_others(what, words):
+    found = []
+    with pytest.raises(MinirnnError, match=f"bad: .*{words}"):
+        for task, _ in jobs.run(do, [Task("waits", "wait"), Task("bad", what), Task("c", 1)], 2):
+            found.append(task.name)
+    assert found == ["waits"]
+
+
+# docs/reports.md
+
+
+def filler():
+    path = ROOT / "docs" / "fill_reports.py"
+    spec = importlib.util.spec_from_file_location("fill_reports", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_filled_in():
+    module = filler()
+    text = module.PAGE.read_text(encoding="utf-8")
+    assert module.filled(text) == text, "run python docs/fill_reports.py"
+    assert text.count("<!-- value:") + text.count("<!-- table:") == len(module.MARK.findall(text))
+
+
+def test_the_page_takes_numbers_from_a_run(reproduced, tmp_path, monkeypatch):
+    module = filler()
+    monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(module, "FIGURES", tmp_path / "figures")
+    module.take("mine", reproduced[0])
+    row = json.loads((reproduced[0] / "results.json").read_text())["rows"]["B"]
+    page = "<!-- value: mine rows.B.train .3f -->?<!-- end --> <!-- table: mine --><!-- end -->"
+    page += "<!-- value: mine rows.B.none .3f --><!-- end --><!-- table: other --><!-- end -->"
+    text = module.filled(page)
+    assert f".3f -->{row['train']:.3f}<!-- end -->" in text and text.count("(not run yet)") == 2
+    assert f"| B LSTM | 88 to 90 % | {row['train']:.3f} | {row['unseen']:.3f} |" in text
+    assert module.filled(text) == text
+    assert (tmp_path / "figures" / "mine" / "B-confusion.png").is_file()
