@@ -10,6 +10,8 @@ In the page, an HTML comment says what stands between it and the next <!-- end -
     <!-- value: classic rows.B.train .2f -->.89<!-- end -->
     <!-- table: classic -->
     <!-- end -->
+    <!-- picture: classic/B-loss.png the loss of the LSTM -->
+    <!-- end -->
 """
 
 import argparse
@@ -21,7 +23,9 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 PAGE, RESULTS, FIGURES = DOCS / "reports.md", DOCS / "results", DOCS / "figures" / "reports"
-MARK = re.compile(r"(<!-- (value|table): (\S+)(?: (\S+) (\S+))? -->)(.*?)(<!-- end -->)", re.S)
+MARK = re.compile(
+    r"(<!-- (value|table|picture): ([^\s>]+)(?: ([^>]+?))? -->)(.*?)(<!-- end -->)", re.S
+)
 UNKNOWN = "(not run yet)"
 
 
@@ -73,13 +77,24 @@ def table(found):
     return "\n" + "\n".join(lines) + "\n"
 
 
+def picture(name, caption):
+    """A figure that a run has drawn."""
+    drawn = (FIGURES / name).is_file()
+    return f"\n![{caption}](figures/reports/{name})\n" if drawn else f"\n{UNKNOWN}\n"
+
+
 def filled(text):
     """The page with every number as the results have it."""
 
     def fill(match):
-        opening, kind, name, key, form, _, end = match.groups()
-        found = results(name)
-        return opening + (table(found) if kind == "table" else value(found, key, form)) + end
+        opening, kind, name, rest, _, end = match.groups()
+        if kind == "value":
+            text = value(results(name), *rest.split())
+        elif kind == "table":
+            text = table(results(name))
+        else:
+            text = picture(name, rest)
+        return opening + text + end
 
     return MARK.sub(fill, text)
 

@@ -13,6 +13,11 @@ A code block stands under a comment that says where it comes from:
 `from` and `to` name the first and the last line by a text that stands in it. An experiment is a
 Python block under <!-- experiment -->, with its output in a text block below. The experiments of
 a chapter run from top to bottom in one session, as a reader would type them.
+
+    <!-- beside: minirnn/cells.py LSTMCell.backward from "do = " to "dc = " -->
+
+quotes nothing; it names the lines that belong to the text below it, for the site, which shows and
+marks them in the column beside it.
 """
 
 import argparse
@@ -28,12 +33,12 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
 
-CODE = re.compile(
-    r"^<!-- code: (?P<path>\S+)(?: (?!from |to |without )(?P<name>[\w.]+))?"
-    r'(?: from "(?P<first>.+?)")?(?: to "(?P<last>.+?)")?(?P<bare> without docstring)? -->\n+'
-    r"```python\n(?P<text>.*?)^```$",
-    re.M | re.S,
+WHERE = (
+    r"(?P<path>\S+)(?: (?!from |to |without )(?P<name>[\w.]+))?"
+    r'(?: from "(?P<first>.+?)")?(?: to "(?P<last>.+?)")?(?P<bare> without docstring)? -->'
 )
+CODE = re.compile(rf"^<!-- code: {WHERE}\n+```python\n(?P<text>.*?)^```$", re.M | re.S)
+MARK = re.compile(rf"^<!-- (?:code|beside): {WHERE}$", re.M)
 EXPERIMENT = re.compile(
     r"^<!-- experiment -->\n+```python\n(?P<code>.*?)^```\n+```text\n(?P<output>.*?)^```$",
     re.M | re.S,
@@ -50,22 +55,32 @@ def quote(path, name=None, first=None, last=None, bare=False):
 
     Raises `LookupError` where there is no such name or line.
     """
+    lines, numbers = _numbered(path, name, first, last, bare)
+    text = "\n".join(lines[number - 1] for number in numbers)
+    return textwrap.dedent(text).strip("\n") + "\n"
+
+
+def place(path, name=None, first=None, last=None):
+    """The numbers of the first and the last line of a quotation, counted from 1."""
+    _, numbers = _numbered(path, name, first, last)
+    return numbers[0], numbers[-1]
+
+
+def _numbered(path, name=None, first=None, last=None, bare=False):
+    """All lines of a file, and the numbers of those that are asked for."""
     source = (ROOT / path).read_text(encoding="utf-8")
     lines = source.splitlines()
+    numbers = list(range(1, len(lines) + 1))
     if name is not None:
         node = ast.parse(source)
         for part in name.split("."):
             node = _inside(node, part, f"{path} {name}")
         skipped = _docstring_lines(node) if bare else range(0)
         start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-        lines = [
-            line
-            for number, line in enumerate(lines[start - 1 : node.end_lineno], start)
-            if number not in skipped
-        ]
-    start = _find(lines, first, 0, path) if first else 0
-    end = _find(lines, last, start, path) if last else len(lines) - 1
-    return textwrap.dedent("\n".join(lines[start : end + 1])).strip("\n") + "\n"
+        numbers = [number for number in range(start, node.end_lineno + 1) if number not in skipped]
+    start = _find(lines, numbers, first, 0, path) if first else 0
+    end = _find(lines, numbers, last, start, path) if last else len(numbers) - 1
+    return lines, numbers[start : end + 1]
 
 
 def _inside(node, name, where):
@@ -84,9 +99,9 @@ def _docstring_lines(node):
     return range(node.body[0].lineno, node.body[0].end_lineno + 1)
 
 
-def _find(lines, text, start, path):
-    for k in range(start, len(lines)):
-        if text in lines[k]:
+def _find(lines, numbers, text, start, path):
+    for k in range(start, len(numbers)):
+        if text in lines[numbers[k] - 1]:
             return k
     raise LookupError(f"{path}: no line holds {text!r}")
 
@@ -108,6 +123,12 @@ def stale(text):
             continue
         if fresh != match["text"]:
             found.append(match[0].splitlines()[0])
+    for match in MARK.finditer(text):
+        if match[0].startswith("<!-- beside:"):
+            try:
+                place(match["path"], match["name"], match["first"], match["last"])
+            except (LookupError, OSError) as error:
+                found.append(f"{match[0]} ({error})")
     return found
 
 

@@ -1,1 +1,51 @@
-"""minirnn: recurrent nets with every gradient written by hand, on NumPy or CuPy."""
+"""minirnn: recurrent nets with every gradient written by hand, on NumPy or CuPy.
+
+The names that most scripts need are here; the files are meant to be opened, in the order that
+`docs/architecture.md` gives. Importing this starts nothing and looks for no GPU.
+"""
+
+from .backend import asarray, asnumpy, get_array_module, use
+from .batches import Sequences
+from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
+from .data import Alphabet, load_names, split
+from .layers import Dropout, Embedding, Linear
+from .losses import CrossEntropy, MeanSquaredError
+from .models import NameClassifier
+from .optim import SGD, Adam, AdamW, clip_grad_norm
+from .packing import pack, unpack
+from .recurrent import Recurrent
+from .stacked import GRU, LSTM, RNN
+from .training import Trainer, evaluate
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Alphabet",
+    "CrossEntropy",
+    "Dropout",
+    "Embedding",
+    "GRUBeforeCell",
+    "GRUCell",
+    "LSTMCell",
+    "Linear",
+    "MeanSquaredError",
+    "NameClassifier",
+    "RNNCell",
+    "Recurrent",
+    "Sequences",
+    "Trainer",
+    "asarray",
+    "asnumpy",
+    "clip_grad_norm",
+    "evaluate",
+    "get_array_module",
+    "load_names",
+    "pack",
+    "split",
+    "unpack",
+    "use",
+]

@@ -20,10 +20,11 @@ class Sequences:
     """Sequences with a label each: arrays of ids [T], or of features [T, D], and whole numbers.
 
     Everything is checked here, once, on the host; a training step then checks nothing. ids must
-    be in 0 .. num_symbols - 1 and labels in 0 .. num_classes - 1, else `DataError`.
+    be in 0 .. num_symbols - 1 and labels in 0 .. num_classes - 1, else `DataError`. Features take
+    the type `dtype`, which ought to be the net's.
     """
 
-    def __init__(self, sequences, labels, num_classes=None, num_symbols=None):
+    def __init__(self, sequences, labels, num_classes=None, num_symbols=None, dtype="float32"):
         self.labels = np.asarray(labels)
         self.lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
         if len(self.lengths) == 0 or len(self.lengths) != len(self.labels):
@@ -32,14 +33,23 @@ class Sequences:
             )
         if self.lengths.min() == 0:
             raise DataError(f"sequence {int(self.lengths.argmin())} is empty")
-        self.rows = np.concatenate([np.asarray(sequence) for sequence in sequences])
+        arrays = [np.asarray(sequence) for sequence in sequences]
+        for k, array in enumerate(arrays):
+            if array.shape[1:] != arrays[0].shape[1:]:
+                raise DataError(
+                    f"sequence {k} has shape {array.shape}, but sequence 0 has {arrays[0].shape}: "
+                    "all but the first axis must agree"
+                )
+        self.rows = np.concatenate(arrays)
         self.starts = np.cumsum(self.lengths) - self.lengths
         self.num_classes = num_classes or int(self.labels.max()) + 1
         _in_range("label", self.labels, self.num_classes)
         if self.rows.dtype.kind in "iu":
             _in_range("id", self.rows, num_symbols or int(self.rows.max()) + 1)
-        elif not np.isfinite(self.rows).all():
-            raise DataError("the sequences hold NaN or infinite numbers")
+        else:
+            self.rows = self.rows.astype(dtype)
+            if not np.isfinite(self.rows).all():
+                raise DataError("the sequences hold NaN or infinite numbers")
 
     def __len__(self):
         return len(self.lengths)

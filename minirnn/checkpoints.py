@@ -228,6 +228,8 @@ class Checkpoint:
     def resume(self, trainer):
         """Bring the trainer to where the saved run was. Raises `CheckpointError` where there is
         none, or it was made with other settings; the trainer is then as it was."""
+        if not self.path.is_file():
+            raise CheckpointError(f"there is no run to go on with in {self.path}; omit --resume")
         facts, arrays = _read(self.path, "training run")
         saved = facts.get("settings")
         if not isinstance(saved, dict):

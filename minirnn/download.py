@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import stat
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -26,6 +27,7 @@ URL = "https://download.pytorch.org/tutorial/data.zip"
 SHA256 = "fb317e80248faeb62dc25ef3390ae24ca34b94e276bbc5141fd8862c2200bff5"
 
 TIMEOUT = 30  # seconds without an answer
+LONGEST = 600  # seconds for the whole archive: a server may drip
 LARGEST_ARCHIVE = 16 * 2**20  # bytes; the tutorials' has about 3 million
 LARGEST_FILE = 4 * 2**20  # bytes of one list, unpacked
 LARGEST_TOTAL = 16 * 2**20  # bytes of all lists, unpacked
@@ -65,8 +67,7 @@ def fetch(url):
         raise DataError(f"{shown} is not an address that starts with http:// or https://")
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
-            data = answer.read(LARGEST_ARCHIVE + 1)
-            promised = answer.headers.get("Content-Length", "")
+            data, promised = _read(answer), answer.headers.get("Content-Length", "")
     except urllib.error.HTTPError as error:
         error.close()
         raise DataError(f"{shown} answers {error.code} {printable(str(error.reason))}") from None
@@ -80,6 +81,19 @@ def fetch(url):
         raise DataError(f"{shown} is too large: more than {LARGEST_ARCHIVE >> 20} MiB")
     if promised.isdigit() and len(data) < int(promised):
         raise DataError(f"{shown} was cut off after {len(data):,} of {int(promised):,} bytes")
+    return data
+
+
+def _read(answer):
+    """At most `LARGEST_ARCHIVE` + 1 bytes, and for `LONGEST` seconds at most."""
+    data, started = b"", time.monotonic()
+    while len(data) <= LARGEST_ARCHIVE:
+        if time.monotonic() - started > LONGEST:
+            raise TimeoutError(f"not done after {LONGEST} seconds")
+        piece = answer.read1(LARGEST_ARCHIVE + 1 - len(data))
+        if not piece:
+            break
+        data += piece
     return data
 
 

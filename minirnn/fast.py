@@ -161,8 +161,12 @@ class LSTMLoop(Loop):
         h, c = state
         (_, S, H), dtype = gx.shape, gx.dtype
         cs, tanh_cs, hs = (np.empty((S, H), dtype) for _ in range(3))
-        half = np.array([0.5, 0.5, 1, 0.5], dtype)[:, None, None]  # sigmoid(a) = tanh(a/2)/2 + 1/2
-        offset = np.array([0.5, 0.5, 0, 0.5], dtype)[:, None, None]
+        # sigmoid(a) = tanh(a / 2) / 2 + 1 / 2; g is a tanh. One sequence alone is three times as
+        # fast with constants of its own shape as with ones that are broadcast.
+        shape = (4, 1, H if self.sizes[0] == 1 else 1)
+        half = np.empty(shape, dtype)
+        half[...] = np.array([0.5, 0.5, 1, 0.5])[:, None, None]
+        offset = 1 - half
         for rows, n in zip(self.rows, self.sizes, strict=True):
             product = h[:n] @ Wh
             a = gx[:, rows]

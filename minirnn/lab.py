@@ -292,7 +292,7 @@ class SideBySide(Linear):
 
     def forward(self, ids, h):
         W = self.W.data
-        y = W[ids].sum(axis=1) + h @ W[self.num_ids :] + self.b.data
+        y = W.take(ids, axis=0).sum(axis=1) + h @ W[self.num_ids :] + self.b.data
         return y, (ids, h)
 
     def backward(self, dy, cache):

@@ -7,6 +7,7 @@ import numpy as np
 from . import plotting
 from .baselines import TrigramBayes, majority
 from .checkpoints import write_atomic, write_figure
+from .data import printable
 from .functions import softmax
 from .training import Evaluation, evaluate, predict
 
@@ -88,4 +89,5 @@ def evaluations(net, sequences, names, parts):
 
 def likeliest(p, languages, count=3):
     """The `count` likeliest languages with their probabilities, as text."""
-    return ", ".join(f"{languages[k]} {p[k]:.2f}" for k in np.argsort(-p, kind="stable")[:count])
+    order = np.argsort(-p, kind="stable")[:count]
+    return ", ".join(f"{printable(str(languages[k]), 30)} {p[k]:.2f}" for k in order)

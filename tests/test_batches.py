@@ -77,7 +77,7 @@ def test_a_batch_holds_its_sequences(lengths, features, seed):
     data = made(lengths, features, seed)
     labels = np.arange(len(lengths))
     index = np.random.default_rng(seed).permutation(len(lengths))[: max(1, len(lengths) // 2)]
-    batch = Sequences(data, labels).batch(index)
+    batch = Sequences(data, labels, dtype="float64").batch(index)
     assert sorted(batch.index) == sorted(index)
     assert (batch.labels == batch.index).all()
     assert (np.diff(batch.sizes) <= 0).all() and sum(batch.sizes) == len(batch.x)
@@ -197,3 +197,13 @@ def test_bucketed_puts_like_lengths_together():
     assert spread[bucketed] <= 4 < spread[natural]
     firsts = {lengths[drawn(bucketed, lengths, [0] * 200, 20, seed)[0]].min() for seed in range(9)}
     assert len(firsts) > 2, "the batches always come in the same order of lengths"
+
+
+def test_features_take_the_type_asked_for_and_one_width():
+    sequences = [np.ones((2, 3)), np.ones((1, 3))]
+    assert Sequences(sequences, [0, 1]).batch(np.array([0])).x.dtype == np.float32
+    assert Sequences(sequences, [0, 1], dtype="float64").rows.dtype == np.float64
+    with pytest.raises(
+        DataError, match=r"sequence 1 has shape \(1, 2\), but sequence 0 has \(2, 3\)"
+    ):
+        Sequences([np.ones((2, 3)), np.ones((1, 2))], [0, 1])

@@ -264,7 +264,7 @@ def modules():
     """{name without the package: module} of everything in minirnn but scripts."""
     found = {"minirnn": minirnn}
     for info in pkgutil.walk_packages(minirnn.__path__, "minirnn."):
-        if not info.name.endswith("__main__"):
+        if info.name.rpartition(".")[2] not in ("__main__", "child"):  # what only runs as a script
             found[info.name.removeprefix("minirnn.")] = importlib.import_module(info.name)
     return found
 

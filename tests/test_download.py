@@ -251,6 +251,12 @@ def test_malformed_hash(get):
     assert stopped.value.code == 2
 
 
+def test_a_server_that_drips(get, monkeypatch):
+    monkeypatch.setattr(download, "LONGEST", -1)
+    code, _, err = get(good())
+    assert code == 2 and "cannot be fetched (TimeoutError: not done after -1 seconds)" in err
+
+
 # The door
 
 

@@ -6,7 +6,7 @@ The rest, parameters, biases, initial states and upstream gradients, is normal n
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from other_cells import MGUCell, OutputGateLSTMCell, PeepholeLSTMCell
 
@@ -40,6 +40,8 @@ CELLS = {
     "mgu": MGUCell,
     "output-gate": OutputGateLSTMCell,
 }
+# The complex step of a whole net costs a forward pass for every weight: fewer draws of those.
+fewer = settings(max_examples=max(1, settings.default.max_examples // 4))
 scales = st.sampled_from([0.3, 1.0, 2.0, 5.0])
 seeds = st.integers(0, 2**32 - 1)
 
@@ -122,6 +124,7 @@ def test_one_step(name, seed, n, scale):
 
 @pytest.mark.parametrize("biases", [0, 1, 2])
 @pytest.mark.parametrize("name", CELLS)
+@fewer
 @given(seed=seeds, ends=lengths, scale=scales)
 @example(seed=0, ends=[1, 3], scale=1.0)
 def test_through_time(name, biases, seed, ends, scale):
@@ -151,6 +154,7 @@ def test_three_oracles_agree(name):
 
 
 @pytest.mark.parametrize("name", ["rnn-tanh", "lstm", "gru", "gru-before"])
+@fewer
 @given(seed=seeds, ends=lengths, layers=st.integers(1, 2), both=st.booleans())
 def test_stack(name, seed, ends, layers, both):
     rng = np.random.default_rng(seed)

@@ -404,11 +404,7 @@ def test_cells_that_cannot_be_used(script, cell_file, name, words):
 @pytest.mark.parametrize(
     "name, words",
     [
-        pytest.param(
-            "ReturnsNothing",
-            ["ReturnsNothing.forward must return"],
-            marks=pytest.mark.xfail(raises=TypeError, reason="recurrent.py unpacks before asking"),
-        ),
+        ("ReturnsNothing", ["ReturnsNothing.forward must return"]),
         ("WrongShape", ["WrongShape.forward returned h of shape"]),
         ("NoGradient", ["NoGradient.backward must return"]),
     ],

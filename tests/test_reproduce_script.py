@@ -111,6 +111,7 @@ def test_results_hold_every_number(reproduced):
     assert row["parameters"] == 4 * (185 * 128 + 128) + 128 * 3 + 3
 
 
+@pytest.mark.slow
 def test_running_again_trains_nothing(reproduced, data):
     folder, before = reproduced[0], nets(reproduced[0])
     files = {p: p.read_bytes() for p in folder.iterdir() if p.suffix in (".md", ".json")}
@@ -214,6 +215,7 @@ def test_generator_trains_writes_and_judges(generator):
     assert (folder / "loss.png").stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_generator_is_used_again(generator):
     folder, options, first = generator
     before = (folder / "F-reports-0.npz").read_bytes()
@@ -256,6 +258,7 @@ def test_generator_options_are_above_zero(option):
 # why_lstm.py
 
 
+@pytest.mark.slow
 def test_why_lstm(data, tmp_path):
     options = ["--iterations", 20, "--adding-iterations", 6, "--lengths", 4, 6, "--jobs", 2]
     options += ["--data", data, "--output", tmp_path]
@@ -285,6 +288,7 @@ def test_options_of_why_lstm(options):
 # benchmark_reports.py
 
 
+@pytest.mark.slow
 def test_benchmark(data):
     pytest.importorskip("torch")
     options = ["--data", data, "--names", 3, "--rounds", 2, "--only", "a,d"]
@@ -343,7 +347,8 @@ def test_the_page_is_filled_in():
     module = filler()
     text = module.PAGE.read_text(encoding="utf-8")
     assert module.filled(text) == text, "run python docs/fill_reports.py"
-    assert text.count("<!-- value:") + text.count("<!-- table:") == len(module.MARK.findall(text))
+    marks = sum(text.count(f"<!-- {kind}:") for kind in ("value", "table", "picture"))
+    assert marks == len(module.MARK.findall(text)) == text.count("<!-- end -->")
 
 
 def test_the_page_takes_numbers_from_a_run(reproduced, tmp_path, monkeypatch):
@@ -354,7 +359,9 @@ def test_the_page_takes_numbers_from_a_run(reproduced, tmp_path, monkeypatch):
     row = json.loads((reproduced[0] / "results.json").read_text())["rows"]["B"]
     page = "<!-- value: mine rows.B.train .3f -->?<!-- end --> <!-- table: mine --><!-- end -->"
     page += "<!-- value: mine rows.B.none .3f --><!-- end --><!-- table: other --><!-- end -->"
+    page += "<!-- picture: mine/B-loss.png its loss --><!-- end -->"
     text = module.filled(page)
+    assert "![its loss](figures/reports/mine/B-loss.png)" in text
     assert f".3f -->{row['train']:.3f}<!-- end -->" in text and text.count("(not run yet)") == 2
     assert f"| B LSTM | 88 to 90 % | {row['train']:.3f} | {row['unseen']:.3f} |" in text
     assert module.filled(text) == text

@@ -8,60 +8,27 @@ at which the hand-in is loaded, an audit hook, which Python code cannot take off
 process at the first attempt to write a file, to read a foreign one, or to start something.
 """
 
-import base64
 import importlib.util
 import json
 import os
 import sys
 import traceback
 
-if __name__ == "__main__":  # before NumPy is looked for
-    sys.path[:] = json.loads(sys.argv[1])["path"] + sys.path
+sys.path[:] = json.loads(sys.argv[1])["path"] + sys.path  # before NumPy is looked for
 
 import numpy as np  # noqa: E402
 import numpy.linalg  # noqa: E402, F401  what NumPy loads late comes before the fence
 import numpy.random  # noqa: E402, F401
-
-
-def encoded(thing, depth=0):
-    """JSON for what a hand-in returned: arrays as bytes, other objects as the name of their type."""
-    if isinstance(thing, np.generic):
-        thing = np.asarray(thing)
-    if isinstance(thing, np.ndarray):
-        if thing.dtype.kind not in "fiubc" or thing.size > 100_000:
-            return {"object": f"array of {thing.dtype}, shape {thing.shape}"[:100]}
-        data = base64.b64encode(np.ascontiguousarray(thing).tobytes()).decode()
-        return {"array": [str(thing.dtype), list(thing.shape), data]}
-    if isinstance(thing, (tuple, list)) and depth < 6 and len(thing) <= 1000:
-        kind = "tuple" if isinstance(thing, tuple) else "list"
-        return {kind: [encoded(part, depth + 1) for part in thing]}
-    if isinstance(thing, dict) and depth < 6 and len(thing) <= 1000:
-        return {"dict": {str(name): encoded(part, depth + 1) for name, part in thing.items()}}
-    if thing is None or isinstance(thing, (bool, str)):
-        return {"plain": thing if not isinstance(thing, str) else thing[:1000]}
-    if isinstance(thing, (int, float)):
-        return encoded(np.float64(thing), depth)
-    return {"object": type(thing).__name__}
-
-
-def decoded(thing):
-    (kind, value), *_ = thing.items()
-    if kind == "array":
-        dtype, shape, data = value
-        return np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy()
-    if kind in ("tuple", "list"):
-        return (tuple if kind == "tuple" else list)(decoded(part) for part in value)
-    if kind == "dict":
-        return {name: decoded(part) for name, part in value.items()}
-    return value
+import scan as scanner  # noqa: E402  from here on: the copies beside this file
+import tasks  # noqa: E402
 
 
 def answer(request, hand_in):
     """What the hand-in makes of one request, or how it failed."""
     stage = ["loading"]
     try:
-        result = TASKS[request["task"]](hand_in, decoded(request["given"]), stage)
-        return {"result": encoded(result)}
+        result = tasks.TASKS[request["task"]](hand_in, tasks.decoded(request["given"]), stage)
+        return {"result": tasks.encoded(result)}
     except BaseException as error:  # SystemExit and KeyboardInterrupt too: all are the hand-in's
         return failure(error, stage[0], hand_in)
 
@@ -76,134 +43,6 @@ def failure(error, stage, hand_in):
          if isinstance(error, k)), type(error).__name__)  # fmt: skip
     return {"error": {"type": error_type, "text": str(error)[:500], "stage": stage,
                       "line": number, "code": (line or "")[:120]}}  # fmt: skip
-
-
-# What can be asked for. Each takes the hand-in and what is given, and says how far it got.
-
-
-def function(hand_in, given, stage):
-    stage[0] = given["name"]
-    return getattr(hand_in.module, given["name"])(*given["arguments"])
-
-
-def cell(hand_in, given, stage):
-    """One step: forward and, if an upstream gradient is given, backward twice."""
-    made = getattr(hand_in.module, given["name"])()
-    product = Product(made.gates, given["Wh"], given["bh"])
-    own = made.named_parameters() if hasattr(made, "named_parameters") else {}
-    for name, parameter in own.items():
-        if name in given:
-            parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
-    arrays = {"gx": given["gx"]}
-    arrays |= {f"{s}_prev": given[f"{s}_prev"] for s in made.states}
-    found = {"gates": made.gates, "states": tuple(made.states),
-             "own": {n: p.data for n, p in own.items()}}  # fmt: skip
-    stage[0] = "forward"
-    state = tuple(arrays[f"{s}_prev"] for s in made.states)
-    returned = made.forward(arrays["gx"], state, product)
-    found["forward"] = returned[0] if isinstance(returned, tuple) and len(returned) == 2 else None
-    found["returned"] = type(returned).__name__
-    cache = returned[1] if found["forward"] is not None else None
-    fields = getattr(cache, "_fields", ())
-    found["fields"] = {name: getattr(cache, name) for name in fields}
-    found["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
-    found["after"] = {name: array.copy() for name, array in arrays.items()}
-    if given["upstream"] is None or cache is None:
-        return found
-    stage[0] = "backward"
-    for name in ("first", "second"):
-        upstream = tuple(u.copy() for u in given["upstream"])
-        for parameter in own.values():
-            parameter.grad[...] = 0
-        undo = ProductBackward(product, given["gx"].shape[1], "float64")
-        back = made.backward(upstream, cache, undo)
-        found[name] = back
-        found[f"{name} given"] = upstream
-        found[f"{name} da"] = undo.da.copy()
-        stage[0] = "weights"
-        found[f"{name} weights"] = {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
-        found[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
-        stage[0] = "backward, called a second time"
-    return found
-
-
-def linear(hand_in, given, stage):
-    K = given["W"].shape[1]
-    layer = hand_in.module.Linear(len(given["W"]), K, rng=np.random.default_rng(0))
-    for name in ("W", "b"):
-        parameter = getattr(layer, name)
-        parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
-    stage[0] = "Linear.forward"
-    y, cache = layer.forward(given["x"])
-    found = {"y": y}
-    if given["dy"] is not None:
-        stage[0] = "Linear.backward"
-        found["x"] = layer.backward(given["dy"], cache)
-        found |= {"W": layer.W.grad.copy(), "b": layer.b.grad.copy()}
-        layer.backward(given["dy"], cache)
-        found |= {"W twice": layer.W.grad, "b twice": layer.b.grad}
-    return found
-
-
-def loss(hand_in, given, stage):
-    made, labels = hand_in.module.CrossEntropy(), given["labels"].astype(int)
-    stage[0] = "CrossEntropy.forward"
-    value, cache = made.forward(given["logits"], labels)
-    found = {"loss": value}
-    if given["dloss"] is not None:
-        stage[0] = "CrossEntropy.backward"
-        found["logits"] = made.backward(cache, float(given["dloss"]))
-    return found
-
-
-def recurrent(hand_in, given, stage):
-    D, H = given["Wx"].shape[1:]
-    kept = np.random.default_rng(0)
-    net = hand_in.module.Recurrent(PracticeCell, D, H, rng=kept, dtype="float64")
-    names = ("Wx", "Wh", "bx", "bh")
-    for name in names:
-        parameter = getattr(net, name)
-        parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
-    state = tuple(given[f"{s}0"] for s in PracticeCell.states)
-    sizes = None if given["sizes"] is None else [int(n) for n in given["sizes"]]
-    stage[0] = "forward"
-    output, final, cache = net.forward(given["x"], sizes, state)
-    found = {"output": output, "final": final}
-    if given["doutput"] is not None:
-        stage[0] = "backward"
-        dx, dstate = net.backward(given["doutput"], cache, given["dfinal"])
-        found |= {"x": dx, "dstate": dstate}
-        found |= {name: getattr(net, name).grad.copy() for name in names}
-        net.backward(given["doutput"], cache, given["dfinal"])
-        found |= {f"{name} twice": getattr(net, name).grad for name in names}
-    return found
-
-
-def sgd(hand_in, given, stage):
-    parameters = [Parameter(data) for data in given["data"]]
-    stage[0] = "SGD"
-    optimizer = hand_in.module.SGD(parameters, float(given["lr"]), float(given["momentum"]))
-    path, grads = [], []
-    stage[0] = "SGD.step"
-    for gradients in given["gradients"]:
-        for p, gradient in zip(parameters, gradients, strict=True):
-            p.grad[...] = gradient
-        optimizer.step()
-        path.append([p.data.copy() for p in parameters])
-        grads.append([p.grad.copy() for p in parameters])
-    return {"path": path, "grads": grads}
-
-
-def clip(hand_in, given, stage):
-    parameters = [Parameter(np.zeros(g.shape)) for g in given["gradients"]]
-    for p, gradient in zip(parameters, given["gradients"], strict=True):
-        p.grad[...] = gradient
-    stage[0] = "clip_grad_norm"
-    norm = hand_in.module.clip_grad_norm(parameters, float(given["max_norm"]))
-    return {"norm": norm, "grads": [p.grad for p in parameters]}
-
-
-TASKS = {f.__name__: f for f in (function, cell, linear, loss, recurrent, sgd, clip)}
 
 
 class HandIn:
@@ -286,9 +125,10 @@ def fence(limits, say):
 
 def snapshot():
     """Everything that the modules at hand offer, to see whether the hand-in changed it."""
-    watched = [np, np.linalg, np.random, json, base64, sys.modules["builtins"]]
+    watched = [np, np.linalg, np.random, json, tasks, sys.modules["builtins"]]
     watched += [m for name, m in sorted(sys.modules.items()) if name.startswith("minirnn")]
     watched.append(sys.modules["__main__"])
+    watched += tasks.KINDS
     return [(m, {k: id(v) for k, v in vars(m).items()}) for m in watched]
 
 
@@ -297,9 +137,6 @@ def changed(before):
         for name, value in names.items():
             if id(vars(module).get(name)) != value and not name.startswith("__warningreg"):
                 return f"{module.__name__}.{name}"
-    for kind in (Product, ProductBackward, Parameter, PracticeCell):
-        if {k: id(v) for k, v in vars(kind).items()} != KINDS[kind]:
-            return kind.__name__
     return ""
 
 
@@ -350,7 +187,9 @@ def find_problems(limits, source):
     for name in sorted(beside):
         path = os.path.join(folder, name + ".py")
         if path != limits["file"] and name.encode() in source:
-            found += [[name + ".py", *p] for p in scanner.scan(read(path), beside, limits["support"])]
+            found += [
+                [name + ".py", *p] for p in scanner.scan(read(path), beside, limits["support"])
+            ]
     return found[:20]
 
 
@@ -360,13 +199,4 @@ def read(path):
 
 
 if __name__ == "__main__":
-    import scan as scanner
-    from minirnn.parameters import Parameter
-    from minirnn.product import Product, ProductBackward
-    from practice import PracticeCell
-
-    KINDS = {
-        kind: {k: id(v) for k, v in vars(kind).items()}
-        for kind in (Product, ProductBackward, Parameter, PracticeCell)
-    }
     main()

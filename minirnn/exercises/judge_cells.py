@@ -44,7 +44,10 @@ class CellJudge:
         G, states = len(self.cell.gates), self.cell.states
         self.given = {"gx": rng.standard_normal((G, N, H))}
         self.given |= {f"{s}_prev": rng.standard_normal((N, H)) for s in states}
-        self.given |= {"Wh": 0.7 * rng.standard_normal((G, H, H)), "bh": rng.standard_normal((G, H))}
+        self.given |= {
+            "Wh": 0.7 * rng.standard_normal((G, H, H)),
+            "bh": rng.standard_normal((G, H)),
+        }
         self.upstream = tuple(rng.standard_normal((N, H)) for _ in states)
         self.expected = references.step(self.cell, self.given, self.upstream)
         self.names = [name for name, _ in UNDOES[target]]
@@ -60,8 +63,11 @@ class CellJudge:
         states = self.cell.states
         where = f"{self.name}.forward"
         if reply["forward"] is None:
-            raise Wrong("wrong shape", f"{where} returns {reply['returned']}, but must return "
-                        "(state, cache)", "Is the `return` missing, or one of its two parts?")  # fmt: skip
+            raise Wrong(
+                "wrong shape",
+                f"{where} returns {reply['returned']}, but must return (state, cache)",
+                "Is the `return` missing, or one of its two parts?",
+            )
         found = parts(f"the state that {where} returns", reply["forward"], states)
         found = {s: array(s, found[s], (N, H)) for s in states}
         if all(equal(found[s], self.expected[s]) for s in states):
@@ -69,18 +75,28 @@ class CellJudge:
             return
         self._forward_wrong(found, reply)
 
+    def both(self):
+        self.forward()
+        self.backward()
+
     def _contract(self, reply):
         for attribute in ("gates", "states"):
             yours, right = reply[attribute], getattr(self.cell, attribute)
             if yours != right:
-                raise Wrong("wrong shape", f"{self.name}.{attribute} is {yours!r}, but must be "
-                            f"{right!r}", "The contract at the top of the class was changed.")  # fmt: skip
+                raise Wrong(
+                    "wrong shape",
+                    f"{self.name}.{attribute} is {yours!r}, but must be {right!r}",
+                    "The contract at the top of the class was changed.",
+                )
 
     def _unchanged(self, reply):
         for name, after in reply["after"].items():
             if not np.array_equal(after, self.given[name]):
-                raise Wrong("wrong value", f"forward writes into {name}, which belongs to the "
-                            "caller", "Write x = x + y in place of x += y.")  # fmt: skip
+                raise Wrong(
+                    "wrong value",
+                    f"forward writes into {name}, which belongs to the caller",
+                    "Write x = x + y in place of x += y.",
+                )
 
     def _forward_wrong(self, found, reply):
         """Name the first thing that is wrong: a gate, if the cache shows it, then c, then h."""
@@ -120,9 +136,7 @@ class CellJudge:
     def _other_order(self, found):
         gates = self.cell.gates
         for order in itertools.permutations(gates):
-            other = references.reference(
-                self.target, self.conventions, gates="".join(order)
-            )
+            other = references.reference(self.target, self.conventions, gates="".join(order))
             outputs, _ = references.forward(other, self.given)
             if all(equal(found[s], outputs[s], 1e-9) for s in found):
                 return (
@@ -134,16 +148,20 @@ class CellJudge:
     def _gate_alone(self, fields):
         """Which function and which pre-activation a gate seems to be made of."""
         a = self.given["gx"] + self.given["h_prev"] @ self.given["Wh"] + self.given["bh"][:, None]
-        functions = {"sigmoid": lambda v: 1 / (1 + np.exp(-v)), "tanh": np.tanh, "nothing": _same_as}
+        functions = {
+            "sigmoid": lambda v: 1 / (1 + np.exp(-v)),
+            "tanh": np.tanh,
+            "": _same_as,
+        }
         for gate, mine in fields.items():
             k = self.cell.gates.index(gate)
             right = "tanh" if gate in "gn" else "sigmoid"
             for other, letter in enumerate(self.cell.gates):
                 for name, f in functions.items():
                     if (other, name) != (k, right) and equal(mine, f(a[other]), 1e-9):
-                        made = f"{name} of" if name != "nothing" else ""
-                        return f"Your gate {gate} is {made} the pre-activation of {letter}."
-            for name, f in functions.items():
+                        made = f"{name} of the" if name else "just the"
+                        return f"Your gate {gate} is {made} pre-activation of {letter}."
+            for f in functions.values():
                 if equal(mine, f(self.given["gx"][k]), 1e-9):
                     return f"In your gate {gate} the product with h_prev is left out."
         return ""
@@ -154,9 +172,11 @@ class CellJudge:
             reply = self.ask(backward=True)
         except Failed as failed:
             if failed.stage == "weights":
-                raise Wrong("error", "backward runs, but no gradient of Wh can be made: "
-                            + failed.text, "product.backward must be called once, with one [n, H] "
-                            "array for each gate.") from None  # fmt: skip
+                raise Wrong(
+                    "error",
+                    "backward runs, but no gradient of Wh can be made: " + failed.text,
+                    "product.backward must be called once, with one [n, H] array for each gate.",
+                ) from None
             raise
         claimed = self._claimed(reply["first"])
         self._values(claimed, reply)
@@ -165,9 +185,11 @@ class CellJudge:
     def _claimed(self, returned):
         where, gates = f"{self.name}.backward", self.cell.gates
         if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-            raise Wrong("wrong shape", f"{where} returns {described(returned)}, but must return "
-                        "(dgx, dstate_prev)", "Is the `return` missing, or one of its two "
-                        "parts?")  # fmt: skip
+            raise Wrong(
+                "wrong shape",
+                f"{where} returns {described(returned)}, but must return (dgx, dstate_prev)",
+                "Is the `return` missing, or one of its two parts?",
+            )
         dgx, dstate = returned
         if isinstance(dgx, np.ndarray) and dgx.ndim == 3 and len(dgx) == len(gates):
             dgx = tuple(dgx)
@@ -196,8 +218,13 @@ class CellJudge:
         label = f"dgx of gate {first[4:]}" if first.startswith("dgx") else first
         step = dict(UNDOES[self.target])[first]
         try:
-            compare(label, claimed[first], self.expected[first],
-                    lambda: self._explain(claimed | extra, wrong), ("row", "unit"))  # fmt: skip
+            compare(
+                label,
+                claimed[first],
+                self.expected[first],
+                lambda: self._explain(claimed | extra, wrong),
+                ("row", "unit"),
+            )
         except Wrong as found:
             right = [n for n in self.names if n not in wrong]
             found.text += f" (to {step})"
@@ -212,7 +239,8 @@ class CellJudge:
     def _explain(self, claimed, wrong):
         """The mistakes that give these gradients: one that explains all of them, else the one
         that explains the first wrong one, and as many more as there are."""
-        names = [*self.names, "dWh", "dbh"]
+        # what product was given is looked at only where everything that is returned is right
+        names = self.names if wrong[0] in self.names else ["dWh", "dbh"]
         best, score = None, 0
         for bug, theirs in references.spoiled(
             self.target, self.conventions, self.given, self.upstream
@@ -221,11 +249,13 @@ class CellJudge:
                 continue  # a mistake in forward, and forward is right
             changed = [n for n in names if not equal(theirs[n], self.expected[n], 1e-9)]
             alike = [n for n in changed if equal(claimed[n], theirs[n], 1e-9)]
-            if changed and len(alike) == len(changed) and _rest_right(
-                claimed, self.expected, names, changed
+            if (
+                changed
+                and len(alike) == len(changed)
+                and _rest_right(claimed, self.expected, names, changed)
             ):
                 return _sentence(wrong[0], bug)
-            own = [n for n in alike if n not in ("dh_prev", "dWh", "dbh")]
+            own = [n for n in alike if n != "dh_prev"]
             if wrong[0] in own and len(own) > score:
                 best, score = bug, len(own)
         order = self._repacked(claimed)
@@ -277,14 +307,19 @@ class CellJudge:
         names = [f"d{s}" for s in self.cell.states]
         for name, before, after in zip(names, self.upstream, reply["first given"], strict=True):
             if not np.array_equal(before, after):
-                raise Wrong("wrong value", f"backward writes into {name}, which belongs to the "
-                            "caller", f"Write {name} = {name} + ... in place of {name} += ...")  # fmt: skip
+                raise Wrong(
+                    "wrong value",
+                    f"backward writes into {name}, which belongs to the caller",
+                    f"Write {name} = {name} + ... in place of {name} += ...",
+                )
         first, second = self._claimed(reply["first"]), self._claimed(reply["second"])
         for name in first:
             if not equal(first[name], second[name]):
-                raise Wrong("wrong value", f"backward gives another {name} when it is called a "
-                            "second time", "It writes into the cache, which it must leave as it "
-                            "is.")  # fmt: skip
+                raise Wrong(
+                    "wrong value",
+                    f"backward gives another {name} when it is called a second time",
+                    "It writes into the cache, which it must leave as it is.",
+                )
 
 
 def _sentence(name, bug):

@@ -64,8 +64,9 @@ def crash(failed, what):
     if failed.type == "NotImplementedError":
         return Wrong("not written", failed.text or f"{what} is not written yet")
     at = f"line {failed.line}: " if failed.line else ""
-    return Wrong("error", f"{at}{failed.stage} fails with {failed.type}: {failed.text}",
-                 advice(failed))  # fmt: skip
+    return Wrong(
+        "error", f"{at}{failed.stage} fails with {failed.type}: {failed.text}", advice(failed)
+    )
 
 
 def advice(failed):
@@ -95,12 +96,15 @@ def array(name, thing, shape, what=""):
     """`thing` as an array of this shape, or `Wrong`. what: the words after the name."""
     label = f"{name}{what}"
     if not isinstance(thing, np.ndarray):
-        raise Wrong("wrong shape", f"{label} is {described(thing)}, but must be an array "
-                    f"of shape {shape}")  # fmt: skip
+        raise Wrong(
+            "wrong shape", f"{label} is {described(thing)}, but must be an array of shape {shape}"
+        )
     if thing.shape != tuple(shape):
         hint = ""
         if thing.ndim and thing.shape == tuple(shape)[::-1]:
             hint = "The axes stand the other way round: a transpose too much, or one too few."
+        elif thing.ndim == 0:
+            hint = "Everything is summed up, or averaged, to one number."
         elif thing.size == np.prod(shape):
             hint = "The numbers are as many as they should be, but an axis of length 1 is too much."
         elif thing.ndim == len(shape) - 1:
@@ -111,8 +115,11 @@ def array(name, thing, shape, what=""):
     if thing.dtype.kind not in "fiub":
         raise Wrong("wrong shape", f"{label} is of type {thing.dtype}, but must hold real numbers")
     if thing.dtype == np.float32:
-        raise Wrong("wrong value", f"{label} is float32, though everything given is float64",
-                    "A dtype is written into the code, or an array was made with one.")  # fmt: skip
+        raise Wrong(
+            "wrong value",
+            f"{label} is float32, though everything given is float64",
+            "A dtype is written into the code, or an array was made with one.",
+        )
     return thing.astype(float)
 
 
@@ -149,9 +156,11 @@ def compare(name, yours, expected, explain=None, axes=()):
     if equal(yours, expected):
         return
     if not np.isfinite(yours).all():
-        raise Wrong("wrong value", f"{name} holds NaN or infinity",
-                    (explain() if explain else "") or "Something overflows, or is divided by "
-                    "zero.")  # fmt: skip
+        raise Wrong(
+            "wrong value",
+            f"{name} holds NaN or infinity",
+            (explain() if explain else "") or "Something overflows, or is divided by zero.",
+        )
     entry = worst(yours, expected)
     place = ", ".join(
         f"{axes[k]} {e}" if k < len(axes) else str(e) for k, e in enumerate(entry)

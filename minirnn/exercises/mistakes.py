@@ -49,6 +49,9 @@ RNN = {
     },
 }
 LSTM = {
+    "h_prev, c_prev = state": {
+        "c_prev, h_prev = state": "the state is unpacked in the order c, h",
+    },
     "gx + product(h_prev)": {
         "1.0 * gx": "the product with the previous state is left out",
         "product(h_prev)": "gx, the share of the input, is left out",

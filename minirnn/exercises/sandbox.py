@@ -5,6 +5,7 @@ process gets inputs and returns arrays, as JSON with plain bytes in it, never as
 says is believed nowhere but compared with what this side computes.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -19,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from . import child as protocol
+from . import tasks as protocol
+from .scan import WORDS
 
 HERE = Path(__file__).resolve().parent
-RUNNER = ("child.py", "scan.py", "practice.py")
+RUNNER = ("child.py", "tasks.py", "scan.py", "practice.py")
 SUPPORT = ("errors", "backend", "parameters", "product", "packing")  # of minirnn, as copies
 PRINTED = 1_000_000  # characters that a hand-in may print
 REPLY = 20_000_000  # the longest reply that is read
@@ -230,25 +232,15 @@ class HandIn:
         found = reply.get("scan") or []
         if found:
             file, kind, line, text = found[0]
-            words = protocol_words(kind)
+            words = WORDS.get(kind, "holds something that is forbidden")
             where = f"in {file}, " if file else ""
             raise Stopped(kind, f"it {words}: {where}line {line}: {text}", None if file else line)
 
     def _kill(self):
         """End the process and whatever it has started."""
         if os.name == "posix":
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
         self.process.kill()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            pass
-
-
-def protocol_words(kind):
-    from .scan import WORDS
-
-    return WORDS.get(kind, "holds something that is forbidden")

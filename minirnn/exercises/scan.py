@@ -19,7 +19,9 @@ WHY = {  # module: the kind of its mark
 }
 CALLS = {
     **dict.fromkeys(["open", "input", "breakpoint", "exit", "quit"], "files"),
-    **dict.fromkeys(["eval", "exec", "compile", "__import__", "globals", "vars", "locals"], "loads"),
+    **dict.fromkeys(
+        ["eval", "exec", "compile", "__import__", "globals", "vars", "locals"], "loads"
+    ),
     "complex": "complex",
 }
 ATTRIBUTES = {

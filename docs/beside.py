@@ -1,0 +1,144 @@
+"""A small Sphinx extension: the source beside the chapters, the API pages, the stepper.
+
+The chapters are written for GitHub. Here a comment that quotes code becomes a mark that the script
+of the page finds, the files that it names are put into the page, links that leave docs/ lead to
+pages with the source, and docs/api.md becomes the API reference.
+"""
+
+import html
+import re
+from pathlib import Path
+
+import sync
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer, TextLexer
+
+from minirnn.stepper import demo
+from minirnn.stepper.page import widget
+
+CHAPTER_LINK = re.compile(r"\]\(([\w.-]+)\.md[)#]")
+OUTSIDE = re.compile(r"\[([^\]]*)\]\(\.\./([\w./-]+)\)")
+
+
+def on_source_read(app, name, source):
+    text = source[0]
+    marks, outside = app.env.minirnn_marks, app.env.minirnn_outside
+    marks[name], outside[name] = [], []
+
+    def mark(match):
+        path = match["path"]
+        first, last = sync.place(path, match["name"], match["first"], match["last"])
+        if path not in marks[name]:
+            marks[name].append(path)
+        label = f"{path}, line {first}" if first == last else f"{path}, lines {first} to {last}"
+        return (
+            f'<div class="quote" data-path="{path}" data-first="{first}" data-last="{last}">'
+            f'<a href="{page(path)}.html#L{first}">{label}</a></div>'
+        )
+
+    def leave(match):
+        path = match[2]
+        if not (sync.ROOT / path).is_file():
+            return match[1]
+        outside[name].append(path)
+        return f'<a href="{page(path)}.html">{html.escape(match[1])}</a>'
+
+    text = OUTSIDE.sub(leave, sync.MARK.sub(mark, text))
+    if name == app.config.root_doc:
+        text += contents(text)
+    if name == "api":
+        text = api(text)
+    source[0] = text
+
+
+def contents(text):
+    """The chapters that README.md links to, in its order, as the site's table of contents."""
+    listed = dict.fromkeys(CHAPTER_LINK.findall(text))
+    lines = "\n".join(name for name in listed if (sync.DOCS / f"{name}.md").exists())
+    return f"\n```{{toctree}}\n:hidden:\n:maxdepth: 2\n\n{lines}\n```\n"
+
+
+def api(text):
+    """docs/api.md with the whole reference of a module in place of the list of its names."""
+    head, *sections = re.split(r"^## ", text, flags=re.M)
+    written = [head]
+    for section in sections:
+        module = section.splitlines()[0].strip()
+        written.append(
+            f"## {module}\n\n```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n"
+            "   :special-members: __call__\n```\n\n"
+        )
+    return "".join(written)
+
+
+def page(path):
+    """The name of the page that shows a source file."""
+    return f"source/{path}"
+
+
+def coloured(path, prefix):
+    """A source file as HTML, every line in a span with an id."""
+    text = (sync.ROOT / path).read_text(encoding="utf-8")
+    lexer = PythonLexer() if path.endswith(".py") else TextLexer()
+    return highlight(text, lexer, HtmlFormatter(nowrap=True, linespans=prefix))
+
+
+def on_page_context(app, name, template, context, doctree):
+    paths = app.env.minirnn_marks.get(name, [])
+    context["beside"] = [
+        {"path": path, "page": page(path), "html": coloured(path, f"beside-{k}")}
+        for k, path in enumerate(paths)
+    ]
+    if name == "stepper":
+        context["body"] += widget(demo.data())
+
+
+def source_pages(app):
+    """A page for every file that a chapter quotes or leads to."""
+    found = [*app.env.minirnn_marks.values(), *app.env.minirnn_outside.values()]
+    for path in sorted({path for paths in found for path in paths}):
+        text = coloured(path, "L").replace('id="L-', 'id="L')
+        yield page(path), {"title": path, "html": text}, "source.html"
+
+
+INLINE = re.compile(r"(`[^`\n]+`)")
+
+
+def on_docstring(app, what, name, thing, options, lines):
+    """Docstrings here are plain text: what reStructuredText would take for markup is escaped."""
+    written = []
+    for paragraph in re.split(r"\n\s*\n", "\n".join(lines)):
+        rows = paragraph.strip("\n").splitlines()
+        if not rows:
+            continue
+        if all(row.startswith("    ") for row in rows):
+            written += ["::", "", *rows, ""]
+            continue
+        for row in rows:
+            row = row.strip()
+            parts = INLINE.split(row)
+            written.append("".join(
+                f"`{part}`" if INLINE.fullmatch(part) else escaped(part) for part in parts
+            ))  # fmt: skip
+        written.append("")
+    lines[:] = written
+
+
+def escaped(text):
+    return re.sub(r"([\\*_|`:<>\[\]-])", r"\\\1", text)
+
+
+def on_init(app):
+    app.env.minirnn_marks = getattr(app.env, "minirnn_marks", {})
+    app.env.minirnn_outside = getattr(app.env, "minirnn_outside", {})
+
+
+def setup(app):
+    app.connect("builder-inited", on_init)
+    app.connect("source-read", on_source_read)
+    app.connect("html-page-context", on_page_context)
+    app.connect("html-collect-pages", source_pages)
+    app.connect("autodoc-process-docstring", on_docstring)
+    # Pages hold parts of other files, so nothing may be taken from an earlier build.
+    return {"version": Path(__file__).stat().st_mtime_ns, "parallel_read_safe": False}

@@ -1,0 +1,48 @@
+"""The site, from the same Markdown files: python -m sphinx -W -b html docs docs/_build/html
+
+What GitHub does by itself and Sphinx does not is done in `beside.py`.
+"""
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+
+project = "minirnn"
+root_doc = "README"
+language = "en_GB"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "beside"]
+exclude_patterns = ["_build", "site", "results"]
+source_suffix = {".md": "markdown"}
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_preserve_defaults = True
+
+# One file that holds MathJax and its letters, from a package on PyPI: the pages fetch nothing.
+mathjax_path = "tex-svg.js"
+mathjax3_config = {"options": {"enableMenu": False}}
+
+html_theme = "furo"
+html_title = "minirnn"
+html_static_path = [
+    "site/static",
+    str(
+        metadata.distribution("sphinx-mathjax-offline").locate_file(
+            "sphinx-mathjax-offline/static/mathjax/tex-svg.js"
+        )
+    ),
+]
+html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+templates_path = ["site/templates"]
+html_additional_pages = {"index": "index.html"}
+html_copy_source = False
+html_show_copyright = False
+html_use_index = False
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"

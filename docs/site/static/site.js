@@ -1,0 +1,82 @@
+// The source column: it shows the file, and marks the lines, that the section in view quotes.
+"use strict";
+
+(function () {
+  const column = document.querySelector(".beside");
+  if (!column) return;
+  const files = new Map();
+  for (const file of column.querySelectorAll(".beside-file")) {
+    files.set(file.dataset.path, { box: file, lines: file.querySelectorAll("pre > span[id]") });
+  }
+  const link = column.querySelector(".beside-title a");
+  const where = column.querySelector(".beside-title span");
+  const quotes = [...document.querySelectorAll("article .quote")];
+  const sections = [...document.querySelectorAll("article section")];
+  let shown = null;
+
+  // The section whose heading was the last to pass this height.
+  function sectionAt(height) {
+    let found = sections[0];
+    for (const section of sections) {
+      if (section.getBoundingClientRect().top <= height) found = section;
+    }
+    return found;
+  }
+
+  function update() {
+    const height = window.innerHeight * 0.4;
+    const section = sectionAt(height);
+    const here = quotes.filter((quote) => quote.closest("section") === section);
+    let current = here[0];
+    for (const quote of here) {
+      if (quote.getBoundingClientRect().top <= height) current = quote;
+    }
+    if (current === shown) return;
+    shown = current;
+    for (const { lines } of files.values()) {
+      for (const line of lines) line.classList.remove("marked", "quoted");
+    }
+    if (current) show(current, here);
+    else if (!link.textContent) open(files.keys().next().value);
+    where.hidden = !current;
+  }
+
+  function open(path) {
+    for (const [name, { box }] of files) box.hidden = name !== path;
+    const { box } = files.get(path);
+    link.textContent = path;
+    link.href = box.dataset.href;
+    return box;
+  }
+
+  function show(current, here) {
+    const { path, first, last } = current.dataset;
+    const box = open(path);
+    const { lines } = files.get(path);
+    for (const quote of here) {
+      if (quote.dataset.path !== path) continue;
+      for (let k = quote.dataset.first; k <= quote.dataset.last; k++) {
+        lines[k - 1].classList.add(quote === current ? "marked" : "quoted");
+      }
+    }
+    where.textContent = first === last ? `line ${first}` : `lines ${first} to ${last}`;
+    const top = lines[first - 1].offsetTop, bottom = lines[last - 1].offsetTop;
+    const room = box.clientHeight;
+    const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    // In the middle, or with its first line near the top where it is longer than the column.
+    box.scrollTo({
+      top: bottom - top > room * 0.8 ? top - 40 : (top + bottom) / 2 - room / 2,
+      behavior: still ? "auto" : "smooth",
+    });
+  }
+
+  let asked = false;
+  function ask() {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => { asked = false; update(); });
+  }
+  window.addEventListener("scroll", ask, { passive: true });
+  window.addEventListener("resize", () => { shown = null; ask(); });
+  update();
+})();

@@ -1,0 +1,89 @@
+"""One exercise of one hand-in: run it, climb its rungs, and say what is wrong first."""
+
+from pathlib import Path
+
+import numpy as np
+
+from . import scan
+from .catalogue import EXERCISES
+from .judging import Result, Step, Wrong, crash
+from .references import Conventions, read_conventions
+from .sandbox import MARKS, Failed, HandIn, Stopped
+from .variants import starter
+
+SECONDS = 10  # for one exercise
+
+
+def check(exercise, folder, conventions=None, seconds=SECONDS, seed=None, read=True):
+    """The `Result` of one exercise in the folder of a hand-in.
+
+    Inputs are drawn anew each time; a seed repeats them. read: look for what is forbidden first.
+    """
+    conventions = conventions or conventions_of(folder)
+    result = Result(exercise.number, exercise.title, exercise.file)
+    rng = np.random.default_rng(seed)
+    path = Path(folder) / exercise.file
+    hand_in = HandIn(path, exercise.support, seconds, scan=read)
+    names = [name for name, *_ in exercise.steps(None, conventions, np.random.default_rng(0))]
+    result.steps = [Step(name) for name in names]
+    try:
+        with hand_in:
+            _climb(exercise, hand_in, conventions, rng, result)
+    except Stopped as stopped:
+        result.mark, result.text = stopped.kind, f"{MARKS[stopped.kind]}: {stopped.text}"
+        result.code = _line(path, stopped.line)
+    result.printed = hand_in.printed
+    return result
+
+
+def _climb(exercise, hand_in, conventions, rng, result):
+    steps = exercise.steps(hand_in, conventions, rng)
+    handed_out = _handed_out(exercise, conventions)
+    for step, (name, section, judge) in zip(result.steps, steps, strict=True):
+        try:
+            if name in handed_out and hand_in.classes.get(name) == handed_out[name]:
+                raise Wrong("not written", f"exercise {exercise.number}: {name} is as it was "
+                            "handed out: its mistake is not mended yet")  # fmt: skip
+            judge()
+        except Failed as failed:
+            wrong = crash(failed, name)
+            result.code = f"{failed.line}: {failed.code}" if failed.line and failed.code else ""
+        except Wrong as found:
+            wrong = found
+        else:
+            step.right = True
+            continue
+        step.right = False
+        result.mark, result.text, result.mistake = wrong.mark, wrong.text, wrong.mistake
+        result.pair, result.section = wrong.pair, wrong.section or section
+        if wrong.mark == "not written":
+            result.code = ""
+        return
+
+
+def _handed_out(exercise, conventions):
+    """{class: digest} of the classes that are no answer as they were handed out."""
+    if not exercise.unchanged:
+        return {}
+    digests = scan.classes(starter(exercise.file, conventions))
+    return {name: digests[name] for name in exercise.unchanged}
+
+
+def conventions_of(folder):
+    """Those that `start` has written into the folder, or the usual ones."""
+    path = Path(folder) / "conventions.json"
+    return read_conventions(path) if path.is_file() else Conventions()
+
+
+def check_all(folder, exercises=EXERCISES, **options):
+    """The results of several exercises of one hand-in."""
+    return [check(exercise, folder, **options) for exercise in exercises]
+
+
+def _line(path, number):
+    """A line of the hand-in, to be shown."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return f"{number}: {lines[number - 1].strip()[:100]}" if number else ""
+    except (OSError, IndexError):
+        return ""

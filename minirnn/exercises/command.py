@@ -1,0 +1,201 @@
+"""The exercises: hand out, check, hint, watch, grade.
+
+start DIR             copy the starters; files that are there already stay as they are
+check DIR [N ...]     check all exercises, or some
+hint N                a hint, in three levels; never the answer
+watch DIR [N]         check again at every save, until Ctrl-C
+grade DIR...          many hand-ins: a table, --csv FILE, --json FILE (Gradescope)
+"""
+
+import argparse
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .. import scripts
+from ..data import printable
+from ..errors import DataError
+from .catalogue import BY_NUMBER, EXERCISES
+from .checking import SECONDS, check, check_all, conventions_of
+from .references import Conventions, read_conventions
+from .show import coloured, describe, hostile, paint, summary, wrapped, write_csv, write_json
+from .variants import explanation, hand_out
+
+AT_ONCE = 2  # hand-ins that run at the same time
+
+
+def run(arguments, prog):
+    """0 where all is right (or done), 1 where something is wrong or missing, 2 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    number = dict(type=_number, metavar="N")
+
+    start = commands.add_parser("start", help="copy the starters")
+    start.add_argument("folder", type=Path, metavar="DIR")
+    start.add_argument("--conventions", type=Path, metavar="FILE", help="a term's own: a JSON file")
+
+    one = commands.add_parser("check", help="check all exercises, or some")
+    one.add_argument("folder", type=Path, metavar="DIR")
+    one.add_argument("numbers", nargs="*", **number)
+
+    hint = commands.add_parser("hint", help="a hint, in three levels")
+    hint.add_argument("number", **number)
+    hint.add_argument("--level", type=int, choices=[1, 2, 3], default=1)
+
+    watch = commands.add_parser("watch", help="check again at every save")
+    watch.add_argument("folder", type=Path, metavar="DIR")
+    watch.add_argument("numbers", nargs="*", **number)
+
+    grade = commands.add_parser("grade", help="many hand-ins")
+    grade.add_argument("folders", type=Path, nargs="+", metavar="DIR",
+                       help="a hand-in, or a folder of hand-ins")  # fmt: skip
+    grade.add_argument("--csv", type=Path, metavar="FILE", help="one row a hand-in")
+    grade.add_argument("--json", type=Path, metavar="FILE", help="Gradescope's results.json")
+    grade.add_argument("--conventions", type=Path, metavar="FILE", help="those of this term")
+    for command in (one, watch, grade):
+        command.add_argument("--seconds", type=scripts.whole, default=SECONDS,
+                             help="limit for one exercise (default: %(default)s)")  # fmt: skip
+    args = parser.parse_args(arguments)
+    return COMMANDS[args.command](args)
+
+
+def _number(text):
+    if not text.isdigit() or int(text) not in BY_NUMBER:
+        raise argparse.ArgumentTypeError(f"{text!r} must be an exercise, 1 to {len(BY_NUMBER)}")
+    return int(text)
+
+
+def _folder(path):
+    if not path.is_dir():
+        raise DataError(f"there is no folder {path}")
+    return path
+
+
+def start(args):
+    conventions = Conventions()
+    if args.conventions:
+        conventions = read_conventions(args.conventions)
+        print(explanation(conventions))
+    written, left = hand_out(args.folder, conventions)
+    for path in left:
+        print(f"{path.name} is there already: left as it is")
+    print(f"{len(written)} files in {args.folder}. Begin with {EXERCISES[0].file}, then run\n")
+    print(f"    python -m minirnn exercises check {args.folder} 1")
+    return 0
+
+
+def check_some(args):
+    exercises = [BY_NUMBER[n] for n in args.numbers] or EXERCISES
+    folder, colour, results = _folder(args.folder), coloured(), []
+    conventions = conventions_of(folder)
+    for exercise in exercises:
+        result = check(exercise, folder, conventions, args.seconds)
+        if result.mark != "missing" or args.numbers:
+            results.append(result)
+            print(describe(result, colour), flush=True)
+    if not results:
+        raise DataError(f"there are no exercises in {folder}; `start {folder}` copies them there")
+    if len(results) > 1:
+        print(f"\n{summary(results, colour)}")
+    return 0 if all(results) else 1
+
+
+def hint(args):
+    exercise = BY_NUMBER[args.number]
+    print(f"exercise {exercise.number}: {exercise.title}\n")
+    for line in wrapped(exercise.hints[args.level - 1], ""):
+        print(line)
+    if args.level < 3:
+        print(
+            f"\nmore: python -m minirnn exercises hint {exercise.number} --level {args.level + 1}"
+        )
+    return 0
+
+
+def watch(args, rounds=None, pause=0.5):
+    """Check what has changed, again and again. rounds: stop after so many looks (for tests)."""
+    exercises = [BY_NUMBER[n] for n in args.numbers] or EXERCISES
+    folder, colour, seen = _folder(args.folder), coloured(), {}
+    print(f"watching {folder}; Ctrl-C ends it")
+    while rounds is None or rounds > 0:
+        rounds = None if rounds is None else rounds - 1
+        for exercise in exercises:
+            path = folder / exercise.file
+            stamp = path.stat().st_mtime_ns if path.is_file() else None
+            if stamp == seen.get(exercise.number):
+                continue
+            first = exercise.number not in seen
+            seen[exercise.number] = stamp
+            if stamp is None or (first and not args.numbers and len(seen) > 1 and rounds is None):
+                continue  # at first, all are new: only what is saved from now on is looked at
+            time.sleep(min(pause, 0.05))  # an editor may still be writing
+            result = check(exercise, folder, conventions_of(folder), args.seconds)
+            print(time.strftime("\n%H:%M:%S"))
+            print(describe(result, colour), flush=True)
+        time.sleep(pause)
+    return 0
+
+
+def hand_ins(folders):
+    """[(name, folder)] of all hand-ins: the folders themselves, or those inside them."""
+    found = []
+    for folder in folders:
+        _folder(folder)
+        inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+        if any(folder.glob("ex*.py")) or not inside:
+            found.append((folder.resolve().name, folder))
+        else:
+            found += [(p.name, p) for p in inside]
+    return found
+
+
+def grade(args):
+    students = hand_ins(args.folders)
+    if args.json and len(students) != 1:
+        raise DataError(
+            f"--json is for one hand-in (Gradescope runs each by itself), not {len(students)}"
+        )
+    for path in (args.csv, args.json):
+        if path is not None:
+            scripts.output_folder(path.parent)
+    conventions = read_conventions(args.conventions) if args.conventions else Conventions()
+    began, colour, graded = time.monotonic(), coloured(), []
+
+    def one(student):
+        name, folder = student
+        return name, check_all(folder, conventions=conventions, seconds=args.seconds)
+
+    print(f"{'hand-in':30s} total   1 to {len(EXERCISES)}")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for name, results in pool.map(one, students):
+            graded.append((name, results))
+            print(row(name, results, colour), flush=True)
+    if args.csv:
+        write_csv(args.csv, graded)
+    if args.json:
+        write_json(args.json, graded[0][1], time.monotonic() - began)
+    return 0
+
+
+def row(name, results, colour=False):
+    """One line a hand-in: + right, . not written, x wrong, ! cannot be judged."""
+    signs = []
+    for result in results:
+        sign, shade = "x", "wrong"
+        if result:
+            sign, shade = "+", "right"
+        elif result.mark in ("not written", "missing"):
+            sign, shade = ".", "blank"
+        elif hostile(result):
+            sign = "!"
+        signs.append(paint(sign, shade, colour))
+    marks = sorted({r.mark for r in results if hostile(r) and r.mark != "missing"})
+    total = sum(r.score for r in results)
+    return (
+        f"{printable(name, 30):30s} {total:5.2f}   {' '.join(signs)}  {', '.join(marks)}".rstrip()
+    )
+
+
+COMMANDS = {"start": start, "check": check_some, "hint": hint, "watch": watch, "grade": grade}

@@ -1,0 +1,91 @@
+"""`python -m minirnn stepper NAME --model runs/names-lstm/model.npz -o out.html`"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from .. import scripts
+from ..checkpoints import load_net, write_atomic
+from ..data import Alphabet, printable
+from ..errors import DataError
+from ..models import NameClassifier
+from .export import answer, kind_of, run_of
+from .page import page
+
+LONGEST = 60  # letters, as in the data
+
+
+def parse(arguments, prog):
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Write a page on which a trained net is stepped through a name."
+    )
+    add = parser.add_argument
+    add("name", metavar="NAME", nargs="+", help="a name, or several to choose from on the page")
+    add("--model", type=Path, default=Path("runs/names-lstm/model.npz"), metavar="FILE",
+        help="a net of examples/names.py (default: %(default)s)")  # fmt: skip
+    add("--cell", metavar="FILE.py:CLASS", help="its cell class, where it is one of your own")
+    add("--language", help="the answer that the loss is for (default: what the net says)")
+    add("-o", "--output", type=Path, default=Path("stepper.html"), metavar="FILE")
+    return parser.parse_args(arguments)
+
+
+def build(settings, cell=None):
+    """The net that the settings of examples/names.py describe."""
+    kept = ("hidden_size", "num_layers", "bidirectional", "embedding")
+    return NameClassifier(
+        len(settings["alphabet"]), len(settings["languages"]), rng=np.random.default_rng(0),
+        cell=cell or settings["model"], **{name: settings[name] for name in kept},
+    )  # fmt: skip
+
+
+def run(arguments, prog):
+    """Write the page. Raises `MinirnnError` for a model, a name or a language that won't do."""
+    args = parse(arguments, prog)
+    cell = scripts.load_cell(args.cell) if args.cell else None
+    net, settings = load_net(args.model, lambda settings: build(settings, cell))
+    alphabet, languages = Alphabet(settings["alphabet"]), settings["languages"]
+    label = None
+    if args.language is not None:
+        if args.language not in languages:
+            known = ", ".join(languages)
+            raise DataError(f"there is no language {printable(args.language)}; there are: {known}")
+        label = languages.index(args.language)
+    kind = kind_of(net, settings["model"].upper() if cell is None else cell.__name__)
+    layers = layer_names(net)
+    names, runs = [], {}
+    for k, text in enumerate(args.name):
+        ids = letters(text, alphabet)
+        right = answer(net, ids) if label is None else label
+        names.append({"text": "".join(alphabet.characters[i] for i in ids), "label": right})
+        for layer in range(len(layers)):
+            runs[f"0/{k}/0/{layer}"] = run_of(net, kind, ids, right, layer)
+    shown = printable(args.name[0], 30) if len(names) == 1 else f"{len(names)} names"
+    data = {
+        "title": f"{kind['label']} reads {shown}", "kinds": [kind], "names": names,
+        "languages": languages, "epochs": [None], "layers": layers, "runs": runs,
+        "guessed": label is None,
+    }  # fmt: skip
+    write_atomic(args.output, page(data).encode("utf-8"))
+    print(f"{printable(str(args.output))}: open it in a browser")
+    return 0
+
+
+def letters(text, alphabet):
+    """The ids [T] of a name in the net's alphabet."""
+    clean = alphabet.clean(text)[:LONGEST]
+    if not any(c.isalpha() for c in clean):
+        raise DataError(f"{printable(text, 30)!r} has no letter of the net's alphabet")
+    return alphabet.encode(clean)
+
+
+def layer_names(net):
+    """The layers and directions of a net, in the order of `Stack.layers`, for the page."""
+    recurrent = net.recurrent
+    named = []
+    for k in range(len(recurrent.layers)):
+        layer, backwards = divmod(k, recurrent.directions)
+        direction = "from the end" if backwards else "from the beginning"
+        name = f"{layer + 1}, read {direction}"
+        named.append({"name": name, "reversed": backwards == 1})
+    return named

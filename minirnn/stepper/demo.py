@@ -1,0 +1,67 @@
+"""The site's page: three small nets, trained for a while, and looked at as they learn."""
+
+import copy
+
+import numpy as np
+
+from ..batches import Sequences, natural
+from ..data import Alphabet, load_names
+from ..losses import CrossEntropy
+from ..models import NameClassifier
+from ..optim import AdamW, clip_grad_norm
+from .export import kind_of, run_of
+
+LANGUAGES = ["Greek", "Italian", "Japanese", "Polish"]
+NAMES = {
+    "Kowalski": "Polish", "Bianchi": "Italian", "Papadakis": "Greek", "Sato": "Japanese",
+    "Nowak": "Polish", "Yamamoto": "Japanese",
+}  # fmt: skip
+KINDS = {"RNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
+EPOCHS = [0, 1, 2, 4, 8, 16]
+HIDDEN, PER_LANGUAGE = 8, 300
+
+
+def data(seed=0):
+    """What `page` draws: every kind of net, every name, every epoch."""
+    alphabet, names = Alphabet(), load_names()
+    rng = np.random.default_rng(seed)
+    wanted = [names.languages.index(language) for language in LANGUAGES]
+    chosen = np.concatenate([
+        rng.permutation(np.flatnonzero(names.labels == k))[:PER_LANGUAGE] for k in wanted
+    ])  # fmt: skip
+    ids = [alphabet.encode(names.names[k]) for k in chosen]
+    labels = [wanted.index(names.labels[k]) for k in chosen]
+    sequences = Sequences(ids, labels, len(wanted), len(alphabet))
+    shown = [(alphabet.encode(text), LANGUAGES.index(language)) for text, language in NAMES.items()]
+    kinds, runs = [], {}
+    for k, (label, cell) in enumerate(KINDS.items()):
+        net = NameClassifier(
+            len(alphabet), len(wanted), rng=np.random.default_rng(seed), cell=cell,
+            hidden_size=HIDDEN,
+        )  # fmt: skip
+        kinds.append(kind_of(net, label))
+        for e, look in enumerate(looks(net, sequences, np.random.default_rng(seed))):
+            for n, (letters, answer) in enumerate(shown):
+                runs[f"{k}/{n}/{e}/0"] = run_of(look, kinds[k], letters, answer)
+    listed = [{"text": text, "label": LANGUAGES.index(lang)} for text, lang in NAMES.items()]
+    return {
+        "title": "Step through a net", "kinds": kinds, "names": listed, "languages": LANGUAGES,
+        "epochs": EPOCHS,
+        "layers": [{"name": "the only one", "reversed": False}], "runs": runs, "guessed": False,
+    }  # fmt: skip
+
+
+def looks(net, sequences, rng):
+    """The net after each of EPOCHS, as a copy that can be read from while this one learns."""
+    loss, optimizer = CrossEntropy(), AdamW(net.parameters(), lr=0.01)
+    for epoch in range(EPOCHS[-1] + 1):
+        if epoch in EPOCHS:
+            yield copy.deepcopy(net)
+        for index in natural(sequences, np.arange(len(sequences)), 32, rng):
+            batch = sequences.batch(index)
+            net.zero_grad()
+            logits, cache = net.forward(batch, training=True)
+            _, loss_cache = loss.forward(logits, batch.labels)
+            net.backward(loss.backward(loss_cache), cache)
+            clip_grad_norm(net.parameters(), 1.0)
+            optimizer.step()

@@ -1,0 +1,246 @@
+// Draws what minirnn/stepper/export.py has written. It computes nothing: every number is the
+// library's.
+"use strict";
+
+(function () {
+  const data = JSON.parse(document.getElementById("stepper-data").textContent);
+  const root = document.querySelector(".stepper");
+  const part = (name) => root.querySelector(`[data-is="${name}"]`);
+  // position 0: nothing is read yet; T: all is read; 2 T: gradients are back at the first letter.
+  const at = { name: 0, kind: 0, layer: 0, epoch: data.epochs.length - 1, position: 0 };
+  let values = [], shown = [], hovered = null;
+
+  const kind = () => data.kinds[at.kind];
+  const run = () => data.runs[`${at.kind}/${at.name}/${at.epoch}/${at.layer}`];
+  const text = () => {
+    const letters = Array.from(data.names[at.name].text);
+    return data.layers[at.layer].reversed ? letters.reverse() : letters;
+  };
+
+  function element(tag, attributes, ...children) {
+    const made = Object.assign(document.createElement(tag), attributes);
+    made.append(...children);
+    return made;
+  }
+
+  function fill(name, items) {
+    part(name).replaceChildren(...items.map((item, k) => new Option(item, k)));
+    part(name).closest("label").hidden = items.length < 2;
+    part(name).addEventListener("change", () => {
+      at[name] = Number(part(name).value);
+      if (name !== "kind") at.position = Math.min(at.position, 2 * text().length);
+      load();
+    });
+  }
+
+  // The numbers of the run, cut into one array [columns, hidden] for each panel.
+  function load() {
+    const bytes = Uint8Array.from(atob(run().values), (c) => c.charCodeAt(0));
+    const flat = new Float32Array(bytes.buffer);
+    const hidden = kind().hidden, T = text().length;
+    let start = 0;
+    values = kind().panels.map((panel) => {
+      const columns = panel.phase === "after" ? hidden : T;
+      const array = flat.subarray(start, start + columns * hidden);
+      start += columns * hidden;
+      let scale = 0;
+      for (const v of array) if (Math.abs(v) > scale) scale = Math.abs(v);
+      return { panel, array, columns, scale };
+    });
+    build();
+    draw();
+  }
+
+  function build() {
+    const answer = data.names[at.name].label, { p, loss } = run();
+    const likely = p.map((x, k) => k).sort((a, b) => p[b] - p[a]).slice(0, 4);
+    part("answer").replaceChildren(
+      ...likely.map((k) => element("span", {},
+        element("meter", { value: p[k], max: 1 }), ` ${data.languages[k]} ${p[k].toFixed(2)}`)),
+      element("span", {}, `loss ${loss.toPrecision(4)}, if ${data.languages[answer]} is right` +
+        (data.guessed ? " (the net's own answer)" : "")),
+    );
+    const epoch = data.epochs[at.epoch];
+    part("epoch-text").textContent = epoch === 0 ? "not trained" : `after epoch ${epoch}`;
+    part("letters").replaceChildren(...text().map((c, t) => element("span", {
+      textContent: c, onclick: () => go(t + 1),
+    })));
+    const titles = {
+      forward: "Forward: a row is a hidden unit, a column a letter",
+      backward: "Backward: gradients of the loss, from the last letter to the first",
+      after: "After the loop: gradients of the weights, from a row to a column",
+    };
+    shown = [];
+    part("panels").replaceChildren(...Object.entries(titles).map(([phase, title]) => {
+      const grid = element("div", { className: "stepper-grid" });
+      for (const value of values) {
+        if (value.panel.phase === phase) grid.append(figure(value));
+      }
+      return element("section", { hidden: !grid.children.length },
+        element("h2", { textContent: title }), grid);
+    }));
+    part("source").replaceChildren(...Object.entries(kind().sources).map(([phase, source]) =>
+      element("section", {}, element("h2", { textContent: `${source.path}, ${phase}` }),
+        element("pre", {}, ...source.lines.map((line, k) => {
+          const row = element("span", { textContent: line || " " });
+          row.dataset.at = `${source.path}:${source.first + k}`;
+          return row;
+        })))));
+  }
+
+  function figure(value) {
+    const { panel, columns, scale } = value, hidden = kind().hidden;
+    const width = Math.max(3, Math.min(16, Math.floor(240 / columns)));
+    const height = hidden <= 16 ? 11 : Math.max(2, Math.floor(180 / hidden));
+    const canvas = element("canvas", { width: columns * width, height: hidden * height });
+    const made = element("figure", {}, element("figcaption", { innerHTML: panel.equal }), canvas,
+      element("small", { textContent: `colours from -${short(scale)} to ${short(scale)}` }),
+      element("code", { textContent: `${panel.path}:${panel.line}  ${panel.code}` }));
+    made.dataset.variable = panel.variable;
+    made.dataset.line = panel.line;
+    made.dataset.phase = panel.phase;
+    Object.assign(value, { canvas, width, height, figure: made });
+    const look = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const column = Math.floor((event.clientX - box.left) / box.width * columns);
+      const unit = Math.floor((event.clientY - box.top) / box.height * hidden);
+      hovered = { value, column: Math.max(0, Math.min(column, columns - 1)),
+        unit: Math.max(0, Math.min(unit, hidden - 1)) };
+      tell();
+    };
+    canvas.addEventListener("pointermove", look);
+    canvas.addEventListener("pointerdown", look);
+    made.addEventListener("pointerenter", () => mark(panel, made));
+    shown.push(value);
+    return made;
+  }
+
+  const short = (x) => (x === 0 ? "0" : String(Number(x.toPrecision(2))));
+
+  function mark(panel, made) {
+    for (const old of root.querySelectorAll(".marked")) old.classList.remove("marked");
+    made.classList.add("marked");
+    const line = root.querySelector(`[data-at="${CSS.escape(`${panel.path}:${panel.line}`)}"]`);
+    if (line) line.classList.add("marked");
+  }
+
+  // Which columns of a panel are computed by now, as [from, to).
+  function reached(panel, columns) {
+    const T = text().length;
+    if (panel.phase === "forward") return [0, Math.min(at.position, T)];
+    if (panel.phase === "backward") return [Math.min(T, 2 * T - at.position), T];
+    return at.position === 2 * T ? [0, columns] : [0, 0];
+  }
+
+  const current = () => {  // the letter that the step belongs to, or -1
+    const T = text().length;
+    return at.position <= T ? at.position - 1 : 2 * T - at.position;
+  };
+
+  function isDark() {
+    const theme = document.body.dataset.theme;
+    if (theme === "dark" || theme === "light") return theme === "dark";
+    return window.matchMedia("(prefers-color-scheme: dark)").matches;
+  }
+
+  function draw() {
+    const dark = isDark();
+    const zero = dark ? [44, 44, 50] : [247, 247, 247];
+    const ends = dark ? [[90, 165, 255], [255, 135, 85]] : [[33, 102, 172], [178, 24, 43]];
+    const hidden = kind().hidden, T = text().length, here = current();
+    for (const { panel, array, columns, scale, canvas, width, height } of shown) {
+      const pen = canvas.getContext("2d"), [from, to] = reached(panel, columns);
+      pen.clearRect(0, 0, canvas.width, canvas.height);
+      const gap = width > 6 && height > 6 ? 1 : 0;
+      for (let column = 0; column < columns; column++) {
+        for (let unit = 0; unit < hidden; unit++) {
+          const v = array[column * hidden + unit];
+          if (column < from || column >= to || Number.isNaN(v)) {
+            pen.strokeStyle = dark ? "#3a3a42" : "#e3e3e8";
+            if (gap) pen.strokeRect(column * width + 0.5, unit * height + 0.5, width - 2, height - 2);
+            continue;
+          }
+          const share = scale ? Math.abs(v) / scale : 0, end = ends[v < 0 ? 0 : 1];
+          const mix = zero.map((z, k) => Math.round(z + (end[k] - z) * share));
+          pen.fillStyle = `rgb(${mix})`;
+          pen.fillRect(column * width, unit * height, width - gap, height - gap);
+        }
+      }
+      const live = at.position <= T ? panel.phase === "forward" : panel.phase === "backward";
+      if (live && here >= 0) {
+        pen.strokeStyle = dark ? "#fff" : "#111";
+        pen.lineWidth = 1.5;
+        pen.strokeRect(here * width, 0.75, width - gap, canvas.height - 1.5);
+        pen.lineWidth = 1;
+      }
+    }
+    [...part("letters").children].forEach((letter, t) => {
+      letter.classList.toggle("here", t === here);
+      letter.classList.toggle("seen", at.position <= T ? t <= here : t >= here);
+    });
+    const letter = here >= 0 ? `letter ${here + 1} of ${T}` : "";
+    part("where").textContent = at.position === 0 ? "nothing is read yet"
+      : at.position <= T ? `forward, ${letter}` : `backward, ${letter}`;
+    for (const button of root.querySelectorAll("[data-to]")) {
+      const back = ["first", "back"].includes(button.dataset.to);
+      button.disabled = at.position === (back ? 0 : 2 * T);
+    }
+    tell();
+  }
+
+  // The number under the pointer.
+  function tell() {
+    const out = part("number");
+    if (!hovered || !shown.includes(hovered.value)) {
+      const same = hovered && shown.find((value) => value.panel === hovered.value.panel &&
+        hovered.column < value.columns);
+      if (!same) {
+        hovered = null;
+        out.textContent = "Move over a square, or touch it, to see its number.";
+        return;
+      }
+      hovered.value = same;
+    }
+    const { value: { panel, array, columns }, column, unit } = hovered, hidden = kind().hidden;
+    const [from, to] = reached(panel, columns), v = array[column * hidden + unit];
+    const place = panel.phase === "after" ? `from unit ${column + 1} to unit ${unit + 1}`
+      : `letter ${column + 1} (${text()[column]}), unit ${unit + 1}`;
+    const number = column < from || column >= to ? "not computed yet"
+      : Number.isNaN(v) ? "not computed in this step" : v.toPrecision(7);
+    const name = element("i", { innerHTML: panel.name });
+    out.replaceChildren(name, `, ${place}: `, element("b", { textContent: number }));
+  }
+
+  function go(position) {
+    at.position = Math.max(0, Math.min(position, 2 * text().length));
+    draw();
+  }
+
+  const moves = {
+    first: () => go(0), back: () => go(at.position - 1),
+    on: () => go(at.position + 1), last: () => go(Infinity),
+  };
+  for (const button of root.querySelectorAll("[data-to]")) {
+    button.addEventListener("click", moves[button.dataset.to]);
+  }
+  root.addEventListener("keydown", (event) => {
+    if (event.target.matches("select, input")) return;
+    const move = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" }[event.key];
+    if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    moves[move]();
+  });
+  const slider = part("epoch");
+  slider.max = data.epochs.length - 1;
+  slider.value = at.epoch;
+  slider.closest("label").hidden = data.epochs.length < 2;
+  slider.addEventListener("input", () => { at.epoch = Number(slider.value); load(); });
+  new MutationObserver(draw).observe(document.body, { attributeFilter: ["data-theme"] });
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  fill("name", data.names.map(({ text, label }) => `${text} (${data.languages[label]})`));
+  fill("kind", data.kinds.map(({ label }) => label));
+  fill("layer", data.layers.map(({ name }) => name));
+  if (data.kinds.length > 1) { at.kind = 1; part("kind").value = 1; }
+  at.position = text().length;
+  load();
+})();

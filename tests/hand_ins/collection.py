@@ -1,0 +1,48 @@
+"""The hand-ins of this folder: `right_NN.txt` and `wrong_NN.txt`, several in a file.
+
+A file begins with what all its hand-ins share. A line `=== name` begins each; in a wrong one it is
+`=== name || place || mistake`: two patterns, for what the message must name as the place and as the
+mistake. A hand-in is a whole program, or changes to the solution, `old ==> new`, one on a line.
+"""
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SOLUTIONS = HERE.parent / "solutions"
+
+
+def sections(path):
+    """[(number, name, place, mistake, text)] of the hand-ins in a file."""
+    number = int(re.search(r"\d+", path.stem)[0])
+    head, *parts = re.split(r"^=== (.*)\n", path.read_text(encoding="utf-8"), flags=re.M)
+    found = []
+    for title, body in zip(parts[::2], parts[1::2], strict=True):
+        name, place, mistake = [*map(str.strip, title.split("||")), "", ""][:3]
+        text = changed(number, body) if " ==> " in body else f"{head}\n\n{body}"
+        found.append((number, name, place, mistake, text))
+    return found
+
+
+def solution(number):
+    return next(SOLUTIONS.glob(f"ex{number:02d}_*.py")).read_text(encoding="utf-8")
+
+
+def changed(number, body):
+    text = solution(number)
+    for line in body.strip().splitlines():
+        old, new = (part.strip() for part in line.split(" ==> "))
+        if text.count(old) != 1:
+            raise ValueError(f"exercise {number}: {old!r} stands there {text.count(old)} times")
+        text = text.replace(old, new.replace("\\n", "\n        "))
+    return text
+
+
+def right():
+    """All right hand-ins. Those of exercise 5 serve exercise 6 as well."""
+    found = [part for path in sorted(HERE.glob("right_*.txt")) for part in sections(path)]
+    return found + [(6, *part[1:]) for part in found if part[0] == 5]
+
+
+def wrong():
+    return [part for path in sorted(HERE.glob("wrong_*.txt")) for part in sections(path)]

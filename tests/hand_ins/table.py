@@ -1,0 +1,59 @@
+"""What the checker says to the wrong hand-ins: `python tests/hand_ins/table.py [--write]`.
+
+Each line: the exercise, the hand-in, its mark, whether the message names the right place and the
+right mistake (by the patterns that stand beside the hand-in), and the message.
+"""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import collection
+
+from minirnn.exercises.catalogue import BY_NUMBER
+from minirnn.exercises.checking import check
+
+TABLE = Path(__file__).resolve().parent / "table.md"
+
+
+def judged(number, text, **options):
+    """The result of a hand-in whose file has this text."""
+    exercise = BY_NUMBER[number]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / exercise.file).write_text(text, encoding="utf-8")
+        return check(exercise, folder, **options)
+
+
+def rows():
+    """(number, name, result, names the place, names the mistake) of every wrong hand-in."""
+    for number, name, place, mistake, text in collection.wrong():
+        result = judged(number, text, seed=0)
+        where = f"{result.text} {result.code} {result.pair}"
+        why = f"{result.mistake} {result.text if result.mark != 'wrong value' else ''}"
+        yield (number, name, result, bool(re.search(place, where)), bool(re.search(mistake, why)))
+
+
+def main():
+    lines, found = ["| exercise | hand-in | mark | place | mistake | message |", "|--|--|--|--|--|--|"], []
+    for number, name, result, place, mistake in rows():
+        found.append((bool(result), place, mistake))
+        said = f"{result.text}. {result.mistake}".replace("|", "/").replace("\n", " ")
+        yes = {True: "yes", False: "no"}
+        line = f"| {number} | {name} | {result.mark} | {yes[place]} | {yes[mistake]} | {said} |"
+        lines.append(line)
+        print(line)
+    passed, place, mistake = (sum(column) for column in zip(*found, strict=True))
+    lines.append("")
+    lines.append(
+        f"{len(found)} wrong hand-ins: {passed} passed, {place} ({place / len(found):.0%}) with the "
+        f"right place, {mistake} ({mistake / len(found):.0%}) with the right mistake."
+    )
+    print(lines[-1])
+    if "--write" in sys.argv:
+        head = "# What the checker says to wrong hand-ins\n\nMade by `python tests/hand_ins/table.py --write`.\n\n"
+        TABLE.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
