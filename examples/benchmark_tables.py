@@ -1,6 +1,7 @@
 """What the benchmark found, as text, as Markdown, as a picture, and beside older results."""
 
 import math
+import textwrap
 
 from minirnn.errors import DataError
 
@@ -144,7 +145,7 @@ def title(results, threads):
 
 def markdown(results):
     """The results as Markdown tables."""
-    lines = [f"{about(results)}.", ""]
+    lines = [*textwrap.wrap(f"{about(results)}.", 100), ""]
     lines += ["| ratios of training steps | threads | mean | least | in | aim |"]
     lines += ["|---|---|---|---|---|---|"]
     for what, threads, mean, least, case, goal in summary(results):
