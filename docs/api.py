@@ -11,6 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
+import textwrap
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
@@ -102,7 +103,7 @@ def page():
     """The text of docs/api.md."""
     parts = [HEAD]
     for name, module in modules().items():
-        parts.append(f"\n## {name}\n\n{plain(first_line(module))}\n")
+        parts.append(f"\n## {name}\n\n{textwrap.fill(plain(first_line(module)), 100)}\n")
         listed = []
         for thing_name, thing in public(module).items():
             listed.append(entry("", thing_name, thing))
@@ -119,7 +120,10 @@ def page():
 
 def entry(indent, name, thing):
     line = plain(first_line(thing))
-    return f"{indent}- `{name}`" + (f": {line}" if line else "")
+    text = f"{indent}- `{name}`" + (f": {line}" if line else "")
+    return textwrap.fill(
+        text, 100, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def plain(text):

@@ -10,7 +10,10 @@ from .errors import MinirnnError
 COMMANDS = {  # name: (module with a function run(arguments, prog), what it does)
     "download": ("minirnn.download", "fetch the surnames of the PyTorch tutorials"),
     "gradcheck": ("minirnn.gradcheck.command", "check a cell's backward pass, rung by rung"),
-    "exercises": ("minirnn.exercises.command", "write the missing lines of a net, and have them checked"),
+    "exercises": (
+        "minirnn.exercises.command",
+        "write the missing lines of a net, and have them checked",
+    ),
     "stepper": ("minirnn.stepper.command", "step a trained net through a name, on a page"),
 }
 

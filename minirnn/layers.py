@@ -1,8 +1,8 @@
 """Layers without time: Linear, Embedding, Dropout.
 
-Every layer keeps the same contract. `forward(x)` returns the output and a cache; `backward(dy,
-cache)` returns dx and *adds* to `Parameter.grad`. A layer remembers nothing between the two, so
-forward may be called many times before backward, and nobody's arrays are written into.
+Every layer keeps the same contract. `forward(x)` returns the output and a cache;
+`backward(dy, cache)` returns dx and *adds* to `Parameter.grad`. A layer remembers nothing between
+the two, so forward may be called many times before backward, and nobody's arrays are written into.
 """
 
 import numpy as np

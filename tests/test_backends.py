@@ -80,7 +80,9 @@ def test_asarray_and_asnumpy_are_the_doors(device):
     x, xp = asarray([[1.0, 2.0]], dtype="float32"), use(device)
     assert get_array_module(x) is xp and type(Parameter(HOST).grad) is xp.ndarray
     assert type(asnumpy(x)) is np.ndarray and asnumpy(x).tolist() == [[1, 2]]
-    with pytest.raises(MixedArraysError, match=f"Wh is an array of numpy, but x is one of {device}"):
+    with pytest.raises(
+        MixedArraysError, match=f"Wh is an array of numpy, but x is one of {device}"
+    ):
         get_array_module(x=x, Wh=HOST)
 
 

@@ -126,7 +126,8 @@ class HandIn:
                 shutil.copyfile(file, work / file.name)
         for name in RUNNER:
             shutil.copyfile(HERE / name, runner / name)
-        for name in ("__init__", *self.support):
+        (runner / "minirnn" / "__init__.py").write_bytes(b"")  # the real one imports everything
+        for name in self.support:
             shutil.copyfile(HERE.parent / f"{name}.py", runner / "minirnn" / f"{name}.py")
         numpy_home = str(Path(np.__file__).resolve().parents[1])
         if self.path.name not in os.listdir(work):

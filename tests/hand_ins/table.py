@@ -35,7 +35,10 @@ def rows():
 
 
 def main():
-    lines, found = ["| exercise | hand-in | mark | place | mistake | message |", "|--|--|--|--|--|--|"], []
+    lines, found = (
+        ["| exercise | hand-in | mark | place | mistake | message |", "|--|--|--|--|--|--|"],
+        [],
+    )
     for number, name, result, place, mistake in rows():
         found.append((bool(result), place, mistake))
         said = f"{result.text}. {result.mistake}".replace("|", "/").replace("\n", " ")
@@ -46,12 +49,13 @@ def main():
     passed, place, mistake = (sum(column) for column in zip(*found, strict=True))
     lines.append("")
     lines.append(
-        f"{len(found)} wrong hand-ins: {passed} passed, {place} ({place / len(found):.0%}) with the "
-        f"right place, {mistake} ({mistake / len(found):.0%}) with the right mistake."
+        f"{len(found)} wrong hand-ins: {passed} passed, {place} ({place / len(found):.0%}) with "
+        f"the right place, {mistake} ({mistake / len(found):.0%}) with the right mistake."
     )
     print(lines[-1])
     if "--write" in sys.argv:
-        head = "# What the checker says to wrong hand-ins\n\nMade by `python tests/hand_ins/table.py --write`.\n\n"
+        head = "# What the checker says to wrong hand-ins\n\n"
+        head += "Made by `python tests/hand_ins/table.py --write`.\n\n"
         TABLE.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
 
 
