@@ -7,7 +7,6 @@ pages with the source, and docs/api.md becomes the API reference.
 
 import html
 import re
-from pathlib import Path
 
 import sync
 from pygments import highlight
@@ -81,7 +80,9 @@ def coloured(path, prefix):
     """A source file as HTML, every line in a span with an id."""
     text = (sync.ROOT / path).read_text(encoding="utf-8")
     lexer = PythonLexer() if path.endswith(".py") else TextLexer()
-    return highlight(text, lexer, HtmlFormatter(nowrap=True, linespans=prefix))
+    # Pygments numbers no lines without its own wrapping; it closes every colour at a line's end.
+    lines = highlight(text, lexer, HtmlFormatter(nowrap=True)).rstrip("\n").split("\n")
+    return "".join(f'<span id="{prefix}-{n}">{line}\n</span>' for n, line in enumerate(lines, 1))
 
 
 def on_page_context(app, name, template, context, doctree):
@@ -102,7 +103,7 @@ def source_pages(app):
         yield page(path), {"title": path, "html": text}, "source.html"
 
 
-INLINE = re.compile(r"(`[^`\n]+`)")
+INLINE = re.compile(r"(`[^`]+`)")
 
 
 def on_docstring(app, what, name, thing, options, lines):
@@ -115,12 +116,10 @@ def on_docstring(app, what, name, thing, options, lines):
         if all(row.startswith("    ") for row in rows):
             written += ["::", "", *rows, ""]
             continue
-        for row in rows:
-            row = row.strip()
-            parts = INLINE.split(row)
-            written.append("".join(
-                f"`{part}`" if INLINE.fullmatch(part) else escaped(part) for part in parts
-            ))  # fmt: skip
+        parts = INLINE.split("\n".join(row.strip() for row in rows))
+        parts[::2] = map(escaped, parts[::2])
+        parts[1::2] = [f"`{part}`".replace("\n", " ") for part in parts[1::2]]
+        written += "".join(parts).splitlines()
         written.append("")
     lines[:] = written
 
@@ -140,5 +139,6 @@ def setup(app):
     app.connect("html-page-context", on_page_context)
     app.connect("html-collect-pages", source_pages)
     app.connect("autodoc-process-docstring", on_docstring)
-    # Pages hold parts of other files, so nothing may be taken from an earlier build.
-    return {"version": Path(__file__).stat().st_mtime_ns, "parallel_read_safe": False}
+    # Pages hold parts of other files, so nothing is taken from an earlier build.
+    app.connect("env-get-outdated", lambda app, env, *changed: list(env.found_docs))
+    return {"parallel_read_safe": False}

@@ -49,13 +49,16 @@
     return box;
   }
 
+  const range = (quote) => [Number(quote.dataset.first), Number(quote.dataset.last)];
+
   function show(current, here) {
-    const { path, first, last } = current.dataset;
+    const { path } = current.dataset, [first, last] = range(current);
     const box = open(path);
     const { lines } = files.get(path);
     for (const quote of here) {
       if (quote.dataset.path !== path) continue;
-      for (let k = quote.dataset.first; k <= quote.dataset.last; k++) {
+      const [from, to] = range(quote);
+      for (let k = from; k <= to; k++) {
         lines[k - 1].classList.add(quote === current ? "marked" : "quoted");
       }
     }
