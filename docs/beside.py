@@ -6,9 +6,11 @@ pages with the source, and docs/api.md becomes the API reference.
 """
 
 import html
+import importlib
 import re
 
 import sync
+from api import public
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
@@ -27,12 +29,13 @@ def on_source_read(app, name, source):
 
     def mark(match):
         path = match["path"]
+        kind = "quote" if match[0].startswith("<!-- code") else "quote unquoted"
         first, last = sync.place(path, match["name"], match["first"], match["last"])
         if path not in marks[name]:
             marks[name].append(path)
         label = f"{path}, line {first}" if first == last else f"{path}, lines {first} to {last}"
         return (
-            f'<div class="quote" data-path="{path}" data-first="{first}" data-last="{last}">'
+            f'<div class="{kind}" data-path="{path}" data-first="{first}" data-last="{last}">'
             f'<a href="{page(path)}.html#L{first}">{label}</a></div>'
         )
 
@@ -47,7 +50,7 @@ def on_source_read(app, name, source):
     if name == app.config.root_doc:
         text += contents(text)
     if name == "api":
-        text = api(text)
+        text = reference(text)
     source[0] = text
 
 
@@ -58,15 +61,16 @@ def contents(text):
     return f"\n```{{toctree}}\n:hidden:\n:maxdepth: 2\n\n{lines}\n```\n"
 
 
-def api(text):
+def reference(text):
     """docs/api.md with the whole reference of a module in place of the list of its names."""
     head, *sections = re.split(r"^## ", text, flags=re.M)
     written = [head]
     for section in sections:
         module = section.splitlines()[0].strip()
+        names = ", ".join(public(importlib.import_module(module)))
+        members = f"   :members: {names}\n   :special-members: __call__\n" if names else ""
         written.append(
-            f"## {module}\n\n```{{eval-rst}}\n.. automodule:: {module}\n   :members:\n"
-            "   :special-members: __call__\n```\n\n"
+            f"## {module}\n\n```{{eval-rst}}\n.. automodule:: {module}\n{members}```\n\n"
         )
     return "".join(written)
 

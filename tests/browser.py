@@ -92,14 +92,13 @@ class Browser:
 
     def open(self, path, anchor=""):
         """Load a file and wait until it is there, its mathematics included."""
-        self.events.clear()
-        self.call("Page.navigate", url="about:blank")
-        self.requests.clear()
-        self.errors.clear()
-        self.events.clear()
-        self.call("Page.navigate", url=f"file://{path}{anchor}")
-        while "Page.loadEventFired" not in self.events:
-            self._read()
+        for url in ("about:blank", f"file://{path}{anchor}"):
+            self.requests.clear()
+            self.errors.clear()
+            self.events.clear()
+            self.call("Page.navigate", url=url)
+            while "Page.loadEventFired" not in self.events:
+                self._read()
         self.run("window.MathJax?.startup?.promise?.then(() => 1) ?? 1")
 
     def run(self, script):

@@ -1,89 +1,252 @@
-"""The stepper's page holds the library's own numbers, and nothing in a name can break out of it."""
+"""The stepper: the numbers it shows are the library's, its equations the source's, names escaped."""
 
 import base64
+import html
+import inspect
 import json
 import re
 
 import numpy as np
 import pytest
+from other_cells import MGUCell, PeepholeLSTMCell
 
-from minirnn.__main__ import run
+from minirnn import __main__ as main
+from minirnn import cells, scripts
 from minirnn.batches import Sequences
 from minirnn.checkpoints import save_net
+from minirnn.data import Alphabet
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
-from minirnn.scripts import main
+from minirnn.recurrent import Recurrent
+from minirnn.stepper import demo
+from minirnn.stepper.command import layer_names
+from minirnn.stepper.equations import equations
 from minirnn.stepper.export import kind_of, run_of
+from minirnn.stepper.page import page
+from minirnn.stepper.trace import watched
 
-IDS = [3, 0, 5, 2, 2]
-
-
-def net_of(cell, hidden_size=4):
-    rng = np.random.default_rng(0)
-    return NameClassifier(6, 3, rng=rng, cell=cell, hidden_size=hidden_size, embedding=2)
+IDS = np.array([10, 3, 3, 7, 1])
 
 
-def panels(net, kind, shown, T):
-    """{(phase, variable): the values that the page draws}."""
-    numbers = np.frombuffer(base64.b64decode(shown["values"]), "float32")
-    found, H = {}, kind["hidden"]
+def plain(text):
+    """An equation without its HTML: a subscript stands behind _, a superscript behind ^."""
+    text = re.sub("<sub>(.*?)</sub>", r"_{\1}", text)
+    return html.unescape(re.sub("<sup>(.*?)</sup>", r"^{\1}", text))
+
+
+def net_of(cell, **options):
+    rng = np.random.default_rng(3)
+    net = NameClassifier(58, 4, rng=rng, cell=cell, hidden_size=6, **options)
+    for p in net.parameters():
+        p.data[...] = rng.standard_normal(p.shape)
+    return net
+
+
+def shown(net, label=2, layer=0):
+    """{(phase, variable, line): values} as a page would hold them."""
+    kind = kind_of(net, "net")
+    run = run_of(net, kind, IDS, label, layer)
+    flat = np.frombuffer(base64.b64decode(run["values"]), "<f4")
+    found, start, H = {}, 0, kind["hidden"]
     for panel in kind["panels"]:
-        rows = H if panel["phase"] == "after" else T
-        part, numbers = numbers[: rows * H], numbers[rows * H :]
-        found[panel["phase"], panel["variable"]] = part.reshape(rows, H)
-    assert not len(numbers)
-    return found
+        rows = H if panel["phase"] == "after" else len(IDS)
+        values = flat[start : start + rows * H].reshape(rows, H)
+        start += rows * H
+        assert not np.isnan(values).any(), panel["variable"]
+        found[panel["phase"], panel["variable"], panel["line"]] = values
+    assert start == len(flat)
+    return {key[:2]: values for key, values in found.items()}, run
+
+
+def of_library(net, label=2):
+    """The same net without a trace: the gates of `Recurrent`, and gradients step by step."""
+    batch = Sequences([IDS], [label], 4, 58).batch(np.array([0]))
+    loss = CrossEntropy()
+    net.zero_grad()
+    logits, cache = net.forward(batch)
+    value, loss_cache = loss.forward(logits, batch.labels)
+    net.backward(loss.backward(loss_cache), cache)
+    return float(value)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_numbers_are_the_librarys(cell):
+def test_the_numbers_are_the_librarys(cell):
     net = net_of(cell)
-    kind = kind_of(net, cell)
-    shown = panels(net, kind, run_of(net, kind, IDS, 1), len(IDS))
-    batch = Sequences([IDS], [1], 3, 6).batch(np.array([0]))
-    for gate, values in net.gates(batch).items():
-        np.testing.assert_allclose(shown["forward", gate], values, rtol=1e-5, atol=1e-6)
-    net.zero_grad()
-    logits, cache = net.forward(batch)
-    loss = CrossEntropy()
-    net.backward(loss.backward(loss.forward(logits, batch.labels)[1]), cache)
+    found, run = shown(net)
+    assert run["loss"] == pytest.approx(of_library(net), rel=1e-6)
     layer = net.recurrent.layers[0]
+    output, final, cache = Recurrent.forward(layer, IDS, [1] * len(IDS))
+    np.testing.assert_allclose(found["forward", "h"], output, rtol=1e-5, atol=1e-6)
+    for name, gate in Recurrent.gates(layer, cache).items():
+        np.testing.assert_allclose(found["forward", name], gate, rtol=1e-5, atol=1e-6)
+    if cell == "lstm":
+        np.testing.assert_allclose(found["forward", "c"][-1], final[1][0], rtol=1e-5)
+        np.testing.assert_allclose(found["forward", "c_prev"][1:], found["forward", "c"][:-1])
     for k, gate in enumerate(layer.cell.gates):
-        wanted = layer.Wh.grad[k]
-        np.testing.assert_allclose(shown["after", f"dWh_{gate}"], wanted, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(
+            found["after", f"dWh_{gate}"], layer.Wh.grad[k], rtol=2e-4, atol=1e-6
+        )
+    # What a step hands back is what the step before is given.
+    np.testing.assert_array_equal(found["backward", "dh_prev"][1:], found["backward", "dh"][:-1])
 
 
-def test_every_panel_names_the_line_that_made_it():
-    for cell in ("rnn", "lstm", "gru"):
-        for panel in kind_of(net_of(cell), cell)["panels"]:
-            assert panel["path"].startswith("minirnn/") and panel["line"] > 0 and panel["code"]
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_gradients_of_the_states_are_those_of_a_cut_net(cell):
+    """dh before step t is what `Recurrent` says of the state of a net that begins there."""
+    net = net_of(cell)
+    found, _ = shown(net)
+    layer = net.recurrent.layers[0]
+    last = found["backward", "dh"][-1][None]
+    dfinal = (last, *[None] * (len(layer.cell.states) - 1))
+    for t in range(1, len(IDS)):
+        _, state, _ = Recurrent.forward(layer, IDS[:t], [1] * t)
+        rest = len(IDS) - t
+        _, _, cache = Recurrent.forward(layer, IDS[t:], [1] * rest, state)
+        _, dstate = Recurrent.backward(layer, None, cache, dfinal)
+        for name, d in zip(layer.cell.states, dstate, strict=True):
+            np.testing.assert_allclose(
+                found["backward", f"d{name}_prev"][t], d[0], rtol=1e-4, atol=1e-6
+            )
 
 
-@pytest.fixture
-def model(tmp_path):
-    net = net_of("lstm", hidden_size=20)
-    settings = dict(
-        model="lstm", hidden_size=20, num_layers=1, bidirectional=False, embedding=2, dropout=0.0,
-        alphabet="abcdef", languages=["Ab", "<script>", "Ef"],
+@pytest.mark.parametrize("cell", [cells.GRUBeforeCell, MGUCell])
+def test_other_cells_are_shown_too(cell):
+    found, _ = shown(net_of(cell))
+    for phase, variable in [("forward", "h"), ("backward", "dh_prev"), ("forward", "n")]:
+        assert (phase, variable) in found
+
+
+def test_every_layer_and_direction_can_be_shown():
+    net = net_of("lstm", num_layers=2, bidirectional=True, embedding=5)
+    layers = layer_names(net)
+    assert [layer["reversed"] for layer in layers] == [False, True, False, True]
+    values = [shown(net, layer=k)[0]["forward", "h"] for k in range(4)]
+    batch = Sequences([IDS], [2], 4, 58).batch(np.array([0]))
+    x, _ = net.embedding.forward(batch.x)
+    _, state, _ = net.recurrent.forward(x, batch.sizes)
+    for k in range(4):
+        np.testing.assert_allclose(values[k][-1], state[0][k, 0], rtol=1e-4, atol=1e-6)
+
+
+def test_a_trace_leaves_the_net_as_it_was():
+    net = net_of("gru")
+    before = net.state_dict()
+    shown(net)
+    assert type(net.recurrent.layers[0].cell) is cells.GRUCell
+    assert all(np.array_equal(a, before[name]) for name, a in net.state_dict().items())
+
+
+def test_values_are_noted_at_their_line_and_moment():
+    def f(x):
+        y = x + 1
+        y = (
+            y * 2  #
+        )
+        a, b = y, -y
+        return a + b
+
+    result, noted = watched(f, 1.0)
+    first = inspect.getsourcelines(f)[1]
+    assert result == 0.0
+    assert noted == [
+        (first + 1, "y", 2.0), (first + 2, "y", 4.0), (first + 5, "a", 4.0), (first + 5, "b", -4.0)
+    ]  # fmt: skip
+
+
+def test_equations_are_those_of_the_chapters():
+    lstm = {e.variable: plain(e.equal) for e in equations(cells.LSTMCell(), "forward")}
+    assert lstm["c"] == "c_{t} = f ⊙ c_{t−1} + i ⊙ g"
+    assert lstm["ai"] == "a_{i} = gx_{i} + h_{t−1} W_{h,i}"
+    back = [plain(e.equal) for e in equations(cells.LSTMCell(), "backward")]
+    assert "dc_{t} ← dc_{t} + dh_{t} ⊙ o ⊙ (1 − (tanh c_{t})^{2})" in back
+    assert "dh_{t−1} = Σ_{k} da_{k} W_{h,k}^{⊤}" in back
+    rnn = [plain(e.equal) for e in equations(cells.RNNCell(), "backward")]
+    assert "da = dh_{t} ⊙ (1 − h_{t}^{2})" in rnn and "dh_{t−1} = da W_{h}^{⊤}" in rnn
+    gru = [plain(e.equal) for m in ("forward", "backward") for e in equations(cells.GRUCell(), m)]
+    assert "product_{n} = h_{t−1} W_{h,n} + b_{h,n}" in gru
+    assert "dr = da_{n} ⊙ product_{n}" in gru
+    before = [plain(e.equal) for e in equations(cells.GRUBeforeCell(), "forward")]
+    assert "n = tanh(gx_{n} + (r ⊙ h_{t−1}) W_{h,n})" in before
+
+
+@pytest.mark.parametrize("cell", [cells.LSTMCell, cells.GRUCell, cells.RNNCell, MGUCell])
+def test_equations_name_the_line_that_makes_the_value(cell):
+    for method in ("forward", "backward"):
+        lines, first = inspect.getsourcelines(getattr(cell, method))
+        for e in equations(cell(), method):
+            line = lines[e.line - first]
+            assert e.variable in line or "return" in line
+
+
+def test_what_is_not_known_stands_as_in_the_code():
+    found = {e.variable: e.equal for e in equations(PeepholeLSTMCell(4), "forward")}
+    assert found["pi"].endswith("self.p.data")
+
+
+def test_the_demo_is_small_and_has_learned():
+    data = demo.data()
+    text = page(data)
+    assert len(text) < 2_000_000
+    last = len(data["epochs"]) - 1
+    for k in range(len(data["kinds"])):
+        losses = [
+            np.mean([data["runs"][f"{k}/{n}/{e}/0"]["loss"] for n in range(len(data["names"]))])
+            for e in (0, last)
+        ]
+        assert losses[1] < losses[0] / 2
+
+
+# The command
+
+
+def saved(path, **options):
+    alphabet = Alphabet()
+    settings = {
+        "model": "lstm", "hidden_size": 5, "num_layers": 1, "bidirectional": True, "embedding": 3,
+        "dropout": 0.4, "alphabet": alphabet.characters, "languages": ["A", "</script><b>", "C"],
+    } | options  # fmt: skip
+    kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
+    net = NameClassifier(
+        len(alphabet), 3, rng=np.random.default_rng(0), cell="lstm",
+        **{name: settings[name] for name in kept},
     )  # fmt: skip
-    save_net(tmp_path / "model.npz", net, settings)
-    return tmp_path / "model.npz"
+    save_net(path, net, settings)
+    return path
 
 
-def test_command_writes_one_page_that_fetches_nothing(model, tmp_path):
-    out = tmp_path / "out.html"
-    assert not run(["stepper", "bad", "--model", str(model), "-o", str(out)])
+def command(*arguments):
+    return scripts.main(lambda: main.run(["stepper", *map(str, arguments)]))
+
+
+def test_command_writes_a_page_of_its_own(tmp_path, capsys):
+    model, out = saved(tmp_path / "model.npz"), tmp_path / "out.html"
+    name = "</script><img src=x onerror=alert(1)> O'Brien"
+    assert command(name, "Müller", "--model", model, "-o", out) == 0
+    assert "out.html" in capsys.readouterr().out
     text = out.read_text(encoding="utf-8")
-    data = re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1]
-    json.loads(data)
-    assert "<script>" not in data and "http" not in text.replace("http://www.w3.org", "")
+    assert "<img" not in text and text.count("</script>") == 2
+    assert not re.search(r"(src|href)=|https?://", text)
+    data = json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
+    assert [n["text"] for n in data["names"]][1] == "Muller"
+    assert len(data["layers"]) == 2 and data["guessed"]
 
 
-@pytest.mark.parametrize("arguments", [["!!!"], ["bad", "--model", "nowhere.npz"]])
-def test_bad_input_is_one_sentence(model, tmp_path, capsys, arguments):
-    arguments = ["stepper", *arguments, "-o", str(tmp_path / "out.html")]
-    if "--model" not in arguments:
-        arguments += ["--model", str(model)]
-    assert main(lambda: run(arguments)) == 2
-    assert capsys.readouterr().err.startswith("error: ")
-    assert not (tmp_path / "out.html").exists()
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["Ann", "--model", "nothing.npz"], "there is no file nothing.npz"),
+        (["...", "--model", "MODEL"], "no letter"),
+        (["李", "--model", "MODEL"], "no letter"),
+        (["Ann", "--model", "MODEL", "--language", "X\x1b"], "there is no language X\\x1b"),
+        (["Ann", "--model", "MODEL", "-o", "no/such/folder/x.html"], "cannot be written"),
+        (["Ann", "--model", "MODEL", "--cell", "missing.py:Cell"], "no file missing.py"),
+        (["Ann", "--model", "OTHER"], "does not fit"),
+    ],
+)
+def test_command_refuses_in_one_sentence(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path / "MODEL")
+    saved(tmp_path / "OTHER", model="mycell")
+    assert command(*arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and error.startswith("error: ")

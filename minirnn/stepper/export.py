@@ -7,6 +7,7 @@ import numpy as np
 
 from ..backend import asnumpy
 from ..batches import Sequences
+from ..errors import NumberError
 from ..functions import softmax
 from ..losses import CrossEntropy
 from ..product import ProductBackward
@@ -64,6 +65,8 @@ def run_of(net, kind, ids, label, layer=0):
     where a step does not compute it. The net's gradients are zeroed and then added to.
     """
     logits, loss, traced = _read(net, ids, label)
+    if not np.isfinite(logits).all() or not np.isfinite(loss):
+        raise NumberError("the net's answer is not finite, so there is nothing to show")
     cell, T, H = traced[layer], len(ids), kind["hidden"]
     steps = {"forward": cell.forwards, "backward": cell.backwards[::-1]}
     gradient = asnumpy(net.recurrent.layers[layer].Wh.grad)

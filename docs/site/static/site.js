@@ -1,6 +1,18 @@
 // The source column: it shows the file, and marks the lines, that the section in view quotes.
 "use strict";
 
+// Mathematics makes the page longer once it is set, so the place in the address is looked for again.
+(function () {
+  let moved = false;
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    window.addEventListener(kind, () => { moved = true; }, { passive: true });
+  }
+  window.addEventListener("load", () => window.MathJax?.startup?.promise?.then(() => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target && !moved) target.scrollIntoView({ behavior: "instant" });
+  }));
+})();
+
 (function () {
   const column = document.querySelector(".beside");
   if (!column) return;

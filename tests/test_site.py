@@ -1,0 +1,295 @@
+"""The site, built as docs/README.md says, and read in a headless Chromium without a network.
+
+Skipped, with the reason, where Sphinx or a Chromium is missing: `pip install -e ".[docs]"`.
+"""
+
+import base64
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import Browser, chromium
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
+NEEDED = ("sphinx", "myst_parser", "furo")
+MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built site."""
+    folder = tmp_path_factory.mktemp("site") / "html"
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "docs", folder],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert time.perf_counter() - started < 60
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if chromium() is None:
+        pytest.skip("there is no chromium on this machine")
+    made = Browser(tmp_path_factory.mktemp("profile"))
+    yield made
+    made.close()
+
+
+def open_page(browser, site, name, width=1500, dark=False, anchor=""):
+    browser.size(width, dark=dark)
+    browser.open(site / f"{name}.html", anchor)
+
+
+def test_site_names_no_other_place(site):
+    """No page loads a script, a style, a font or a picture from somewhere else."""
+    for path in site.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        loaded = re.findall(r'<(?:script|img|iframe)[^>]*\bsrc="([^"]+)"', text)
+        loaded += re.findall(r'<link[^>]*rel="(?:stylesheet|preload)"[^>]*href="([^"]+)"', text)
+        assert not [url for url in loaded if re.match(r"(https?:)?//", url)], path
+        for url in loaded:
+            assert (path.parent / url.partition("?")[0]).exists(), f"{path}: {url}"
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, "source/minirnn/cells.py", "search"])
+def test_page_loads_and_fits(browser, site, name):
+    for width, dark in [(1500, False), (1500, True), (380, False)]:
+        open_page(browser, site, name, width, dark)
+        assert browser.errors == []
+        outside = [u for u in browser.requests if not u.startswith(("file:", "data:", "blob:"))]
+        assert outside == []
+        assert browser.run("document.documentElement.scrollWidth") <= width
+        # Set by MathJax, every one of them, and without an error in it.
+        assert browser.run("document.querySelectorAll('.math').length") == browser.run(
+            "document.querySelectorAll('.math > mjx-container').length"
+        )
+        assert browser.run("document.querySelectorAll('[data-mjx-error], mjx-merror').length") == 0
+        broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+        assert browser.run(broken) == []
+
+
+def test_mathematics_is_drawn(browser, site):
+    open_page(browser, site, "06-lstm")
+    assert browser.run("document.querySelectorAll('.math').length") > 50
+    heights = "[...document.querySelectorAll('div.math svg')].map(s => s.clientHeight)"
+    assert min(browser.run(heights)) > 10
+
+
+QUOTING = [
+    path.stem
+    for path in sorted((ROOT / "docs").glob("*.md"))
+    if "<!-- code:" in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("name", QUOTING)
+def test_code_column_follows_the_text(browser, site, name):
+    """Every quotation, brought to the reading line, is what the column marks and shows."""
+    open_page(browser, site, name)
+    count = browser.run("document.querySelectorAll('article .quote').length")
+    assert count > 0
+    for k in range(count):
+        seen = browser.run(f"""(async () => {{
+            const quote = document.querySelectorAll('article .quote')[{k}];
+            const y = quote.getBoundingClientRect().top + scrollY - innerHeight * 0.4 + 2;
+            scrollTo({{ top: y, behavior: 'instant' }});
+            for (let k = 0; k < 3; k++) await new Promise(requestAnimationFrame);
+            const reached = Math.abs(scrollY - y) < 3;
+            const box = document.querySelector('.beside-file:not([hidden])');
+            const lines = [...box.querySelectorAll('pre > span')];
+            const marked = lines.map((s, k) => s.classList.contains('marked') ? k + 1 : 0)
+                .filter(Boolean);
+            const place = lines[(marked[0] || 1) - 1].getBoundingClientRect();
+            return {{ reached, path: box.dataset.path, marked, top: place.top,
+                     text: marked.map(k => lines[k - 1].textContent).join(''),
+                     want: {{ ...quote.dataset }} }};
+        }})()""")
+        if not seen["reached"]:
+            continue  # too near an end of the page to be brought there
+        want = seen["want"]
+        first, last = int(want["first"]), int(want["last"])
+        assert seen["path"] == want["path"]
+        assert seen["marked"] == list(range(first, last + 1))
+        assert 0 <= seen["top"] < 900
+        source = (ROOT / want["path"]).read_text(encoding="utf-8").splitlines()
+        assert seen["text"].rstrip("\n").splitlines() == source[first - 1 : last]
+
+
+def test_two_columns_only_where_there_is_room(browser, site):
+    shown = "getComputedStyle(document.querySelector('.beside')).display !== 'none'"
+    for width, expected in [(1900, True), (1500, True), (1000, False), (380, False)]:
+        open_page(browser, site, "06-lstm", width)
+        assert browser.run(shown) is expected
+        box = "document.querySelector('article').getBoundingClientRect()"
+        if expected:
+            left = browser.run("document.querySelector('.beside').getBoundingClientRect().left")
+            assert browser.run(f"{box}.right") <= left
+
+
+def test_links_between_chapters_work(browser, site):
+    open_page(browser, site, "README")
+    browser.run("document.querySelector('article a[href^=\"06-lstm.html\"]').click()")
+    browser.until("document.title.startsWith('6 LSTM') && document.readyState === 'complete'")
+    for path in site.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        for page, anchor in re.findall(r'<a [^>]*href="([\w./-]*\.html)?#([\w.-]+)"', text):
+            target = (path.parent / page).read_text(encoding="utf-8") if page else text
+            assert f'id="{anchor}"' in target, f"{path.name}: {page}#{anchor}"
+
+
+def test_dark_and_light(browser, site):
+    colours = []
+    for dark in (False, True):
+        open_page(browser, site, "06-lstm", dark=dark)
+        colours.append(browser.run("getComputedStyle(document.body).backgroundColor"))
+    light, dark = (sum(map(int, re.findall(r"\d+", c)[:3])) for c in colours)
+    assert light > 600 > 200 > dark
+
+
+def test_search_finds_a_chapter(browser, site):
+    browser.size(1500)
+    browser.open(site / "search.html", "?q=peephole")
+    browser.until("document.querySelectorAll('#search-results li').length > 0")
+    assert browser.errors == []
+
+
+def test_api_reference_has_every_public_name(site):
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import api
+    finally:
+        sys.path.remove(str(ROOT / "docs"))
+    text = (site / "api.html").read_text(encoding="utf-8")
+    for module, found in api.modules().items():
+        for name, thing in api.public(found).items():
+            if api.own_docstring(thing):
+                assert f'id="{module}.{name}"' in text, f"{module}.{name}"
+
+
+# The stepper
+
+
+def page_data(path):
+    text = path.read_text(encoding="utf-8")
+    return json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
+
+
+def numbers(data, key):
+    """(panel, values [columns, H]) of a run, as the page has them."""
+    kind = data["kinds"][int(key.split("/")[0])]
+    name = data["names"][int(key.split("/")[1])]["text"]
+    flat = np.frombuffer(base64.b64decode(data["runs"][key]["values"]), "<f4")
+    start, H = 0, kind["hidden"]
+    for panel in kind["panels"]:
+        columns = H if panel["phase"] == "after" else len(name)
+        yield panel, flat[start : start + columns * H].reshape(columns, H)
+        start += columns * H
+
+
+SHOWN = """(([k, column, unit]) => {
+    const figure = document.querySelectorAll('.stepper figure')[k];
+    const canvas = figure.querySelector('canvas'), box = canvas.getBoundingClientRect();
+    const columns = %d, hidden = %d;
+    canvas.dispatchEvent(new PointerEvent('pointermove', { bubbles: true,
+        clientX: box.left + (column + 0.5) / columns * box.width,
+        clientY: box.top + (unit + 0.5) / hidden * box.height }));
+    return document.querySelector('[data-is=number]').textContent;
+})(%s)"""
+
+
+def choose(browser, name, value):
+    browser.run(f"""(() => {{
+        const box = document.querySelector('.stepper [data-is="{name}"]');
+        box.value = {value};
+        box.dispatchEvent(new Event(box.type === 'range' ? 'input' : 'change'));
+    }})()""")
+
+
+def press(browser, to):
+    browser.run(f"document.querySelector('.stepper [data-to={to}]').click()")
+
+
+def check_numbers(browser, data, key):
+    """Every panel's numbers as hovering shows them; the page must be at its last step."""
+    kind = data["kinds"][int(key.split("/")[0])]
+    H, rng = kind["hidden"], np.random.default_rng(0)
+    for k, (_, values) in enumerate(numbers(data, key)):
+        for _ in range(3):
+            column, unit = int(rng.integers(len(values))), int(rng.integers(H))
+            text = browser.run(SHOWN % (len(values), H, [k, column, unit]))
+            assert float(text.rpartition(": ")[2]) == pytest.approx(values[column, unit], rel=2e-6)
+            assert f"unit {unit + 1}:" in text
+
+
+def test_stepper_shows_the_librarys_numbers(browser, site):
+    """That the exported numbers are the library's is what test_stepper.py holds."""
+    open_page(browser, site, "stepper")
+    data = page_data(site / "stepper.html")
+    for kind, name, epoch in [(0, 0, 0), (1, 2, 3), (2, 1, 5)]:
+        for what, value in [("kind", kind), ("name", name), ("epoch", epoch)]:
+            choose(browser, what, value)
+        press(browser, "last")
+        check_numbers(browser, data, f"{kind}/{name}/{epoch}/0")
+    assert browser.errors == []
+
+
+def test_stepper_goes_forward_and_then_backward(browser, site):
+    open_page(browser, site, "stepper")
+    data = page_data(site / "stepper.html")
+    T = len(data["names"][0]["text"])
+    where = "document.querySelector('.stepper [data-is=where]').textContent"
+    press(browser, "first")
+    panels = [panel for panel, _ in numbers(data, "1/0/0/0")]
+    forward = next(k for k, p in enumerate(panels) if p["variable"] == "h")
+    backward = next(k for k, p in enumerate(panels) if p["variable"] == "dh")
+    H = data["kinds"][1]["hidden"]
+
+    def known(panel, column):
+        text = browser.run(SHOWN % (T, H, [panel, column, 0]))
+        return "not computed yet" not in text
+
+    assert browser.run(where) == "nothing is read yet" and not known(forward, 0)
+    for step in range(1, 2 * T + 1):
+        press(browser, "on")
+        letter = step if step <= T else 2 * T - step + 1
+        way = "forward" if step <= T else "backward"
+        assert browser.run(where) == f"{way}, letter {letter} of {T}"
+        for t in range(T):
+            assert known(forward, t) == (t < step)
+            assert known(backward, t) == (t >= 2 * T - step)
+    press(browser, "back")
+    assert browser.run(where) == f"backward, letter 2 of {T}"
+
+
+def test_stepper_of_a_trained_model(browser, tmp_path):
+    from test_stepper import command, saved
+
+    out = tmp_path / "out.html"
+    name = "<b>Anna</b>"
+    assert command(name, "--model", saved(tmp_path / "model.npz"), "-o", out) == 0
+    for width in (1500, 380):
+        browser.size(width)
+        browser.open(out)
+        assert browser.errors == [] and len(browser.requests) == 1
+        assert browser.run("document.documentElement.scrollWidth") <= width
+    assert browser.run("document.querySelectorAll('.stepper b b').length") == 0
+    choose(browser, "layer", 1)
+    letters = browser.run("document.querySelector('[data-is=letters]').textContent")
+    assert letters == page_data(out)["names"][0]["text"][::-1]
+    press(browser, "last")
+    check_numbers(browser, page_data(out), "0/0/0/1")
