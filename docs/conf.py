@@ -54,5 +54,6 @@ html_additional_pages = {"index": "index.html"}
 html_copy_source = False
 html_show_copyright = False
 html_use_index = False
+html_show_search_summary = False  # it would fetch the pages, which a page on the disk may not
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"

@@ -5,10 +5,11 @@ import time
 
 import numpy as np
 
-from .backend import asnumpy, current, is_out_of_memory
+from .backend import asnumpy, current
 from .batches import samplers
 from .errors import BackendError, NumberError
 from .evaluation import Evaluation, evaluate, predict
+from .gpu_faults import is_out_of_memory
 from .history import History
 from .optim import clip_grad_norm, grad_norm
 from .resume import check_state

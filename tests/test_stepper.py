@@ -1,4 +1,4 @@
-"""The stepper: its numbers are the library's, its equations the source's, names escaped."""
+"""The stepper: its numbers are the library's, its equations the source's, names are escaped."""
 
 import base64
 import html
