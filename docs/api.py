@@ -74,7 +74,8 @@ def methods(cls):
             thing = thing.fget
         if getattr(thing, "__module__", None) != cls.__module__:
             continue  # made by a named tuple or a data class
-        if inspect.isfunction(thing) and not name.startswith("_"):
+        lambda_ = getattr(thing, "__name__", "") == "<lambda>"  # the default of a field
+        if inspect.isfunction(thing) and not lambda_ and not name.startswith("_"):
             found[name] = thing
     return found
 

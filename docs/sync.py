@@ -75,7 +75,7 @@ def _numbered(path, name=None, first=None, last=None, bare=False):
         node = ast.parse(source)
         for part in name.split("."):
             node = _inside(node, part, f"{path} {name}")
-        skipped = _docstring_lines(node) if bare else range(0)
+        skipped = _docstring_lines(node, lines) if bare else range(0)
         start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         numbers = [number for number in range(start, node.end_lineno + 1) if number not in skipped]
     start = _find(lines, numbers, first, 0, path) if first else 0
@@ -93,10 +93,12 @@ def _inside(node, name, where):
     raise LookupError(f"{where}: there is no {name}")
 
 
-def _docstring_lines(node):
+def _docstring_lines(node, lines):
+    """The numbers of a docstring's lines, and of an empty one below it."""
     if ast.get_docstring(node) is None:
         return range(0)
-    return range(node.body[0].lineno, node.body[0].end_lineno + 1)
+    last = node.body[0].end_lineno
+    return range(node.body[0].lineno, last + 1 + (not lines[last].strip()))
 
 
 def _find(lines, numbers, text, start, path):

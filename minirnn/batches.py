@@ -10,6 +10,8 @@ from .packing import sizes_of
 
 
 class Batch(NamedTuple):
+    """Some sequences without padding, longest first, with their labels in the same order."""
+
     x: Any  # ids [S] or features [S, D], packed, on the current backend
     sizes: list  # sequences alive at each step
     labels: Any  # [N], in the order of the packed sequences, on the current backend

@@ -29,13 +29,16 @@ from .functions import d_identity, d_relu, d_sigmoid, d_tanh, identity, relu, si
 
 
 class RNNCache(NamedTuple):
+    """What `RNNCell` keeps for backward, h [n, H]."""
+
     h: Any
 
 
 class RNNCell:
     """h = f(x Wx + bx + h_prev Wh + bh), with f tanh, relu or the identity.
 
-    Elman 1990; with tanh or relu this is `torch.nn.RNN`.
+    Elman 1990; with tanh or relu this is `torch.nn.RNN`. nonlinearity: "tanh", "relu" or
+    "identity", else `ValueError`.
     """
 
     gates = "h"
@@ -69,6 +72,8 @@ class RNNCell:
 
 
 class LSTMCache(NamedTuple):
+    """What `LSTMCell` keeps for backward, each [n, H]."""
+
     i: Any
     f: Any
     g: Any
@@ -115,6 +120,8 @@ class LSTMCell:
 
 
 class GRUCache(NamedTuple):
+    """What `GRUCell` keeps for backward, each [n, H]."""
+
     r: Any
     z: Any
     n: Any
@@ -157,6 +164,8 @@ class GRUCell:
 
 
 class GRUBeforeCache(NamedTuple):
+    """What `GRUBeforeCell` keeps for backward, each [n, H]."""
+
     r: Any
     z: Any
     n: Any

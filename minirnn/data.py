@@ -19,6 +19,7 @@ class Alphabet:
     """The characters that a net reads; the id of a character is its place.
 
     The default is the 52 ASCII letters and " .,;'-": the tutorials' alphabet with a hyphen.
+    Raises `DataError` for no characters, or one that is there twice.
     """
 
     def __init__(self, characters=string.ascii_letters + " .,;'-"):

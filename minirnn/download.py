@@ -61,7 +61,7 @@ def run(arguments=None, prog=None):
 
 
 def fetch(url):
-    """The bytes at an http or https address."""
+    """The bytes at an http or https address; `DataError` where they cannot be had."""
     shown = printable(url, 200)
     if not url.lower().startswith(("http://", "https://")):
         raise DataError(f"{shown} is not an address that starts with http:// or https://")

@@ -65,6 +65,7 @@ def run(function, tasks, jobs):
 
 
 def start(context, function, task, messages, stop):
+    """A process that does the task, started."""
     process = context.Process(target=work, args=(function, task, messages, stop), daemon=True)
     process.start()
     return process
@@ -121,6 +122,7 @@ class Bars:
             bar.close()
 
     def update(self, task, steps):
+        """The bar of this task, made when it is first needed, `steps` further on."""
         from tqdm import tqdm
 
         if task.name not in self.bars:
@@ -129,5 +131,6 @@ class Bars:
         self.bars[task.name].update(steps)
 
     def close(self, task):
+        """Take the bar of this task away."""
         if task.name in self.bars:
             self.bars.pop(task.name).close()

@@ -127,6 +127,7 @@ class KernelCell:
         self.additive = getattr(cell, "additive", False)
 
     def launch(self, name, size, dtype, *arguments):
+        """Run a kernel over `size` entries; it is compiled when it is first needed."""
         real = "float" if dtype == "float32" else "double"
         if (name, real) not in self.compiled:
             options = (f"-DREAL={real}",)
@@ -140,10 +141,13 @@ class KernelCell:
         return self.xp.int64(gates.strides[0] // gates.itemsize)
 
     def contiguous(self, *arrays):
+        """The arrays in one block of memory each, as the kernels want them."""
         return [self.xp.ascontiguousarray(array) for array in arrays]
 
 
 class KernelRNN(KernelCell):
+    """`RNNCell` with one kernel forward and one backward; shapes and results are the same."""
+
     def forward(self, gx, state, product):
         (h_prev,) = state
         (product_h,) = self.contiguous(product(h_prev))
@@ -159,6 +163,8 @@ class KernelRNN(KernelCell):
 
 
 class KernelLSTM(KernelCell):
+    """`LSTMCell` with one kernel forward and one backward; shapes and results are the same."""
+
     def forward(self, gx, state, product):
         h_prev, c_prev = state
         product_h, c_prev = self.contiguous(product(h_prev), c_prev)
@@ -178,6 +184,8 @@ class KernelLSTM(KernelCell):
 
 
 class KernelGRU(KernelCell):
+    """`GRUCell` with one kernel forward and one backward; shapes and results are the same."""
+
     def forward(self, gx, state, product):
         (h_prev,) = state
         product_h, h_prev = self.contiguous(product(h_prev), h_prev)

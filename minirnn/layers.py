@@ -24,6 +24,7 @@ class Linear(Module):
         self.b = Parameter(uniform(rng, (out_features,), bound, dtype)) if bias else None
 
     def forward(self, x):
+        """y [..., K] and a cache; `ShapeError` where x is not [..., D]."""
         get_array_module(x=x, W=self.W.data)
         if x.shape[-1] != self.W.shape[0]:
             raise ShapeError(
@@ -36,6 +37,10 @@ class Linear(Module):
         return y, x
 
     def backward(self, dy, cache):
+        """dx = dy W^T [..., D]; adds x^T dy to dW and the sum of dy to db.
+
+        Raises `ShapeError` where dy has not the shape of y.
+        """
         x = cache
         expected = (*x.shape[:-1], self.W.shape[1])
         if dy.shape != expected:
@@ -63,6 +68,7 @@ class Embedding(Module):
         self.W = Parameter(rng.standard_normal(shape).astype(dtype))
 
     def forward(self, ids):
+        """y [..., E] of ids [...], and a cache; `ShapeError` for an id that W has no row for."""
         get_array_module(ids=ids, W=self.W.data)
         check_ids(ids, self.W.shape[0])
         return self.W.data[ids], ids
@@ -81,7 +87,8 @@ class Dropout(Module):
     """While training, y = x * m / (1 - p), where each entry of m is 0 with probability p, else 1.
 
     Dividing by 1 - p keeps the mean of y at x, so that nothing is scaled when not training
-    (Srivastava et al. 2014, in the form that every library uses now).
+    (Srivastava et al. 2014, in the form that every library uses now). Raises `ShapeError` where p
+    is not at least 0 and below 1.
     """
 
     def __init__(self, p, *, rng):
@@ -90,6 +97,7 @@ class Dropout(Module):
         self.p, self.rng = p, rng
 
     def forward(self, x, training=False):
+        """x with a new mask, or x itself when not training, and a cache."""
         if not training or self.p == 0:
             return x, None
         kept = self.rng.random(x.shape, dtype=np.float32) >= self.p
@@ -97,6 +105,7 @@ class Dropout(Module):
         return x * mask, mask
 
     def backward(self, dy, cache):
+        """dx = dy m / (1 - p), with the mask of forward."""
         mask = cache
         return dy if mask is None else dy * mask
 

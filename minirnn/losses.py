@@ -18,7 +18,8 @@ class CrossEntropy:
     of labels that are not ignored, as PyTorch's), "sum" (1), or a number. ignore_index: rows
     with this label give no loss and no gradient. log_prior [K]: added to the logits, so that the
     net itself learns what is left when the classes' frequencies are taken away, and its own
-    logits judge as if all classes were equally frequent (Menon et al. 2021, eq. 10).
+    logits judge as if all classes were equally frequent (Menon et al. 2021, eq. 10). Raises
+    `ValueError` for another normaliser.
     """
 
     def __init__(self, normaliser="mean", ignore_index=None, log_prior=None):
@@ -27,7 +28,10 @@ class CrossEntropy:
         self.normaliser, self.ignore_index, self.log_prior = normaliser, ignore_index, log_prior
 
     def forward(self, logits, labels):
-        """The loss, a 0-d array, and a cache. logits [..., K], labels [...] whole numbers."""
+        """The loss, a 0-d array, and a cache. logits [..., K], labels [...] whole numbers.
+
+        Raises `ShapeError` where the shapes differ, or a label on the host is not in 0 .. K - 1.
+        """
         xp = get_array_module(logits=logits, labels=labels)
         K = logits.shape[-1]
         if labels.shape != logits.shape[:-1]:
@@ -66,7 +70,8 @@ class CrossEntropy:
 class MeanSquaredError:
     """loss = sum (y - target)^2 / normaliser.
 
-    normaliser: "mean" (the number of entries, as PyTorch's), "sum" (1), or a number.
+    normaliser: "mean" (the number of entries, as PyTorch's), "sum" (1), or a number; `ValueError`
+    for another.
     """
 
     def __init__(self, normaliser="mean"):
@@ -75,6 +80,7 @@ class MeanSquaredError:
         self.normaliser = normaliser
 
     def forward(self, y, target):
+        """The loss, a 0-d array, and a cache; `ShapeError` where the two shapes differ."""
         get_array_module(y=y, target=target)
         if y.shape != target.shape:
             raise ShapeError(f"y has shape {y.shape}, but the target has {target.shape}")

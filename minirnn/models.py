@@ -14,7 +14,7 @@ class NameClassifier(Module):
 
     cell: "rnn", "lstm", "gru", or a cell class (see `cells`). embedding: how many learned numbers
     stand for a letter; None feeds letters as one-hot rows. Dropout acts on the embedded letters,
-    between layers, and on the last states.
+    between layers, and on the last states. Raises `MinirnnError` for another name of a cell.
     """
 
     def __init__(

@@ -15,6 +15,7 @@ class Optimizer:
     """What SGD and Adam share: the list of parameters, the learning rate, the state by name.
 
     `slots` are arrays that belong to a parameter (a velocity, say), one list for each name.
+    Raises `ValueError` for no parameters, or a negative lr or weight decay.
     """
 
     slots = ()
@@ -68,7 +69,7 @@ class SGD(Optimizer):
     """w = w - lr v, where v = momentum v + g and g = dw + weight_decay w.
 
     With nesterov, w = w - lr (g + momentum v). As `torch.optim.SGD`: the learning rate stands
-    outside v, and the first v is g.
+    outside v, and the first v is g. Raises `ValueError` for nesterov without momentum.
     """
 
     def __init__(self, parameters, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
@@ -79,6 +80,7 @@ class SGD(Optimizer):
         super().__init__(parameters, lr, weight_decay)
 
     def update(self, p, lr, v=None):
+        """Move one parameter; v is its velocity, which is written into."""
         g = p.grad
         if self.weight_decay:
             g = g + self.weight_decay * p.data
@@ -103,12 +105,14 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def update(self, p, lr, m, v):
+        """Move one parameter; m and v are its running means, which are written into."""
         g = p.grad
         if self.weight_decay:
             g = g + self.weight_decay * p.data
         self.move(p, g, lr, m, v)
 
     def move(self, p, g, lr, m, v):
+        """Move p along the gradient g, with the means renewed first (Kingma and Ba 2015)."""
         beta1, beta2 = self.betas
         m *= beta1
         m += (1 - beta1) * g
@@ -126,6 +130,7 @@ class AdamW(Adam):
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
     def update(self, p, lr, m, v):
+        """Weight decay first, then Adam's step with the plain gradient."""
         p.data -= (lr * self.weight_decay) * p.data
         self.move(p, p.grad, lr, m, v)
 

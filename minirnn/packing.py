@@ -17,7 +17,7 @@ from .errors import ShapeError
 
 
 def pack(sequences):
-    """(rows, sizes, order) of a list of arrays [length, ...] (on the host).
+    """(rows [S, ...], sizes, order [N]) of a list of arrays [length, ...] (on the host).
 
     `order[k]` is the index of the sequence that became the k-th; labels and initial states must
     be put in the same order: `labels[order]`.

@@ -19,6 +19,7 @@ class Parameter:
 
     @property
     def shape(self):
+        """The shape of the array, and of its gradient."""
         return self.data.shape
 
     def __repr__(self):

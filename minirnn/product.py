@@ -7,6 +7,7 @@ from .errors import CellError
 class Product:
     """v Wh + bh for the gates asked for, and what the gradients of Wh and bh need.
 
+    v [n, H], Wh [G, H, H], bh [G, H] or None; the result is [g, n, H] for g gates, [n, H] for one.
     Forward, every v is remembered; backward, every da. With those of all steps stacked, the
     gradient of Wh is one product: v^T da.
     """
@@ -16,7 +17,10 @@ class Product:
         self.inputs = {}  # {gates: [the v of each step]}
 
     def part(self, gates):
-        """The index of these gates on the gate axis: all, some neighbours, or just one."""
+        """The index of these gates on the gate axis: all, some neighbours, or just one.
+
+        Raises `CellError` for gates that the cell has not got side by side.
+        """
         if gates is None:
             return slice(None)
         first = self.gates.find(gates)
@@ -69,7 +73,10 @@ class ProductBackward:
         return (kept @ self.Wh_T[gates]).sum(axis=0)
 
     def weight_gradient(self):
-        """dWh [G, H, H]: the sum over all steps of v^T da, as one product."""
+        """dWh [G, H, H]: the sum over all steps of v^T da, as one product.
+
+        Raises `CellError` where a cell has not asked for the product once in every step.
+        """
         xp = get_array_module(self.da)
         dWh = xp.zeros(self.product.Wh.shape, self.da.dtype)
         for gates, inputs in self.product.inputs.items():

@@ -16,6 +16,8 @@ from .product import Product, ProductBackward
 
 
 class RecurrentCache(NamedTuple):
+    """What `Recurrent.forward` keeps for backward."""
+
     x: Any
     sizes: list
     steps: list  # the cell's cache of each step
@@ -32,7 +34,8 @@ class Recurrent(Module):
     biases: 2 keeps both, as PyTorch and cuDNN do; 1 keeps bx alone, as textbooks do; 0 none.
     init: "pytorch" draws everything uniformly within 1 / sqrt(H); "keras" takes Glorot-uniform
     Wx, orthogonal Wh, zero biases and a forget-gate bias of 1. `forget_bias` sets the bias of
-    gate f to another first value (Jozefowicz et al. 2015 recommend 1).
+    gate f to another first value (Jozefowicz et al. 2015 recommend 1). Raises `ValueError` for
+    another init, and `CellError` for a cell that does not keep the contract.
     """
 
     def __init__(

@@ -91,7 +91,7 @@ def check_arrays(arrays, expected):
 
 
 def generator_at(state, like):
-    """A new generator of the same kind in this state."""
+    """A new generator of the same kind in this state; `CheckpointError` where it is none."""
     rng = np.random.Generator(type(like.bit_generator)())
     try:
         rng.bit_generator.state = state
@@ -103,14 +103,17 @@ def generator_at(state, like):
 
 
 def is_whole(number):
+    """Whether it is a whole number, and not True or False."""
     return isinstance(number, int) and not isinstance(number, bool)
 
 
 def is_number(number):
+    """Whether it is a finite number, and not True or False."""
     kind = isinstance(number, (int, float)) and not isinstance(number, bool)
     return kind and -1e300 < number < 1e300  # false for NaN too
 
 
 def require(condition, otherwise):
+    """Raise `CheckpointError`, with the sentence `otherwise`, where the condition is false."""
     if not condition:
         raise CheckpointError(otherwise if len(otherwise) <= 300 else otherwise[:297] + "...")

@@ -40,7 +40,10 @@ class Stack(Module):
         ]
 
     def forward(self, x, sizes=None, state=None, *, truncate=None, training=False):
-        """As `Recurrent.forward`, with the state's arrays [num_layers * directions, N, H]."""
+        """As `Recurrent.forward`, with the state's arrays [num_layers * directions, N, H].
+
+        Raises `ValueError` for truncate in two directions.
+        """
         if truncate and self.directions == 2:
             raise ValueError(
                 "truncate has no meaning for a bidirectional net: its backward direction starts "

@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import pkgutil
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def load(name):
     return module
 
 
-sync, equations = load("sync"), load("equations")
+sync, equations, api = load("sync"), load("equations"), load("api")
 
 DRAWN_ELSEWHERE = {"confusion"}  # by examples/names.py, for README.md
 COMING = {"performance.md"}  # chapters that messages may name before they are written
@@ -370,6 +371,92 @@ def imported(path):
                 yield node.module.partition(".")[0]
             else:
                 yield from (alias.name for alias in node.names)
+
+
+# Docstrings
+
+# Part of a contract that is told once, in the docstrings of `cells` and `layers`, and in api.md.
+CONTRACT = {"forward", "backward"}
+
+# Files in which some docstrings are still to be written.
+LATER = ("minirnn.exercises.", "minirnn.fast.", "minirnn.lab", "minirnn.online.",
+         "minirnn.training.Trainer.", "minirnn.scripts.", "minirnn.checkpoints.",
+         "minirnn.gpu_faults.")  # fmt: skip
+
+
+def public_names():
+    """(dotted name, function or class, the class it is in) of everything that is public."""
+    for module_name, module in api.modules().items():
+        for name, thing in api.public(module).items():
+            yield f"{module_name}.{name}", thing, None
+            if inspect.isclass(thing):
+                for method, function in api.methods(thing).items():
+                    yield f"{module_name}.{name}.{method}", function, thing
+
+
+def inherited(function, cls):
+    """Whether a method that it overrides has a docstring."""
+    return any(api.own_docstring(vars(c).get(function.__name__, None)) for c in cls.__mro__[1:-1])
+
+
+def test_every_public_name_has_a_docstring():
+    for name, module in api.modules().items():
+        assert module.__doc__, name
+    without = [
+        name
+        for name, thing, cls in public_names()
+        if not api.own_docstring(thing)
+        and not (cls and (thing.__name__ in CONTRACT or inherited(thing, cls)))
+        and not name.startswith(LATER)
+    ]
+    assert without == []
+
+
+def raised(function):
+    """The exceptions that a function itself raises by name."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError):
+        return set()
+    calls = [n.exc for n in ast.walk(tree) if isinstance(n, ast.Raise)]
+    calls = [c.func for c in calls if isinstance(c, ast.Call)]
+    return {f.id for f in calls if isinstance(f, ast.Name)}
+
+
+def test_docstrings_name_the_errors_that_are_raised():
+    """In the docstring of the function, or of its class."""
+    for name, thing, cls in public_names():
+        if name.startswith("minirnn.exercises."):
+            continue  # what its judges raise is caught inside
+        if inspect.isclass(thing):
+            thing, cls = vars(thing).get("__init__"), thing
+        text = f"{getattr(thing, '__doc__', '')} {cls.__doc__ if cls else ''}"
+        missing = [error for error in raised(thing) if error not in text]
+        assert not missing or name.startswith(LATER), f"{name} does not say: raises {missing}"
+
+
+# The mathematics: what takes or gives arrays says their shapes, and who wrote the equation.
+SHAPED = """cells.RNNCache cells.LSTMCache layers.Linear layers.Embedding layers.one_hot
+    packing.pack recurrent.Recurrent recurrent.Recurrent.forward losses.CrossEntropy.forward
+    product.Product product.ProductBackward.backward stacked.Stack stacked.Stack.forward
+    models.NameClassifier.forward""".split()
+SOURCED = """cells.RNNCell cells.LSTMCell cells.GRUCell cells.GRUBeforeCell layers.Dropout
+    losses.CrossEntropy optim.Adam optim.AdamW optim.clip_grad_norm optim.cosine
+    parameters.glorot_uniform parameters.orthogonal recurrent.Recurrent
+    gradcheck.oracles.complex_step""".split()
+
+
+def test_docstrings_tell_shapes_and_sources():
+    found = {name.removeprefix("minirnn."): thing.__doc__ for name, thing, _ in public_names()}
+    for name in SHAPED:
+        shaped = re.search(r"\[[^\]]*\b[A-Z]\b[^\]]*\]|\[n, H\]|len\(ids\)", found[name])
+        assert shaped, f"{name} does not tell its shapes"
+    for name in SOURCED:
+        assert re.search(r"\b(19|20)\d\d\b", found[name]), f"{name} does not tell its source"
+
+
+def test_the_list_of_names_is_up_to_date():
+    assert text("api.md") == api.page(), "run: python docs/api.py"
 
 
 # Style

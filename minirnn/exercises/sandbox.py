@@ -25,7 +25,8 @@ from .scan import WORDS
 
 HERE = Path(__file__).resolve().parent
 RUNNER = ("child.py", "tasks.py", "scan.py", "practice.py")
-SUPPORT = ("errors", "gpu_faults", "backend", "parameters", "product", "packing")  # of minirnn, as copies
+# of minirnn, as copies
+SUPPORT = ("errors", "gpu_faults", "backend", "parameters", "product", "packing")
 PRINTED = 1_000_000  # characters that a hand-in may print
 REPLY = 20_000_000  # the longest reply that is read
 SIZE = 300_000  # bytes of the largest file that is looked at

@@ -17,6 +17,7 @@ LONGEST = 60  # letters, as in the data
 
 
 def parse(arguments, prog):
+    """The options of the command line."""
     parser = argparse.ArgumentParser(
         prog=prog, description="Write a page on which a trained net is stepped through a name."
     )
@@ -40,7 +41,8 @@ def build(settings, cell=None):
 
 
 def run(arguments, prog):
-    """Write the page. Raises `MinirnnError` for a model, a name or a language that won't do."""
+    """Write the page. Raises `DataError` for a name or a language that won't do, `CheckpointError`
+    for such a model."""
     args = parse(arguments, prog)
     cell = scripts.load_cell(args.cell) if args.cell else None
     net, settings = load_net(args.model, lambda settings: build(settings, cell))
@@ -72,7 +74,7 @@ def run(arguments, prog):
 
 
 def letters(text, alphabet):
-    """The ids [T] of a name in the net's alphabet."""
+    """The ids [T] of a name in the net's alphabet; `DataError` where no letter is left."""
     clean = alphabet.clean(text)[:LONGEST]
     if not any(c.isalpha() for c in clean):
         raise DataError(f"{printable(text, 30)!r} has no letter of the net's alphabet")

@@ -91,6 +91,7 @@ class Writer:
         self.bias = not getattr(cell, "additive", False)  # else bh is in gx already
 
     def equal(self, node, name, value, gate):
+        """The whole equation of one target of a statement; an arrow where it uses its old value."""
         text = self.write(value, gate)
         if isinstance(node, ast.AugAssign):
             text = f"{self.name(name)}{SIGNS.get(type(node.op), ' ')}{text}"

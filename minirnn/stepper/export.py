@@ -62,7 +62,8 @@ def run_of(net, kind, ids, label, layer=0):
 
     ids [T] are the letters, label the answer from which the loss is computed. `values` holds, for
     every panel in turn, [T, H] numbers (of "after" panels [H, H]) as float32, in base64; NaN
-    where a step does not compute it. The net's gradients are zeroed and then added to.
+    where a step does not compute it. The net's gradients are zeroed and then added to. Raises
+    `NumberError` where the net's answer is not finite.
     """
     logits, loss, traced = _read(net, ids, label)
     if not np.isfinite(logits).all() or not np.isfinite(loss):
