@@ -128,6 +128,11 @@ def on_docstring(app, what, name, thing, options, lines):
     lines[:] = written
 
 
+def skip(app, what, name, thing, skipped, options):
+    """The fields of a named tuple have docstrings that nobody wrote."""
+    return True if (thing.__doc__ or "").startswith("Alias for field number") else None
+
+
 def escaped(text):
     return re.sub(r"([\\*_|`:<>\[\]-])", r"\\\1", text)
 
@@ -143,6 +148,7 @@ def setup(app):
     app.connect("html-page-context", on_page_context)
     app.connect("html-collect-pages", source_pages)
     app.connect("autodoc-process-docstring", on_docstring)
+    app.connect("autodoc-skip-member", skip)
     # Pages hold parts of other files, so nothing is taken from an earlier build.
     app.connect("env-get-outdated", lambda app, env, *changed: list(env.found_docs))
     return {"parallel_read_safe": False}

@@ -12,7 +12,7 @@ sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 
 project = "minirnn"
 root_doc = "README"
-language = "en_GB"
+language = "en"  # with en_GB the search stumbles over a missing plural (Sphinx 9.0)
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "beside"]
 exclude_patterns = ["_build", "site", "results"]
 source_suffix = {".md": "markdown"}
@@ -55,5 +55,6 @@ html_copy_source = False
 html_show_copyright = False
 html_use_index = False
 html_show_search_summary = False  # it would fetch the pages, which a page on the disk may not
+highlight_language = "text"  # of a block that does not name its own
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"

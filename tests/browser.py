@@ -110,9 +110,12 @@ class Browser:
         return result["result"].get("value")
 
     def until(self, script, seconds=10):
-        """Wait until an expression is true."""
+        """Wait until an expression is true, if need be of the page that is being loaded."""
         end = time.monotonic() + seconds
-        while not self.run(script):
+        while True:
+            with contextlib.suppress(AssertionError):  # the page went away under the question
+                if self.run(script):
+                    return
             assert time.monotonic() < end, f"never true: {script}"
             time.sleep(0.05)
 

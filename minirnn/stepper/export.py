@@ -27,9 +27,11 @@ def kind_of(net, label):
     _, _, (traced, *_) = _read(net, [0], 0)
     cell, H = traced.cell, net.recurrent.hidden_size
     steps = {"forward": traced.forwards[0], "backward": traced.backwards[0]}
+    vectors = net.embedding is not None or net.recurrent.num_layers > 1
+    line = "x @ Wx" if vectors else "take(x"  # ids pick rows of Wx
     panels = [
         {"phase": "forward", "variable": f"gx_{gate}", "name": f"gx<sub>{gate}</sub>",
-         "equal": _projection(gate, cell), **_source(Recurrent._project, "take(x", "x @ Wx")}
+         "equal": _projection(gate, cell), **_source(Recurrent._project, line)}
         for gate in cell.gates
     ]  # fmt: skip
     sources = {}
@@ -136,10 +138,10 @@ def _projection(gate, cell):
     return text
 
 
-def _source(function, *texts):
-    """{path, line, code} of the first line of a function that holds one of the texts."""
+def _source(function, text):
+    """{path, line, code} of the first line of a function that holds this text."""
     lines, first = inspect.getsourcelines(function)
-    k = next(k for k, line in enumerate(lines) if any(text in line for text in texts))
+    k = next(k for k, line in enumerate(lines) if text in line)
     return {"path": _path(function), "line": first + k, "code": lines[k].strip()}
 
 
