@@ -1,5 +1,6 @@
 """Optimisers, clipping and schedules against numbers worked out in plain Python."""
 
+import copy
 import math
 
 import numpy as np
@@ -200,11 +201,56 @@ def test_a_state_that_does_not_fit():
 def test_addresses_and_types_stay(make):
     parameters, optimizer, rng = start(make)
     arrays = [a for p in parameters for a in (p.data, p.grad)]
-    arrays += [a for slot in optimizer.state.values() for a in slot]
+    arrays += optimizer.state.values()
     move(parameters, optimizer, rng, 2)
     after = [a for p in parameters for a in (p.data, p.grad)]
-    after += [a for slot in optimizer.state.values() for a in slot]
+    after += optimizer.state.values()
     assert all(a is b and b.dtype == np.float32 for a, b in zip(arrays, after, strict=True))
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_two_optimizers_take_turns(make):
+    """The second moves the parameters into an array of its own; the first must follow them."""
+    parameters, first, rng = start(make)
+    apart = [Parameter(p.data.copy()) for p in parameters]
+    second, twins = make(parameters[:1]), [make(apart), make(apart[:1])]
+    for k in (0, 1, 0, 1):
+        for p, q in zip(parameters, apart, strict=True):
+            p.grad[...] = q.grad[...] = rng.standard_normal(p.shape)
+        (first, second)[k].step()
+        twins[k].step()
+        twins[k - 1].whole  # joins them anew, whoever moved them last
+    for p, q in zip(parameters, apart, strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_moves_what_it_holds(copied):
+    parameters, optimizer, rng = start(MAKERS["momentum"])
+    parameters_too, optimizer_too = copied((parameters, optimizer))
+    optimizer_too = copied(optimizer_too)
+    for one in (optimizer_too, optimizer):
+        before = [p.data.copy() for p in one.parameters]
+        for p in one.parameters:
+            p.grad[...] = 1
+        one.step()
+        for p, array in zip(one.parameters, before, strict=True):
+            assert (p.data < array).all()
+    assert len(parameters_too) == len(parameters)
+
+
+def test_all_gradients_to_zero():
+    parameters, optimizer, rng = start(MAKERS["sgd"])
+    for p in parameters:
+        p.grad[...] = 1
+    optimizer.zero_grad()
+    assert not any(p.grad.any() for p in parameters)
+
+
+def test_parameters_of_two_types():
+    parameters = [Parameter(np.ones(2, dtype)) for dtype in ("float32", "float64")]
+    with pytest.raises(ValueError, match="of types float32 and float64, but must be of one"):
+        SGD(parameters, 0.1)
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
