@@ -19,6 +19,8 @@ from .functions import d_sigmoid, d_tanh, identity
 from .kernels import for_arrays
 from .recurrent import Recurrent
 
+BLOCK = 128  # columns
+
 
 class FastCache(NamedTuple):
     x: Any
@@ -63,7 +65,7 @@ class FastRecurrent(Recurrent):
             return Recurrent.forward(self._with_kernels(), x, sizes, state, truncate)
         x, sizes, shape = self._rows(x, sizes)
         gx = self._project(x)
-        if sizes[0] == 1:  # all gates of a step side by side in memory: [S, G, H]
+        if sizes[0] == 1 and len(gx) > 1:  # a step's gates side by side in memory: [S, G, H]
             gx = gx.swapaxes(0, 1).copy().swapaxes(0, 1)
         state = self._initial_state(state, np, sizes[0], gx.dtype)
         bh = None if self._merged or self.bh is None else self.bh.data
@@ -95,6 +97,22 @@ class FastRecurrent(Recurrent):
         if not isinstance(cache, FastCache):
             return super().gates(cache)
         return {name: a.copy() for name, a in zip(self.cell.gates, cache.kept[0], strict=True)}
+
+
+def multiply(v, W):
+    """v W [G, n, K], for v [n, H] or [G, n, H] and W [G, H, K].
+
+    OpenBLAS has a kernel for small matrices, up to twice as fast on few rows: so wide ones are
+    taken in blocks of columns, in place, without a copy.
+    """
+    (G, H, K), n = W.shape, v.shape[-2]
+    if n > 32 or K == BLOCK or K % BLOCK:
+        return v @ W
+    product = np.empty((G, n, K), v.dtype)
+    blocks = product.reshape(G, n, -1, BLOCK).swapaxes(1, 2)
+    v = v if v.ndim == 2 else v[:, None]
+    np.matmul(v, W.reshape(G, H, -1, BLOCK).swapaxes(1, 2), out=blocks)
+    return product
 
 
 class Loop:
@@ -182,7 +200,7 @@ class LSTMLoop(Loop):
         offset = 1 - half
         parts = map(self.steps, (gx, cs, tanh_cs, hs))
         for n, a, c_now, tanh_c, h_now in zip(self.sizes, *parts, strict=True):
-            product = h[:n] @ Wh
+            product = multiply(h[:n], Wh)
             product += a
             product *= half
             np.tanh(product, out=a)
@@ -213,7 +231,7 @@ class LSTMLoop(Loop):
             da[:3] *= dc
             da[3] *= dh
             dc *= fs[t]
-            np.add.reduce(da @ Wh_T, axis=0, out=dh)
+            np.add.reduce(multiply(da, Wh_T), axis=0, out=dh)
         return local, Undone(local, self.previous(hs, h0)), tuple(dstate)
 
 
@@ -225,7 +243,7 @@ class GRULoop(Loop):
         parts = map(self.steps, (gx, product_ns, hs))
         for n, a, product_n, h_now in zip(self.sizes, *parts, strict=True):
             h = h[:n]
-            product = h @ Wh
+            product = multiply(h, Wh)
             if bh is not None:
                 product += bh[:, None]
             product_n[...] = product[2]
@@ -259,7 +277,7 @@ class GRULoop(Loop):
             now *= dh
             dans[t] *= dh
             dh *= zs[t]
-            dh += np.add.reduce(now @ Wh_T, axis=0)
+            dh += np.add.reduce(multiply(now, Wh_T), axis=0)
         dgx[:2] = da[:2]
         return dgx, Undone(da, h_prev), tuple(dstate)
 
@@ -273,7 +291,7 @@ class GRUBeforeLoop(Loop):
         for n, a, reset, h_now in zip(self.sizes, *parts, strict=True):
             h = h[:n]
             r_z, now = a[:2], a[2]
-            r_z += h @ Wh[:2]
+            r_z += multiply(h, Wh[:2])
             r_z *= 0.5
             np.tanh(r_z, out=r_z)
             r_z *= 0.5
@@ -303,7 +321,7 @@ class GRUBeforeLoop(Loop):
             dh *= zs[t]
             dreset *= rs[t]
             dh += dreset
-            dh += np.add.reduce(now[:2] @ Wh_T[:2], axis=0)
+            dh += np.add.reduce(multiply(now[:2], Wh_T[:2]), axis=0)
         return da, UndoneBefore(da, h_prev, resets), tuple(dstate)
 
 
