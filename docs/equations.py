@@ -805,8 +805,8 @@ def _(rng):
         m = each(lambda m, dw: 0.9 * m + (1 - 0.9) * dw, m, p.grad)
         v = each(lambda v, dw: 0.999 * v + (1 - 0.999) * dw**2, v, p.grad)
         optimizer.step()
-    same(m, optimizer.state["m"][0])
-    same(v, optimizer.state["v"][0])
+    same(m, optimizer.state["m"])
+    same(v, optimizer.state["v"])
 
 
 @equation(

@@ -127,8 +127,10 @@ class Loop:
     def steps(self, array):
         """Views [..., n, H] of the rows of every step, of an array [..., S, H] over all rows."""
         if self.dense:  # NumPy takes a step out faster than a slice
-            whole = array.reshape(*array.shape[:-2], -1, self.sizes[0], array.shape[-1])
-            return list(whole if array.ndim == 2 else whole.swapaxes(0, 1))
+            shape = len(self.sizes), self.sizes[0], array.shape[-1]
+            if array.ndim == 2:
+                return list(array.reshape(shape))
+            return list(array.reshape(-1, *shape).swapaxes(0, 1))
         return [array[rows] if array.ndim == 2 else array[:, rows] for rows in self.rows]
 
     def previous(self, array, first):
@@ -149,7 +151,7 @@ class Loop:
     def steps_back(self, doutput, dfinal):
         """(step, gradients of the states so far, changed in place by the caller), the last step
         first; sequences that end at a step begin their way back there."""
-        dstate = [d[:0] for d in dfinal]
+        dstate = [d.copy() if self.dense else d[:0] for d in dfinal]
         for t in reversed(range(len(self.sizes))):
             n, alive = self.sizes[t], len(dstate[0])
             if self.truncate and t + 1 < len(self.sizes) and (t + 1) % self.truncate == 0:

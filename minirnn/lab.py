@@ -300,7 +300,7 @@ class SideBySide(Linear):
             self.W.grad[ids[0]] += dy
         else:
             self.W.grad[:D] += many_hot(ids, D, dy.dtype).T @ dy
-        self.W.grad[D:] += h.T @ dy
+        self.W.grad[D:] += h.T.dot(dy)
         return dy @ self.W.data[D:].T
 
     def __repr__(self):

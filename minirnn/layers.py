@@ -49,7 +49,7 @@ class Linear(Module):
         # y = x W + b
         if self.b is not None:
             self.b.grad += rows_dy.sum(axis=0)
-        self.W.grad += rows_x.T @ rows_dy
+        self.W.grad += rows_x.T.dot(rows_dy)  # for one row, NumPy's @ would do without BLAS
         return dy @ self.W.data.T
 
     def extra_repr(self):
