@@ -29,7 +29,7 @@ def parse():
     add = parser.add_argument
     add("--language", help="(default: all of them)")
     add("--start", metavar="LETTERS", help="the first letters (default: those of real names)")
-    add("--temperature", type=scripts.positive, default=0.5, help="below 1 dares less (0.5)")
+    add("--temperature", type=scripts.positive, default=0.3, help="below 1 dares less (0.3)")
     add("--count", type=scripts.whole, default=5, help="names of each language (5)")
     add("--seed", type=scripts.seed, default=0, help="another one, other names")
     add("--iterations", type=scripts.whole, default=100_000, help="names trained on (100,000)")

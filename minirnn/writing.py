@@ -35,7 +35,7 @@ def write_name(net, label, start, rng, temperature=1.0, longest=LONGEST):
 
 
 def write_names(
-    net, names, alphabet, rng, temperature=0.5, count=50, labels=None, start=None
+    net, names, alphabet, rng, temperature=0.3, count=50, labels=None, start=None
 ):  # fmt: skip
     """(texts, labels): `count` names of each language, or of those in `labels`.
 
@@ -90,10 +90,10 @@ def judge_of(net, alphabet):
     return judge
 
 
-def quick_classifier(names, alphabet, epochs=4, progress=None):
+def quick_classifier(names, alphabet, epochs=8, progress=None):
     """(net, its class-balanced accuracy on names never seen): a GRU in both directions.
 
-    A few epochs, some seconds: enough to say what language a written name looks like.
+    A few epochs, half a minute: enough to say what language a written name looks like.
     """
     rng, K = np.random.default_rng(0), len(names.languages)
     net = small_classifier(len(alphabet), K, rng)
