@@ -50,6 +50,13 @@ def write_atomic(path, data):
             temporary.unlink()
 
 
+def remove_leftovers(folder):
+    """Remove the temporary files of runs that were killed while they wrote."""
+    for left in Path(folder).glob(".*.tmp"):
+        if LEFTOVER.fullmatch(left.name):
+            left.unlink(missing_ok=True)
+
+
 def write_npz(path, arrays):
     """Write {name: array} as `.npz`; the same arrays always give the same bytes."""
     data = io.BytesIO()
@@ -266,12 +273,6 @@ class Checkpoint:
             if copy.is_file() and copy.read_bytes() == data:
                 return copy
             k += 1
-
-    def remove_leftovers(self):
-        """Remove the temporary files of runs that were killed while they wrote."""
-        for left in self.path.parent.glob(".*.tmp"):
-            if LEFTOVER.fullmatch(left.name):
-                left.unlink(missing_ok=True)
 
 
 def _every():
