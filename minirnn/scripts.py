@@ -19,7 +19,6 @@ from .errors import CellError, DataError, MinirnnError, NumberError
 from .jobs import stop_on_interrupt
 from .kept import same_settings
 
-
 RESUME = "go on with a run that was stopped; begin none"  # the help of --resume
 
 
