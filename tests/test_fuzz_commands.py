@@ -134,11 +134,13 @@ def test_generate(script, quick, place, options, data):
     some("--adding-iterations --lengths 3 --quick --jobs --seed --resume --help -- -h"), st.data()
 )
 @example(["--resume"], None)
+@example(["--lengths", "2", "3"], None)
+@example(["--lengths", "1"], None)
 @cases(15, 500)
 def test_why_lstm(script, quick, place, options, data):
     count("command lines of why_lstm.py")
     script.HIDDEN, script.FLOW_T = 2, 3
-    argv = ["why_lstm.py", *options, *LAB, "--adding-iterations", "2", "--lengths", "3"]
+    argv = ["why_lstm.py", "--lengths", "3", *options, *LAB, "--adding-iterations", "2"]
     tried(place, quick(script), argv, data is None or data.draw(st.booleans()))
 
 
@@ -347,8 +349,8 @@ def test_parts_with_other_facts(parts, name, data):
     """A whole file in which a fact or two, or an array, are anything else."""
     count("parts with other facts")
     found, path = parts
-    arrays, text = found[name]
-    arrays, facts = dict(arrays), json.loads(text)
+    arrays, whole = found[name]
+    arrays, facts = dict(arrays), json.loads(whole)
     for _ in range(data.draw(st.integers(1, 2))):
         *way, last = data.draw(st.sampled_from(sorted(places(facts), key=str)))
         owner = facts
@@ -373,4 +375,16 @@ def test_parts_with_other_facts(parts, name, data):
         assert after[1] == before[1] and before[0].keys() == after[0].keys()
         assert all((after[0][name] == array).all() for name, array in before[0].items())
     else:
+        assert kinds(taker.state_dict()[1]) == kinds(json.loads(whole)["run"])
         taker.fit()
+
+
+def kinds(value):
+    """Nested dicts and lists with the kind of each value in its place."""
+    if isinstance(value, dict):
+        return {key: kinds(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [kinds(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not finite"
+    return "number" if type(value) in (int, float) else type(value).__name__
