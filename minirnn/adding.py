@@ -153,6 +153,9 @@ class AddingTrainer:
         solved = [k for k, row in enumerate(rows[:-1]) if row[1] < SOLVED]
         require(not solved, "its history goes on after the problem was solved")
         iteration = rows[-1][0] if rows else 0
-        check_optimizer(facts["optimizer"], own_facts["optimizer"], iteration)
+        own, found = own_facts["optimizer"], facts["optimizer"]
+        check_optimizer(found, own, iteration)
+        words = f"its learning rate is {found['lr']}, but this run's is {own['lr']}"
+        require(found["lr"] == own["lr"], words)
         check_arrays(arrays, own_arrays)
         generator_at(facts["rng"], self.rng)

@@ -35,7 +35,7 @@ def write_atomic(path, data):
     They go to a temporary file, are forced to the disk, and only then take the name.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         with open(temporary, "wb") as file:
             file.write(data)

@@ -28,7 +28,7 @@ from minirnn.errors import CheckpointError, DataError
 from minirnn.models import NameClassifier
 
 DEEP = settings.default.max_examples >= 1000
-COUNTED = {}
+COUNTED, CODES = {}, {}
 
 
 def cases(ordinary, deep):
@@ -48,6 +48,8 @@ def say_how_many():
     yield
     print("\n" + ", ".join(f"{n:,} {what}" for what, n in COUNTED.items()), end="")
     print(f": {sum(COUNTED.values()):,} cases")
+    print("exit codes of command lines:", ", ".join(f"{c}: {n:,}" for c, n in CODES.items()))
+    COUNTED.clear(), CODES.clear()
 
 
 # Data folders
@@ -312,6 +314,7 @@ def ended(place, function, arguments, codes=(0, 2, None)):
     finally:
         os.chdir(kept)
         sys.argv = argv
+    CODES[code or 0] = CODES.get(code or 0, 0) + 1
     assert code in codes, (code, arguments)
     if code == 2:
         assert "error: " in err.getvalue() and "Traceback" not in err.getvalue(), err.getvalue()

@@ -46,9 +46,13 @@ if not EXAMPLES.is_dir():
 inside = words.filter(lambda text: "/" not in text and ".." not in text)
 
 
-def some(flags):
-    """A few of these flags, and of words that may stand anywhere."""
-    return st.lists(st.one_of(st.sampled_from(flags.split()), inside), max_size=5)
+def some(text):
+    """A few of these options, a comma apart: mostly as they should be, sometimes with another
+    value, among words that may stand anywhere."""
+    right = st.sampled_from([option.split() for option in text.split(", ")])
+    wrong = st.tuples(right.map(lambda option: option[0]), inside).map(list)
+    option = st.one_of(right, right, right, right, wrong, inside.map(lambda word: [word]))
+    return st.lists(option, max_size=4).map(lambda found: sum(found, []))
 
 
 @pytest.fixture
@@ -106,7 +110,8 @@ LAB = "--data data --output out --iterations 2 --jobs 1".split()
 
 @script_named("reproduce.py")
 @given(
-    some("--only A,B f --quick --jobs --seeds --resume --help --iterations --s -- -h"), st.data()
+    some("--only A, --quick, --jobs 2, --seeds 0 1, --seeds 3, --resume, --help, --iterations 2"),
+    st.data(),
 )
 @example(["--resume"], None)
 @cases(25, 700)
@@ -118,7 +123,10 @@ def test_reproduce(script, quick, place, options, data):
 
 @script_named("generate.py")
 @given(
-    some("--language ab Klingon --start --temperature --count --seed --resume --help -- --st B"),
+    some(
+        "--language ab, --language Cd, --start Ba, --temperature 1.5, --count 2, --seed 1, "
+        "--resume, --help"
+    ),
     st.data(),
 )
 @example(["--resume"], None)
@@ -131,7 +139,8 @@ def test_generate(script, quick, place, options, data):
 
 @script_named("why_lstm.py")
 @given(
-    some("--adding-iterations --lengths 3 --quick --jobs --seed --resume --help -- -h"), st.data()
+    some("--lengths 2 3, --quick, --jobs 2, --seed 1, --resume, --help, --adding-iterations 3"),
+    st.data(),
 )
 @example(["--resume"], None)
 @example(["--lengths", "2", "3"], None)
@@ -187,9 +196,12 @@ def results(tmp_path_factory):
 
 @script_named("benchmark.py")
 @given(
-    some("--threads --rounds --quick --only lstm dense --no-torch --json --plot --compare --load "
-         "found.json page.md --markdown --help --backend cupy numpy --"),
-)  # fmt: skip
+    some(
+        "--threads 1 3, --rounds 2, --only lstm, --only rnn dense, --no-torch, --help, "
+        "--json new.json, --plot new.png, --compare found.json, --load found.json, "
+        "--markdown page.md, --backend numpy"
+    )
+)
 @example(["--load", "found.json", "--plot", "picture"])
 @example(["--load", "found.json", "--markdown", "page.md", "--compare", "found.json"])
 @cases(40, 1500)
@@ -199,8 +211,9 @@ def test_benchmark(script, place, results, options):
         return
     script.in_own_process = measured
     script.tables.plot = lambda results: SimpleNamespace(savefig=lambda file, **_: file.write(b""))
+    page = f"# Speed\n{script.tables.BEGIN}{script.tables.END}"
     argv = ["benchmark.py", "--no-torch", "--quick", *options]
-    in_output(place, script.run, argv, {"found.json": results, "page.md": "# Speed\n"})
+    in_output(place, script.run, argv, {"found.json": results, "page.md": page})
 
 
 @script_named("benchmark.py")
@@ -234,7 +247,7 @@ def places(value, path=()):
 
 
 @script_named("benchmark_reports.py")
-@given(some("--only A,F x --names --rounds --help -- -h --na"))
+@given(some("--only A,f, --names 3, --rounds 2, --help"))
 @cases(25, 700)
 def test_benchmark_reports(script, place, options):
     count("command lines of benchmark_reports.py")
@@ -273,9 +286,11 @@ STARTER = "def sigmoid(a):\n    return a\n"
 
 @given(
     st.sampled_from("start check hint watch grade none --help".split()),
-    some("mine empty 1 3 11 --level --conventions conventions.json --csv --json --seconds --help "
-         "-- -h none new"),
-)  # fmt: skip
+    some(
+        "mine, empty, new, 1, 3, --level 2, --conventions conventions.json, --csv marks.csv, "
+        "--json marks.json, --seconds 3, --help"
+    ),
+)
 @example("check", ["mine", "1"])
 @example("start", ["new", "--conventions", "conventions.json"])
 @example("grade", ["mine", "--csv", "marks.csv"])
@@ -306,9 +321,7 @@ def model(tmp_path_factory):
 
 
 @given(
-    some(
-        "--model model.npz --language A B --cell ../cell.py:C -o --output page.html --help -- abc"
-    ),
+    some("abc, cab, --language A, --language B, -o page.html, --output page.html, --help, ++"),
     st.data(),
 )
 @example(["abc", "--model", "model.npz"], None)

@@ -193,6 +193,7 @@ BAD = {
         (run_fact("optimizer", {"steps": 5}), "its optimiser is another one"),
         (run_fact("optimizer", {"steps": 9, "lr": 1.0}), "made 9 steps, but the history has 5"),
         (run_fact("optimizer", {"steps": 5, "lr": "x"}), "its learning rate is 'x'"),
+        (run_fact("optimizer", {"steps": 5, "lr": 9e9}), "is 9000000000.0, but this run"),
         (array("optimizer.m.0", np.full((3, 2, 3), np.inf, "f4")), "optimizer.m.0 holds something"),
         (lambda arrays, facts: arrays.pop("optimizer.v.1"), "it has no optimizer.v.1"),
     ],
