@@ -98,14 +98,16 @@ def classifier(args, names):
         print(f"there is no {CLASSIFIER} for these languages: training a small one")
         net, accuracy = writing.quick_classifier(names, alphabet)
         save_net(path, net, {"names": names.digest(), "accuracy": accuracy})
-    net, settings = load_net(path, lambda settings: small(len(names.languages)))
+    net, settings = load_net(path, lambda settings: small(settings, len(names.languages)))
     if settings["names"] != names.digest():
         raise CheckpointError(f"{path} was trained on other names; use another --output")
     words = f"a small net, right on {settings['accuracy']:.1%} of real names it never saw"
     return writing.judge_of(net, alphabet), words
 
 
-def small(num_classes):
+def small(settings, num_classes):
+    """The small net, where the settings in its file are those that were written above."""
+    f"{settings['names']} {settings['accuracy']:.1%}"  # what will be asked for
     return writing.small_classifier(len(Alphabet()), num_classes, np.random.default_rng(0))
 
 

@@ -49,11 +49,11 @@ def main():
     with context.Pool(1, maxtasksperchild=1) as pool:
         history, saving = pool.apply(soak, ("traced", iterations))
         failed |= said("traced, without the history", history.pop("rest"), ALLOWED["traced"])
-        rows = history["rows"]
-        print(f"a row of the history: {history['bytes'] / rows:.0f} bytes, {rows} of them; "
-              f"writing a checkpoint takes {saving / KIB:.0f} KiB for a moment", flush=True)  # fmt: skip
+        size, rows = history["bytes"], history["rows"]
+        print(f"a row of the history: {size / rows:.0f} bytes, {rows} of them; writing a "
+              f"checkpoint takes {saving / KIB:.0f} KiB for a moment", flush=True)  # fmt: skip
         resident = pool.apply(soak, ("resident", iterations))
-        allowed = ALLOWED["resident"] + history["bytes"] + saving
+        allowed = ALLOWED["resident"] + size + saving
         failed |= said("resident", resident, allowed)
     return int(failed)
 
