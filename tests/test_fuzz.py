@@ -172,9 +172,9 @@ def broken(good, data):
 @given(st.data())
 @cases(100, 6000)
 def test_damaged_models(folder, model, data):
-    count("damaged models")
     path = folder / "model.npz"
     path.write_bytes(broken(model, data))
+    count("damaged models")
     try:
         net, _ = load_net(path, build)
     except CheckpointError as error:
@@ -187,9 +187,9 @@ def test_damaged_models(folder, model, data):
 @given(st.data())
 @cases(60, 3000)
 def test_damaged_runs(folder, run, data):
-    count("damaged runs")
     path = folder / "run.npz"
     path.write_bytes(broken(run, data))
+    count("damaged runs")
     resumed_or_refused(path)
 
 
@@ -212,7 +212,6 @@ def inside(value, path=()):
 @cases(60, 3000)
 def test_runs_with_other_facts(folder, saved_run, data):
     """A whole file in which a fact or two are anything else."""
-    count("runs with other facts")
     arrays, text = saved_run
     facts = json.loads(text)
     for _ in range(data.draw(st.integers(1, 2))):
@@ -225,6 +224,7 @@ def test_runs_with_other_facts(folder, saved_run, data):
             del owner[last]
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     write_npz(folder / "run.npz", {"facts": text, **arrays})
+    count("runs with other facts")
     resumed_or_refused(folder / "run.npz")
 
 
@@ -248,13 +248,14 @@ def resumed_or_refused(path):
 def test_damaged_archives(data):
     import zipfile
 
-    count("archives")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("data/names/Greek.txt", b"Kartas\nVamvas\n" * 5)
         file.writestr("data/names/Czech.txt", b"Hajek\n")
+    archive = broken(content.getvalue(), data)
+    count("archives")
     try:
-        lists = download.unpack(broken(content.getvalue(), data))
+        lists = download.unpack(archive)
     except DataError:
         return
     assert all("/" not in name and "\\" not in name for name in lists)
@@ -371,10 +372,10 @@ def trained(names_script, tmp_path_factory):
 @cases(40, 1500)
 def test_guessing_with_a_strangers_model(names_script, trained, data):
     """The weights are right, and one setting is anything: text for the terminal too."""
-    count("models of strangers")
     folder, settings, net = trained
     name = data.draw(st.sampled_from(sorted(settings)))
     value = data.draw(st.one_of(numbers, words, st.lists(words, max_size=3)))
+    count("models of strangers")
     save_net(folder / "out" / "model.npz", net, {**settings, name: value})
     out = ended(folder, names_script.run, ["names.py", "--output", "out", "--predict", "abc"])
     assert all(line.isprintable() for line in out.split("\n"))

@@ -100,6 +100,7 @@ def nothing(*args, **options):
 
 def tried(place, script, argv, anew, codes=(0, 2, None)):
     """Run the script's command line; with `anew` where there is no output yet."""
+    count(f"command lines of {argv[0]}")
     if anew:
         shutil.rmtree(place / "out", ignore_errors=True)
     return ended(place, script.run, argv, codes)
@@ -116,9 +117,9 @@ LAB = "--data data --output out --iterations 2 --jobs 1".split()
 @example(["--resume"], None)
 @cases(25, 700)
 def test_reproduce(script, quick, place, options, data):
-    count("command lines of reproduce.py")
     argv = ["reproduce.py", *options, *LAB, "--only", "a"]
-    tried(place, quick(script), argv, data is None or data.draw(st.booleans()))
+    anew = data is None or data.draw(st.booleans())
+    tried(place, quick(script), argv, anew)
 
 
 @script_named("generate.py")
@@ -132,9 +133,9 @@ def test_reproduce(script, quick, place, options, data):
 @example(["--resume"], None)
 @cases(25, 700)
 def test_generate(script, quick, place, options, data):
-    count("command lines of generate.py")
     argv = ["generate.py", *options, *LAB[:6], "--count", "1"]
-    tried(place, quick(script), argv, data is None or data.draw(st.booleans()))
+    anew = data is None or data.draw(st.booleans())
+    tried(place, quick(script), argv, anew)
 
 
 @script_named("why_lstm.py")
@@ -147,10 +148,10 @@ def test_generate(script, quick, place, options, data):
 @example(["--lengths", "1"], None)
 @cases(15, 500)
 def test_why_lstm(script, quick, place, options, data):
-    count("command lines of why_lstm.py")
     script.HIDDEN, script.FLOW_T = 2, 3
     argv = ["why_lstm.py", "--lengths", "3", *options, *LAB, "--adding-iterations", "2"]
-    tried(place, quick(script), argv, data is None or data.draw(st.booleans()))
+    anew = data is None or data.draw(st.booleans())
+    tried(place, quick(script), argv, anew)
 
 
 # The benchmarks: without a clock
@@ -206,9 +207,9 @@ def results(tmp_path_factory):
 @example(["--load", "found.json", "--markdown", "page.md", "--compare", "found.json"])
 @cases(40, 1500)
 def test_benchmark(script, place, results, options):
-    count("command lines of benchmark.py")
     if any(option.startswith(("--w", "--me")) for option in options):  # not for users
         return
+    count("command lines of benchmark.py")
     script.in_own_process = measured
     script.tables.plot = lambda results: SimpleNamespace(savefig=lambda file, **_: file.write(b""))
     page = f"# Speed\n{script.tables.BEGIN}{script.tables.END}"
@@ -220,7 +221,6 @@ def test_benchmark(script, place, results, options):
 @given(st.data())
 @cases(40, 1500)
 def test_results_of_strangers(script, place, results, data):
-    count("results of benchmarks")
     found = json.loads(results)
     found["cases"] = found["cases"][:2]
     for _ in range(data.draw(st.integers(1, 2))):
@@ -233,6 +233,7 @@ def test_results_of_strangers(script, place, results, data):
             del owner[last]
     texts = st.sampled_from([json.dumps(found), "[" * 10_000, "3", "null", '{"cases": []}'])
     files = {"found.json": data.draw(texts), "good.json": results}
+    count("results of benchmarks")
     argv = ["benchmark.py", "--load", "found.json", "--compare", "good.json"]
     in_output(place, script.run, argv, files)
 
@@ -328,12 +329,12 @@ def model(tmp_path_factory):
 @cases(40, 1500)
 def test_stepper(place, model, options, data):
     """Every other time with the model of a stranger, in which one setting is anything."""
-    count("command lines of stepper")
     settings, net = model
     if data is not None and data.draw(st.booleans()):
         name = data.draw(st.sampled_from(sorted(settings)))
         value = data.draw(st.one_of(numbers, words, st.lists(words, max_size=3)))
         settings = {**settings, name: value}
+    count("command lines of stepper")
 
     def run():
         save_net("model.npz", net, settings)
@@ -360,7 +361,6 @@ def parts(tmp_path_factory):
 @cases(60, 3000)
 def test_parts_with_other_facts(parts, name, data):
     """A whole file in which a fact or two, or an array, are anything else."""
-    count("parts with other facts")
     found, path = parts
     arrays, whole = found[name]
     arrays, facts = dict(arrays), json.loads(whole)
@@ -378,6 +378,7 @@ def test_parts_with_other_facts(parts, name, data):
         )
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     write_npz(path, {"facts": text, **arrays})
+    count("parts with other facts")
     taker = TRAINERS[name](seed=5)
     before = taker.state_dict()
     try:

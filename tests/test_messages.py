@@ -149,6 +149,23 @@ def test_every_function_has_its_row():
     assert sorted(named) == sorted(provoke) and len(named) > 50
 
 
+def test_every_promise_names_tests_that_are_there():
+    """`tests/test_x.py`: `test_y`, `test_z` in docs/reliability.md; a file alone is enough too."""
+    table = DOCS.read_text().partition("## Promises")[2].partition("\n## ")[0]
+    promises = [line for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(promises) > 15
+    for promise in promises:
+        *_, holders, _ = promise.split("|")
+        path = None
+        for name in re.findall(r"`([^`]+)`", holders):
+            if name.startswith(("tests/", "python tests/")):
+                path = ROOT / name.removeprefix("python ")
+                assert path.is_file(), name
+            elif name.startswith("test_"):
+                assert f"\ndef {name}(" in path.read_text(), f"{path} has no {name}"
+        assert path, promise
+
+
 # Data and folders
 
 
