@@ -2,11 +2,13 @@
 
 python examples/benchmark_reports.py                     needs PyTorch (any CPU build)
 python examples/benchmark_reports.py --only B,D --names 500
+python examples/benchmark_reports.py --train 300000 --only A     how far PyTorch's nets get
 
 Each net is written in PyTorch as the tutorials write it: one-hot letters, a loop over the
 letters, the parameters moved one by one. Both sides run on one thread, take the same names in
 the same order, and take turns; a round is a number of training steps, and what is compared is
-the median over the rounds.
+the median over the rounds. --train instead trains PyTorch's nets alone, by the reports' protocol
+and with PyTorch's own first values, and says how many of the names trained on they get right.
 """
 
 import argparse
@@ -19,10 +21,12 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is imported
 os.environ["MKL_NUM_THREADS"] = "1"
 
 import numpy as np
+from tqdm import tqdm
 
 from minirnn import lab, lab_runs, scripts
 from minirnn.data import load_names
 from minirnn.errors import MinirnnError
+from minirnn.evaluation import Evaluation
 from minirnn.losses import CrossEntropy
 from minirnn.online import OneByOne
 
@@ -164,7 +168,7 @@ def torch_input(kind, batch, width):
     return x
 
 
-def torch_step(kind, net, batch, width):
+def torch_step(kind, net, batch, width, lr=LR):
     """One training step as the tutorials write it; the loss."""
     net.zero_grad()
     output = net(torch_input(kind, batch, width))
@@ -173,8 +177,25 @@ def torch_step(kind, net, batch, width):
     )
     loss.backward()
     for p in net.parameters():
-        p.data.add_(p.grad.data, alpha=-LR)
+        p.data.add_(p.grad.data, alpha=-lr)
     return loss.item()
+
+
+def torch_accuracy(kind, iterations, seed, data):
+    """Class-balanced accuracy of PyTorch's net on the names that it was trained on."""
+    run = lab_runs.Run(kind, "reports", seed, iterations, "", data, "")
+    names, parts = lab_runs.load(run)
+    K, width, rng = len(names.languages), len(lab.LETTERS), np.random.default_rng(seed)
+    ours = lab_runs.build(kind, K, rng)
+    trainer, _ = lab_runs.guessing_trainer(run, ours, names, parts, rng)  # its batches and draws
+    torch.manual_seed(seed)
+    net = torch_net(kind, width, K)
+    places = tqdm(trainer.draw(iterations), desc=f"{kind}, seed {seed}", disable=None, leave=False)
+    for place in places:
+        torch_step(kind, net, trainer.batches[place], width, lab_runs.KINDS[kind].lr)
+    with torch.no_grad():
+        guesses = [int(net(torch_input(kind, b, width)).argmax()) for b in trainer.batches]
+    return Evaluation.of(names.labels, np.array(guesses), K).balanced_accuracy
 
 
 def compare(kind, names, count, rounds):
@@ -214,6 +235,8 @@ def run():
     parser.add_argument("--names", type=scripts.whole, default=300, help="steps of a round (300)")
     parser.add_argument("--rounds", type=scripts.whole, default=9)
     parser.add_argument("--data", metavar="DIR", help="a folder of <Language>.txt")
+    parser.add_argument("--train", type=scripts.whole, metavar="N", help="names; nets A to E")
+    parser.add_argument("--seed", type=scripts.seed, default=0, help="for --train (0)")
     args = parser.parse_args()
     kinds = args.only.upper().split(",")
     if not set(kinds) <= set("ABCDEF"):
@@ -221,6 +244,12 @@ def run():
     if torch is None:
         raise MinirnnError("this comparison needs PyTorch: pip install torch")
     torch.set_num_threads(1)
+    if args.train:
+        for kind in kinds:
+            if kind != "F":  # which writes names and guesses none
+                accuracy = torch_accuracy(kind, args.train, args.seed, args.data)
+                print(f"{kind} in PyTorch, seed {args.seed}: {accuracy:.3f} on names trained on")
+        return
     names = load_names(args.data, lab_runs.alphabet_of("A"))
     print(f"ms a step, one name, one thread: median (lowest to highest) of {args.rounds} rounds")
     print(f"{'net':38s}{'minirnn':>24s}{'PyTorch ' + torch.__version__:>24s}{'times':>8s}")

@@ -50,7 +50,10 @@ def get_array_module(*arrays, **named):
     Raises `MixedArraysError` where two modules meet. Arrays given by keyword are called by that
     name in the message. The term is CuPy's: https://docs.cupy.dev/en/stable/user_guide/basic.html
     """
-    if len(arrays) == 1 and type(arrays[0]) is np.ndarray:
+    for array in (*arrays, *named.values()):
+        if type(array) is not np.ndarray:
+            break
+    else:
         return np  # the usual case, first because it runs in every step
     first, first_name = None, None
     items = [*((f"argument {k + 1}", a) for k, a in enumerate(arrays)), *named.items()]

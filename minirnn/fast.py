@@ -19,12 +19,13 @@ from .functions import d_sigmoid, d_tanh, identity
 from .kernels import for_arrays
 from .recurrent import Recurrent
 
+BLOCK = 128  # columns
+
 
 class FastCache(NamedTuple):
     x: Any
-    sizes: list
-    truncate: int | None
     shape: tuple | None
+    loop: Any
     kept: Any  # what the loop keeps: arrays over all rows
 
 
@@ -64,21 +65,23 @@ class FastRecurrent(Recurrent):
             return Recurrent.forward(self._with_kernels(), x, sizes, state, truncate)
         x, sizes, shape = self._rows(x, sizes)
         gx = self._project(x)
+        if sizes[0] == 1 and len(gx) > 1:  # a step's gates side by side in memory: [S, G, H]
+            gx = gx.swapaxes(0, 1).copy().swapaxes(0, 1)
         state = self._initial_state(state, np, sizes[0], gx.dtype)
         bh = None if self._merged or self.bh is None else self.bh.data
-        output, final, kept = loop(self.cell, sizes).forward(gx, self.Wh.data, bh, state)
-        cache = FastCache(x, sizes, truncate, shape, kept)
+        loop = loop(self.cell, sizes, truncate)
+        output, final, kept = loop.forward(gx, self.Wh.data, bh, state)
+        cache = FastCache(x, shape, loop, kept)
         return output.reshape(*shape, -1) if shape else output, final, cache
 
     def backward(self, doutput, cache, dfinal=None):
         if not isinstance(cache, FastCache):
             return Recurrent.backward(self._with_kernels(), doutput, cache, dfinal)
-        x, sizes, truncate, shape, kept = cache
-        rows_shape, dtype = (len(x), self.hidden_size), kept[0].dtype
-        doutput, dfinal = self._upstream(doutput, dfinal, rows_shape, sizes[0], shape, dtype)
-        loop = LOOPS[type(self.cell)](self.cell, sizes, truncate)
+        x, shape, loop, kept = cache
+        rows_shape, N, dtype = (len(x), self.hidden_size), loop.sizes[0], kept[0].dtype
+        doutput, dfinal = self._upstream(doutput, dfinal, rows_shape, N, shape, dtype)
         Wh_T = self.Wh.data.swapaxes(-1, -2)
-        if sizes[0] >= 8:  # BLAS multiplies by a copy in order up to three times as fast
+        if N >= 8:  # BLAS multiplies by a copy in order up to three times as fast
             Wh_T = np.ascontiguousarray(Wh_T)
         dgx, undone, dstate = loop.backward(doutput, dfinal, kept, Wh_T)
         self._add_gradients(x, dgx, undone)
@@ -96,28 +99,56 @@ class FastRecurrent(Recurrent):
         return {name: a.copy() for name, a in zip(self.cell.gates, cache.kept[0], strict=True)}
 
 
+def multiply(v, W):
+    """v W [G, n, K], for v [n, H] or [G, n, H] and W [G, H, K].
+
+    OpenBLAS has a kernel for small matrices, up to twice as fast on few rows: so wide ones are
+    taken in blocks of columns, in place, without a copy.
+    """
+    (G, H, K), n = W.shape, v.shape[-2]
+    if n > 32 or K == BLOCK or K % BLOCK:
+        return v @ W
+    product = np.empty((G, n, K), v.dtype)
+    blocks = product.reshape(G, n, -1, BLOCK).swapaxes(1, 2)
+    v = v if v.ndim == 2 else v[:, None]
+    np.matmul(v, W.reshape(G, H, -1, BLOCK).swapaxes(1, 2), out=blocks)
+    return product
+
+
 class Loop:
     """What the loops share: which rows belong to a step, and the way back through time."""
 
     def __init__(self, cell, sizes, truncate=None):
         self.cell, self.sizes, self.truncate = cell, sizes, truncate
+        self.dense = sizes[0] == sizes[-1]  # no sequence ends before another
         ends = list(accumulate(sizes))
         self.rows = [slice(end - n, end) for n, end in zip(sizes, ends, strict=True)]
 
+    def steps(self, array):
+        """Views [..., n, H] of the rows of every step, of an array [..., S, H] over all rows."""
+        if self.dense:  # NumPy takes a step out faster than a slice
+            whole = array.reshape(*array.shape[:-2], -1, self.sizes[0], array.shape[-1])
+            return list(whole if array.ndim == 2 else whole.swapaxes(0, 1))
+        return [array[rows] if array.ndim == 2 else array[:, rows] for rows in self.rows]
+
     def previous(self, array, first):
         """For every row, the row of the step before: `first` [N, H] before step 0."""
+        if self.dense:
+            return np.concatenate([first, array[: -len(first)]])
         later = zip(self.rows, self.sizes[1:], strict=False)
         return np.concatenate([first, *(array[r.start : r.start + n] for r, n in later)])
 
     def at_the_end(self, array):
         """The row of every sequence's own last step [N, H]."""
+        if self.dense:
+            return array[self.rows[-1]].copy()
         later = [*self.sizes[1:], 0]
         parts = [array[r.start + n : r.stop] for r, n in zip(self.rows, later, strict=True)]
         return np.concatenate([part for part in reversed(parts) if len(part)])
 
     def steps_back(self, doutput, dfinal):
-        """(rows, gradients of the states so far, changed in place by the caller) of every step,
-        the last first; sequences that end at a step begin their way back there."""
+        """(step, gradients of the states so far, changed in place by the caller), the last step
+        first; sequences that end at a step begin their way back there."""
         dstate = [d[:0] for d in dfinal]
         for t in reversed(range(len(self.sizes))):
             n, alive = self.sizes[t], len(dstate[0])
@@ -131,28 +162,28 @@ class Loop:
                 ]
             if doutput is not None:
                 dstate[0] += doutput[self.rows[t]]
-            yield self.rows[t], dstate
+            yield t, dstate
 
 
 class RNNLoop(Loop):
     def forward(self, gx, Wh, bh, state):
         (h,) = state
-        first, hs = h, gx[0]
-        for rows, n in zip(self.rows, self.sizes, strict=True):
-            now = hs[rows]
-            now += h[:n] @ Wh[0]
-            if self.cell.f is not identity:
-                now[...] = self.cell.f(now)
+        first, (hs,), (W,), f = h, gx, Wh, self.cell.f
+        for now, n in zip(self.steps(hs), self.sizes, strict=True):
+            now += h[:n] @ W
+            if f is not identity:
+                now[...] = f(now)
             h = now
         return hs.copy(), (self.at_the_end(hs),), (gx, first)
 
     def backward(self, doutput, dfinal, kept, Wh_T):
         gx, first = kept
-        da = self.cell.d_f(gx)
-        for rows, dstate in self.steps_back(doutput, dfinal):
-            now = da[0, rows]
+        da, (W_T,) = self.cell.d_f(gx), Wh_T
+        steps = self.steps(da[0])
+        for t, dstate in self.steps_back(doutput, dfinal):
+            now = steps[t]
             now *= dstate[0]
-            np.matmul(now, Wh_T[0], out=dstate[0])
+            np.matmul(now, W_T, out=dstate[0])
         return da, Undone(da, self.previous(gx[0], first)), tuple(dstate)
 
 
@@ -167,19 +198,19 @@ class LSTMLoop(Loop):
         half = np.empty(shape, dtype)
         half[...] = np.array([0.5, 0.5, 1, 0.5])[:, None, None]
         offset = 1 - half
-        for rows, n in zip(self.rows, self.sizes, strict=True):
-            product = h[:n] @ Wh
-            a = gx[:, rows]
+        parts = map(self.steps, (gx, cs, tanh_cs, hs))
+        for n, a, c_now, tanh_c, h_now in zip(self.sizes, *parts, strict=True):
+            product = multiply(h[:n], Wh)
             product += a
             product *= half
             np.tanh(product, out=a)
             a *= half
             a += offset
             i, f, g, o = a
-            c = np.multiply(f, c[:n], out=cs[rows])
+            c = np.multiply(f, c[:n], out=c_now)
             c += i * g
-            tanh_c = np.tanh(c, out=tanh_cs[rows])
-            h = np.multiply(o, tanh_c, out=hs[rows])
+            np.tanh(c, out=tanh_c)
+            h = np.multiply(o, tanh_c, out=h_now)
         final = self.at_the_end(hs), self.at_the_end(cs)
         return hs.copy(), final, (gx, cs, tanh_cs, hs, state)
 
@@ -193,14 +224,14 @@ class LSTMLoop(Loop):
         np.multiply(i, d_tanh(g), out=local[2])
         np.multiply(tanh_cs, d_sigmoid(o), out=local[3])
         to_c = o * d_tanh(tanh_cs)
-        for rows, dstate in self.steps_back(doutput, dfinal):
-            dh, dc = dstate
-            dc += dh * to_c[rows]
-            da = local[:, rows]
+        das, to_cs, fs = map(self.steps, (local, to_c, f))
+        for t, dstate in self.steps_back(doutput, dfinal):
+            (dh, dc), da = dstate, das[t]
+            dc += dh * to_cs[t]
             da[:3] *= dc
             da[3] *= dh
-            dc *= f[rows]
-            np.add.reduce(da @ Wh_T, axis=0, out=dh)
+            dc *= fs[t]
+            np.add.reduce(multiply(da, Wh_T), axis=0, out=dh)
         return local, Undone(local, self.previous(hs, h0)), tuple(dstate)
 
 
@@ -209,13 +240,13 @@ class GRULoop(Loop):
         (h,) = state
         first, (_, S, H), dtype = h, gx.shape, gx.dtype
         hs, product_ns = np.empty((S, H), dtype), np.empty((S, H), dtype)
-        for rows, n in zip(self.rows, self.sizes, strict=True):
+        parts = map(self.steps, (gx, product_ns, hs))
+        for n, a, product_n, h_now in zip(self.sizes, *parts, strict=True):
             h = h[:n]
-            product = h @ Wh
+            product = multiply(h, Wh)
             if bh is not None:
                 product += bh[:, None]
-            a = gx[:, rows]
-            product_ns[rows] = product[2]
+            product_n[...] = product[2]
             r_z, now = a[:2], a[2]
             r_z += product[:2]
             r_z *= 0.5
@@ -226,7 +257,7 @@ class GRULoop(Loop):
             now += product[2]
             np.tanh(now, out=now)
             before = h
-            h = np.subtract(before, now, out=hs[rows])  # (1 - z) n + z h_prev = n + z (h_prev - n)
+            h = np.subtract(before, now, out=h_now)  # (1 - z) n + z h_prev = n + z (h_prev - n)
             h *= a[1]
             h += now
         return hs.copy(), (self.at_the_end(hs),), (gx, product_ns, hs, first)
@@ -240,13 +271,13 @@ class GRULoop(Loop):
         np.multiply(h_prev - n, d_sigmoid(z), out=dgx[1])
         da = dgx.copy()
         da[2] *= r
-        for rows, dstate in self.steps_back(doutput, dfinal):
-            (dh,) = dstate
-            now = da[:, rows]
+        das, dans, zs = map(self.steps, (da, dgx[2], z))
+        for t, dstate in self.steps_back(doutput, dfinal):
+            (dh,), now = dstate, das[t]
             now *= dh
-            dgx[2, rows] *= dh
-            dh *= z[rows]
-            dh += np.add.reduce(now @ Wh_T, axis=0)
+            dans[t] *= dh
+            dh *= zs[t]
+            dh += np.add.reduce(multiply(now, Wh_T), axis=0)
         dgx[:2] = da[:2]
         return dgx, Undone(da, h_prev), tuple(dstate)
 
@@ -256,20 +287,20 @@ class GRUBeforeLoop(Loop):
         (h,) = state
         first, (_, S, H), dtype = h, gx.shape, gx.dtype
         hs, resets = np.empty((S, H), dtype), np.empty((S, H), dtype)
-        for rows, n in zip(self.rows, self.sizes, strict=True):
+        parts = map(self.steps, (gx, resets, hs))
+        for n, a, reset, h_now in zip(self.sizes, *parts, strict=True):
             h = h[:n]
-            a = gx[:, rows]
             r_z, now = a[:2], a[2]
-            r_z += h @ Wh[:2]
+            r_z += multiply(h, Wh[:2])
             r_z *= 0.5
             np.tanh(r_z, out=r_z)
             r_z *= 0.5
             r_z += 0.5
-            reset = np.multiply(a[0], h, out=resets[rows])
+            np.multiply(a[0], h, out=reset)
             now += reset @ Wh[2]
             np.tanh(now, out=now)
             before = h
-            h = np.subtract(before, now, out=hs[rows])  # (1 - z) n + z h_prev = n + z (h_prev - n)
+            h = np.subtract(before, now, out=h_now)  # (1 - z) n + z h_prev = n + z (h_prev - n)
             h *= a[1]
             h += now
         return hs.copy(), (self.at_the_end(hs),), (gx, resets, hs, first)
@@ -281,16 +312,16 @@ class GRUBeforeLoop(Loop):
         np.multiply(1 - z, d_tanh(n), out=da[2])
         np.multiply(h_prev, d_sigmoid(r), out=da[0])
         np.multiply(h_prev - n, d_sigmoid(z), out=da[1])
-        for rows, dstate in self.steps_back(doutput, dfinal):
-            (dh,) = dstate
-            now = da[:, rows]
+        das, rs, zs = map(self.steps, (da, r, z))
+        for t, dstate in self.steps_back(doutput, dfinal):
+            (dh,), now = dstate, das[t]
             now[1:] *= dh
             dreset = now[2] @ Wh_T[2]
             now[0] *= dreset
-            dh *= z[rows]
-            dreset *= r[rows]
+            dh *= zs[t]
+            dreset *= rs[t]
             dh += dreset
-            dh += np.add.reduce(now[:2] @ Wh_T[:2], axis=0)
+            dh += np.add.reduce(multiply(now[:2], Wh_T[:2]), axis=0)
         return da, UndoneBefore(da, h_prev, resets), tuple(dstate)
 
 

@@ -90,27 +90,23 @@ class RNN(LabNet):
 
     def forward(self, batch, training=False):
         """logits [N, K] of a `Batch` of ids, and a cache."""
-        sizes = tuple(batch.sizes)
-        h, (read,), h_cache = self.i2h.forward(batch.x, batch.sizes)
-        if self.reads == "previous":  # zero where a name has one letter only
-            rows = rows_before_last(sizes)
-            read = get_array_module(h).zeros_like(read)
-            read[: len(rows)] = h[rows]
-        last_letter = batch.x[last_rows(sizes)][:, None]
+        ids, sizes = batch.x, batch.sizes
+        last_letter = ids[last_rows(sizes)][:, None]
+        read = get_array_module(ids).zeros((sizes[0], self.i2h.hidden_size), self.i2o.W.data.dtype)
+        if self.reads == "previous":  # h_(T-1): the net without the last letter of each name
+            ids, sizes = ids[previous_rows(sizes)], sizes[1:]
+        alive, h_cache = sizes[0] if sizes else 0, None  # names of one letter end here, at zero
+        if alive:
+            _, (read[:alive],), h_cache = self.i2h.forward(ids, sizes)
         logits, o_cache = self.i2o.forward(last_letter, read)
-        return logits, (h_cache, o_cache, sizes)
+        return logits, (h_cache, o_cache, alive)
 
     def backward(self, dlogits, cache):
         """Adds to every parameter's gradient; letters have none."""
-        h_cache, o_cache, sizes = cache
+        h_cache, o_cache, alive = cache
         dread = self.i2o.backward(dlogits, o_cache)
-        if self.reads == "new":
-            self.i2h.backward(None, h_cache, (dread,))
-            return
-        rows = rows_before_last(sizes)
-        dh = get_array_module(dread).zeros((sum(sizes), dread.shape[1]), dread.dtype)
-        dh[rows] = dread[: len(rows)]
-        self.i2h.backward(dh, h_cache)
+        if alive:
+            self.i2h.backward(None, h_cache, (dread[:alive],))
 
     def lines(self):
         D, H = self.i2h.input_size, self.i2h.hidden_size
@@ -254,7 +250,7 @@ class Generator(LabNet):
         if state is None:
             state = (xp.zeros((sizes[0], self.i2h.hidden_size), W.dtype),)
         h, _, h_cache = self.i2h.forward(x, sizes, state)
-        h_prev = xp.concatenate([state[0], h[previous_rows(tuple(sizes))]])
+        h_prev = xp.concatenate([state[0], h[previous_rows(sizes)]])
         o, o_cache = self.i2o.forward(ids, h_prev)
         y, y_cache = self.o2o.forward(xp.concatenate([h, o], axis=1))
         logits, mask = self.dropout.forward(y, training)
@@ -269,7 +265,7 @@ class Generator(LabNet):
         dh, do = dboth[:, :H].copy(), dboth[:, H:]
         # o = i2o[category, x, h_prev], and h_prev is h one step earlier
         dh_prev = self.i2o.backward(do, o_cache)
-        dh[previous_rows(tuple(sizes))] += dh_prev[sizes[0] :]  # each row once, so += is right
+        dh[previous_rows(sizes)] += dh_prev[sizes[0] :]  # each row once, so += is right
         self.i2h.backward(dh, h_cache)
 
     def lines(self):
@@ -300,7 +296,10 @@ class SideBySide(Linear):
         ids, h = cache
         D = self.num_ids
         self.b.grad += dy.sum(axis=0)
-        self.W.grad[:D] += many_hot(ids, D, dy.dtype).T @ dy
+        if len(ids) == 1:  # no row twice: the columns differ
+            self.W.grad[ids[0]] += dy
+        else:
+            self.W.grad[:D] += many_hot(ids, D, dy.dtype).T @ dy
         self.W.grad[D:] += h.T @ dy
         return dy @ self.W.data[D:].T
 
@@ -329,27 +328,25 @@ def many_hot(ids, size, dtype):
     return sum(one_hot(column, size, dtype) for column in ids.T)
 
 
-@functools.lru_cache(256)
 def last_rows(sizes):
-    """Where the last element of each sequence lies in a packed batch: a list of N rows."""
-    return _rows_from_the_end(sizes, 1)
+    """Where the last element of each sequence lies in a packed batch: N rows."""
+    return slice(len(sizes) - 1, None) if sizes[0] == 1 else _last_rows(tuple(sizes))
 
 
 @functools.lru_cache(256)
-def rows_before_last(sizes):
-    """The same for the element before it; sequences of one element, all at the end, have none."""
-    return _rows_from_the_end(sizes, 2)
-
-
-def _rows_from_the_end(sizes, back):
+def _last_rows(sizes):
     starts = [0, *itertools.accumulate(sizes)]
     lengths = [sum(n > k for n in sizes) for k in range(sizes[0])]
-    return [starts[length - back] + k for k, length in enumerate(lengths) if length >= back]
+    return [starts[length - 1] + k for k, length in enumerate(lengths)]
+
+
+def previous_rows(sizes):
+    """Where the element before each one lies, for all but the first of every sequence."""
+    return slice(len(sizes) - 1) if sizes[0] == 1 else _previous_rows(tuple(sizes))
 
 
 @functools.lru_cache(256)
-def previous_rows(sizes):
-    """Where the element before each one lies, for all but the first of every sequence."""
+def _previous_rows(sizes):
     starts = itertools.accumulate(sizes, initial=0)
     return [
         start + k for start, later in zip(starts, sizes[1:], strict=False) for k in range(later)

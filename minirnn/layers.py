@@ -116,7 +116,9 @@ class Dropout(Module):
 def one_hot(ids, size, dtype):
     """Rows of zeros with a 1 in column `id`: [len(ids), size], where ids is an array."""
     xp = get_array_module(ids)
-    return (ids[:, None] == xp.arange(size)).astype(dtype)
+    rows = xp.zeros((len(ids), size), dtype)
+    rows[xp.arange(len(ids)), ids] = 1
+    return rows
 
 
 def check_ids(ids, size):
@@ -129,6 +131,6 @@ def check_ids(ids, size):
         return
     if ids.dtype.kind not in "iu":
         raise ShapeError(f"ids must be whole numbers, but are of type {ids.dtype}")
-    if ids.min() < 0 or ids.max() >= size:
+    if ids.view(f"u{ids.itemsize}").max() >= size:  # below 0 is then a huge number
         wrong = ids[(ids < 0) | (ids >= size)].flat[0]
         raise ShapeError(f"id {wrong} is out of range: it must be between 0 and {size - 1}")

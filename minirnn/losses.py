@@ -100,7 +100,7 @@ def check_labels(labels, K):
         return
     if labels.dtype.kind not in "iu":
         raise ShapeError(f"labels must be whole numbers, but are of type {labels.dtype}")
-    if labels.min() < 0 or labels.max() >= K:
+    if labels.view(f"u{labels.itemsize}").max() >= K:  # below 0 is then a huge number
         wrong = labels[(labels < 0) | (labels >= K)][0]
         raise ShapeError(f"label {wrong} is out of range: with {K} classes it must be 0 to {K - 1}")
 

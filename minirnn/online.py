@@ -70,8 +70,7 @@ class OneByOne:
 
     def step(self, batch):
         """Forward, backward and the step on one sequence; its loss."""
-        for p in self.optimizer.parameters:
-            p.grad.fill(0)
+        self.optimizer.zero_grad()
         logits, cache = self.net.forward(batch, training=True)
         loss, loss_cache = self.loss.forward(logits, batch.labels)
         loss = float(loss)

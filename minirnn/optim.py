@@ -6,16 +6,19 @@ before the host notices.
 """
 
 import math
+from operator import is_
 
 from .backend import asnumpy, get_array_module
 from .errors import CheckpointError
+from .parameters import join, split
 
 
 class Optimizer:
-    """What SGD and Adam share: the list of parameters, the learning rate, the state by name.
+    """What SGD and Adam share: the parameters, the learning rate, the state by name.
 
-    `slots` are arrays that belong to a parameter (a velocity, say), one list for each name.
-    Raises `ValueError` for no parameters, or a negative lr or weight decay.
+    The parameters are moved into one flat array (`join`), so a step is a handful of calls however
+    many there are. `slots` name further arrays beside it: a velocity, say. Raises `ValueError`
+    for no parameters, parameters of two types, or a negative lr or weight decay.
     """
 
     slots = ()
@@ -27,33 +30,47 @@ class Optimizer:
         if lr < 0 or weight_decay < 0:
             raise ValueError(f"lr is {lr} and weight_decay {weight_decay}; neither may be negative")
         self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
-        self.state = {
-            slot: [get_array_module(p.data).zeros_like(p.data) for p in self.parameters]
-            for slot in self.slots
-        }
+        self._join()
+        zeros_like = get_array_module(self._whole.data).zeros_like
+        self.state = {slot: zeros_like(self._whole.data) for slot in self.slots}
+
+    def zero_grad(self):
+        """Set every gradient to zero, in one call."""
+        self.whole.grad.fill(0)
 
     def step(self, ok=None):
         """Move every parameter once; nowhere if `ok`, a 0-d array, is false."""
         self.steps += 1
-        lr = self.lr
+        lr, whole = self.lr, self.whole
         if ok is not None:
-            for p in self.parameters:
-                xp = get_array_module(p.grad)
-                p.grad[...] = xp.where(ok, p.grad, xp.zeros_like(p.grad))
-            lr = lr * ok.astype(self.parameters[0].data.dtype)
-        for k, p in enumerate(self.parameters):
-            self.update(p, lr, *(self.state[slot][k] for slot in self.slots))
+            xp = get_array_module(whole.grad)
+            whole.grad[...] = xp.where(ok, whole.grad, xp.zeros_like(whole.grad))
+            lr = lr * ok.astype(whole.data.dtype)
+        self.update(whole, lr, *self.state.values())
+
+    @property
+    def whole(self):
+        """All parameters as one flat `Parameter`; joined anew if another optimiser moved them."""
+        if not all(map(is_, [p.data for p in self.parameters], self._views)):
+            self._join()
+        return self._whole
+
+    def _join(self):
+        self._whole = join(self.parameters)
+        self._views = [p.data for p in self.parameters]
+
+    def __setstate__(self, state):  # of a copy, whose arrays `deepcopy` has parted
+        vars(self).update(state)
+        self._join()
 
     def state_dict(self):
         """{name: array} of all that is needed to go on: the number of steps and the slots."""
-        arrays = {
-            f"{s}.{k}": asnumpy(a).copy() for s in self.slots for k, a in enumerate(self.state[s])
-        }
+        arrays = {name: asnumpy(array).copy() for name, array in self._named_state().items()}
         return {"steps": self.steps, "lr": self.lr, **arrays}
 
     def load_state_dict(self, state):
         """Take up what `state_dict` gave; raises `CheckpointError` where something does not fit."""
-        arrays = {f"{s}.{k}": a for s in self.slots for k, a in enumerate(self.state[s])}
+        arrays = self._named_state()
         for name, array in arrays.items():
             if name not in state or state[name].shape != array.shape:
                 found = state[name].shape if name in state else "nothing"
@@ -63,6 +80,14 @@ class Optimizer:
         for name, array in arrays.items():
             array[...] = get_array_module(array).asarray(state[name])
         self.steps, self.lr = int(state["steps"]), float(state["lr"])
+
+    def _named_state(self):
+        """{"v.0": view of the slot v that belongs to parameter 0, ...}."""
+        return {
+            f"{slot}.{k}": view
+            for slot, flat in self.state.items()
+            for k, view in enumerate(split(flat, self.parameters))
+        }
 
 
 class SGD(Optimizer):
@@ -80,7 +105,7 @@ class SGD(Optimizer):
         super().__init__(parameters, lr, weight_decay)
 
     def update(self, p, lr, v=None):
-        """Move one parameter; v is its velocity, which is written into."""
+        """Move a parameter; v is its velocity, which is written into."""
         g = p.grad
         if self.weight_decay:
             g = g + self.weight_decay * p.data
@@ -105,7 +130,7 @@ class Adam(Optimizer):
         self.betas, self.eps = betas, eps
 
     def update(self, p, lr, m, v):
-        """Move one parameter; m and v are its running means, which are written into."""
+        """Move a parameter; m and v are its running means, which are written into."""
         g = p.grad
         if self.weight_decay:
             g = g + self.weight_decay * p.data

@@ -84,7 +84,7 @@ def as_rows(x, sizes, width):
         raise ShapeError(
             f"x has shape {x.shape}; with sizes it must be [S, {width}], or [S] for ids"
         )
-    grows = any(later > n for n, later in zip(sizes, sizes[1:], strict=False))
+    grows = list(sizes) != sorted(sizes, reverse=True)
     if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
         raise ShapeError(
             f"x has {len(x)} rows, but sizes {_short(sizes)} add up to {sum(sizes)}; they must add "

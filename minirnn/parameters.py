@@ -1,5 +1,8 @@
 """What is learned: parameters, the modules that hold them, and their first values."""
 
+import copy
+from itertools import accumulate
+
 import numpy as np
 
 from .backend import asarray, asnumpy, get_array_module
@@ -9,8 +12,8 @@ from .errors import CheckpointError
 class Parameter:
     """An array and the gradient of the loss with respect to it.
 
-    Both arrays keep their address for life: they are written into, never replaced, so that an
-    optimiser, a layer and a checkpoint all mean the same memory.
+    Both arrays are written into, never replaced, so that an optimiser, a layer and a checkpoint
+    all mean the same memory. Only `join` moves them, once, when an optimiser is made.
     """
 
     def __init__(self, data):
@@ -24,6 +27,33 @@ class Parameter:
 
     def __repr__(self):
         return f"Parameter{self.shape}"
+
+
+def join(parameters):
+    """One `Parameter`, flat, that holds all of these, in this order; they become views of it.
+
+    What is done to every parameter is then one call in place of one for each. All must be of one
+    type, else `ValueError`.
+    """
+    dtypes = sorted({str(p.data.dtype) for p in parameters})
+    if len(dtypes) > 1:
+        raise ValueError(f"the parameters are of types {' and '.join(dtypes)}, but must be of one")
+    whole, xp = copy.copy(parameters[0]), get_array_module(parameters[0].data)
+    whole.data = xp.concatenate([p.data.reshape(-1) for p in parameters])
+    whole.grad = xp.concatenate([p.grad.reshape(-1) for p in parameters])
+    views = zip(split(whole.data, parameters), split(whole.grad, parameters), strict=True)
+    for p, (data, grad) in zip(parameters, views, strict=True):
+        p.data, p.grad = data, grad
+    return whole
+
+
+def split(flat, parameters):
+    """Views of a flat array, one in the shape of each parameter."""
+    ends = list(accumulate(p.data.size for p in parameters))
+    return [
+        flat[end - p.data.size : end].reshape(p.shape)
+        for end, p in zip(ends, parameters, strict=True)
+    ]
 
 
 class Module:

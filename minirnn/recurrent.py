@@ -156,11 +156,14 @@ class Recurrent(Module):
         Wx, bx, bh = self.Wx.data, _data(self.bx), _data(self.bh)
         bias = bx + bh if self._merged and bh is not None else bx
         if x.dtype.kind in "iu":  # a one-hot row picks a row of Wx
-            table = Wx if bias is None else Wx + bias[:, None]
-            return table.take(x, axis=1)
-        gx = x @ Wx
+            if bias is not None and len(x) > Wx.shape[1]:  # fewer additions before than after
+                return (Wx + bias[:, None]).take(x, axis=1)
+            gx = Wx.take(x, axis=1)
+        else:
+            gx = x @ Wx
         if bias is not None:
-            gx = gx.astype(get_array_module(gx).result_type(gx, bias), copy=False)
+            if gx.dtype != bias.dtype:  # one of them is complex: a gradient check
+                gx = gx.astype(get_array_module(gx).result_type(gx, bias))
             gx += bias[:, None]
         return gx
 

@@ -237,7 +237,7 @@ def test_optimisers_and_clipping(agree, name, flag, dtype):
             norms += [clip_grad_norm(parameters, 1.5), grad_norm(parameters)]
             # as the trainer makes the flag: by comparing on the device
             optimiser.step(None if flag is None else (norms[-1] == norms[-1]) == flag)
-        slots = [array for arrays in optimiser.state.values() for array in arrays]
+        slots = list(optimiser.state.values())
         return [*norms, *slots, *(p.data for p in parameters), *(p.grad for p in parameters)]
 
     agree(run)

@@ -1,5 +1,6 @@
 """Optimisers, clipping and schedules against numbers worked out in plain Python."""
 
+import copy
 import math
 
 import numpy as np
@@ -200,11 +201,55 @@ def test_a_state_that_does_not_fit():
 def test_addresses_and_types_stay(make):
     parameters, optimizer, rng = start(make)
     arrays = [a for p in parameters for a in (p.data, p.grad)]
-    arrays += [a for slot in optimizer.state.values() for a in slot]
+    arrays += optimizer.state.values()
     move(parameters, optimizer, rng, 2)
     after = [a for p in parameters for a in (p.data, p.grad)]
-    after += [a for slot in optimizer.state.values() for a in slot]
+    after += optimizer.state.values()
     assert all(a is b and b.dtype == np.float32 for a, b in zip(arrays, after, strict=True))
+
+
+def test_two_optimizers_take_turns():
+    """The second moves a parameter into an array of its own; the first must follow it."""
+    parameters, first, rng = start(lambda p: SGD(p, 0.1))
+    second = SGD(parameters[:1], 0.2)
+    for one in (first, second, first, first, second):
+        gradients = [rng.standard_normal(p.shape).astype(p.data.dtype) for p in one.parameters]
+        expected = [p.data - one.lr * g for p, g in zip(one.parameters, gradients, strict=True)]
+        one.zero_grad()
+        for p, g in zip(one.parameters, gradients, strict=True):
+            p.grad += g
+        one.step()
+        for p, data in zip(one.parameters, expected, strict=True):
+            np.testing.assert_array_equal(p.data, data)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_moves_what_it_holds(copied):
+    parameters, optimizer, rng = start(MAKERS["momentum"])
+    parameters_too, optimizer_too = copied((parameters, optimizer))
+    optimizer_too = copied(optimizer_too)
+    for one in (optimizer_too, optimizer):
+        before = [p.data.copy() for p in one.parameters]
+        for p in one.parameters:
+            p.grad[...] = 1
+        one.step()
+        for p, array in zip(one.parameters, before, strict=True):
+            assert (p.data < array).all()
+    assert len(parameters_too) == len(parameters)
+
+
+def test_all_gradients_to_zero():
+    parameters, optimizer, rng = start(MAKERS["sgd"])
+    for p in parameters:
+        p.grad[...] = 1
+    optimizer.zero_grad()
+    assert not any(p.grad.any() for p in parameters)
+
+
+def test_parameters_of_two_types():
+    parameters = [Parameter(np.ones(2, dtype)) for dtype in ("float32", "float64")]
+    with pytest.raises(ValueError, match="of types float32 and float64, but must be of one"):
+        SGD(parameters, 0.1)
 
 
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
