@@ -28,6 +28,7 @@ import numpy as np
 from benchmark_cases import GATES, LEAST_SECONDS, Case, grid, peak_memory, time_case
 
 from minirnn import backend, scripts
+from minirnn.checkpoints import write_atomic, write_figure
 from minirnn.errors import DataError, MinirnnError
 
 MEMORY_CASES = [("names", None, 1024, 128), ("dense", 100, 64, 256)]
@@ -214,13 +215,27 @@ def machine(args):
 
 
 def load(path):
+    """The results that --json wrote. Raises `DataError` where a file holds anything else, which
+    shows as soon as it is put to use."""
+    text = read(path)
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} holds no results ({error})") from None
-    if not isinstance(results, dict) or not {"machine", "cases", "memory"} <= results.keys():
-        raise DataError(f"{path} holds no results of this script")
+        results = json.loads(text)
+        tables.table(results), tables.markdown(results), tables.compared(results, results)
+        for case in results["cases"]:
+            Case(**{name: case[name] for name in Case._fields})
+    except Exception as error:  # JSON may hold anything
+        raise DataError(
+            f"{path} holds no results of this script ({type(error).__name__})"
+        ) from None
     return results
+
+
+def read(path):
+    """The text of a file; `DataError` where it is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8") from None
 
 
 def run():
@@ -230,12 +245,11 @@ def run():
     results = load(args.load) if args.load else measure(args)
     print(tables.table(results))
     if args.json:
-        args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_atomic(args.json, json.dumps(results, indent=1).encode() + b"\n")
     if args.plot:
-        tables.plot(results).savefig(args.plot, dpi=110)
+        write_figure(args.plot, tables.plot(results))
     if args.markdown:
-        page = args.markdown.read_text(encoding="utf-8")
-        args.markdown.write_text(tables.filled(page, results), encoding="utf-8")
+        write_atomic(args.markdown, tables.filled(read(args.markdown), results).encode())
     if args.compare:
         fallen, lines = tables.compared(results, load(args.compare))
         print("\n".join(lines))

@@ -4,7 +4,9 @@ python examples/generate.py                                    train it, then a 
 python examples/generate.py --language Russian --start RUS --count 5
 python examples/generate.py --language Irish --temperature 0.8 --seed 1
 
-The first call trains the net, some minutes; later ones with the same options use it again.
+The first call trains the net, some minutes; later ones with the same options use it again. After
+Ctrl-C, or worse, the same command goes on with the training; --resume sees to it that there is
+something to go on with.
 """
 
 import argparse
@@ -34,6 +36,7 @@ def parse():
     add("--seed", type=scripts.seed, default=0, help="another one, other names")
     add("--iterations", type=scripts.whole, default=100_000, help="names trained on (100,000)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
+    add("--resume", action="store_true", help=scripts.RESUME)
     add("--output", type=Path, metavar="DIR", default=Path("runs/generator"))
     return parser.parse_args()
 
@@ -60,22 +63,27 @@ def trained(args, names):
     run = lab_runs.Run(
         "F", "reports", 0, args.iterations, names.digest(), args.data, str(args.output)
     )
-    result = lab_runs.read_result(run)
-    if result is None:
-        print(f"training on {args.iterations:,} names; later calls use the result again")
-        ((_, result),) = jobs.run(lab_runs.train, [run], 1)
-        if result is None:
-            raise KeyboardInterrupt
-        letters = np.array([row["loss"] for row in result["history"]]) / result["letters_a_name"]
-        x = [row["iteration"] for row in result["history"]]
-        figure = plotting.plot_curves(
-            {"Name generator": {"training": (x, letters)}}, "iteration",
-            "cross-entropy of a letter, nats",
-        )  # fmt: skip
-        write_figure(args.output / "loss.png", figure)
-        print(f"loss of a letter {letters[0]:.3f} to {letters[-1]:.3f}, {result['seconds']:.0f} s")
-        print(f"written: {args.output / 'loss.png'}")
-    return lab_runs.trained_net(run)[0], result
+    settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}
+    with scripts.kept_in(args.output, settings, [run], args.resume) as waiting:
+        if waiting:
+            print(f"training on {args.iterations:,} names; later calls use the result again")
+        for _, result in jobs.run(lab_runs.train, waiting, 1):
+            if result is not None:
+                draw_loss(args.output / "loss.png", result)
+    return lab_runs.trained_net(run)[0], run.result()
+
+
+def draw_loss(path, result):
+    """The loss of a letter while it was trained, as a figure and in a line."""
+    letters = np.array([row["loss"] for row in result["history"]]) / result["letters_a_name"]
+    x = [row["iteration"] for row in result["history"]]
+    figure = plotting.plot_curves(
+        {"Name generator": {"training": (x, letters)}}, "iteration",
+        "cross-entropy of a letter, nats",
+    )  # fmt: skip
+    write_figure(path, figure)
+    print(f"loss of a letter {letters[0]:.3f} to {letters[-1]:.3f}, {result['seconds']:.0f} s")
+    print(f"written: {path}")
 
 
 def classifier(args, names):
@@ -90,14 +98,16 @@ def classifier(args, names):
         print(f"there is no {CLASSIFIER} for these languages: training a small one")
         net, accuracy = writing.quick_classifier(names, alphabet)
         save_net(path, net, {"names": names.digest(), "accuracy": accuracy})
-    net, settings = load_net(path, lambda settings: small(len(names.languages)))
+    net, settings = load_net(path, lambda settings: small(settings, len(names.languages)))
     if settings["names"] != names.digest():
         raise CheckpointError(f"{path} was trained on other names; use another --output")
     words = f"a small net, right on {settings['accuracy']:.1%} of real names it never saw"
     return writing.judge_of(net, alphabet), words
 
 
-def small(num_classes):
+def small(settings, num_classes):
+    """The small net, where the settings in its file are those that were written above."""
+    f"{settings['names']} {settings['accuracy']:.1%}"  # what will be asked for
     return writing.small_classifier(len(Alphabet()), num_classes, np.random.default_rng(0))
 
 

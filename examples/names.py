@@ -55,7 +55,7 @@ def parse():
     add("--clip", type=scripts.positive, default=1.0, help="largest norm of all gradients")
     add("--patience", type=scripts.whole, default=8, help="epochs to wait for a better one")
     add("--seed", type=scripts.seed, default=0)
-    add("--resume", action="store_true", help="go on with a run that was stopped")
+    add("--resume", action="store_true", help=scripts.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/names-<model>)")
     add("--predict", metavar="NAME", nargs="+", help="load the trained net and guess these names")
     args = parser.parse_args()

@@ -4,9 +4,11 @@ python examples/reproduce.py --quick             all nets in two minutes, far fr
 python examples/reproduce.py                     300,000 iterations each, as the reports
 python examples/reproduce.py --only A,B --jobs 4
 python examples/reproduce.py --seeds 0 1         the table then shows the means
+python examples/reproduce.py --resume            go on after Ctrl-C, or worse
 
 Each net is trained twice: on all names, and asked about the same names, as in the reports; and
-with a fifth of the names held back. Ctrl-C keeps what is done; the same command goes on.
+with a fifth of the names held back. What is in the folder is never trained again: the same
+command goes on, and --resume sees to it that there is something to go on with.
 """
 
 import argparse
@@ -35,6 +37,7 @@ def parse():
     add("--jobs", type=scripts.whole, default=jobs.cores(), help="processes (default: all cores)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
     add("--seeds", type=scripts.seed, nargs="+", default=[0], metavar="SEED")
+    add("--resume", action="store_true", help=scripts.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/reports, or -quick)")
     args = parser.parse_args()
     args.iterations = args.iterations or (QUICK if args.quick else 300_000)
@@ -48,14 +51,6 @@ def nets(text):
     if not set(chosen) <= set(NETS):
         raise argparse.ArgumentTypeError(f"{text!r} must be some of A to F, with commas: A,B")
     return chosen
-
-
-def same_settings(folder, settings):
-    """Write the folder's settings down, or refuse it where it was made with others."""
-    path = folder / "settings.json"
-    if path.is_file():
-        lab_runs.read_json(path, settings)
-    write_atomic(path, json.dumps(settings, indent=1).encode() + b"\n")
 
 
 def results(folder, settings):
@@ -210,7 +205,6 @@ def run():
     names = load_names(args.data)
     folder = scripts.output_folder(args.output)
     settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}
-    same_settings(folder, settings)
     nets_folder = scripts.output_folder(folder / "nets")
     todo = [
         lab_runs.Run(
@@ -220,15 +214,15 @@ def run():
         for kind in args.only
         for protocol in lab_runs.runs_of(kind)
     ]
-    waiting = [one for one in todo if lab_runs.read_result(one) is None]
-    done = len(todo) - len(waiting)
-    print(f"{len(todo)} runs of {args.iterations:,} iterations; {done} are done")
-    try:
-        for one, result in jobs.run(lab_runs.train, waiting, args.jobs):
-            what = "stopped" if result is None else summary(result)
-            print(f"{one.name:14s}{what}", flush=True)
-    finally:
-        write(folder, settings)
+    with scripts.kept_in(folder, settings, todo, args.resume) as waiting:
+        done = len(todo) - len(waiting)
+        print(f"{len(todo)} runs of {args.iterations:,} iterations; {done} are done")
+        try:
+            for one, result in jobs.run(lab_runs.train, waiting, args.jobs):
+                what = "stopped" if result is None else summary(result)
+                print(f"{one.name:14s}{what}", flush=True)
+        finally:
+            write(folder, settings)
 
 
 def summary(result):

@@ -2,25 +2,30 @@
 
 python examples/why_lstm.py --quick     a first look
 python examples/why_lstm.py             100,000 names, sequences of up to 200 steps
+python examples/why_lstm.py --resume    go on after Ctrl-C, or worse
 
 1  The RNN that stays at 60 % on names is taken apart: what if it had its tanh?
 2  Where memory does matter: two numbers to remember over 20, 50, 100 and 200 steps.
 3  The gradient on its way back through time, before and after training.
 4  What the gates do while a name is read.
+
+What is in the folder is never trained again: the same command goes on, and --resume sees to it
+that there is something to go on with.
 """
 
 import argparse
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from minirnn import adding, cells, flow, jobs, lab_runs, plotting, scripts
 from minirnn.batches import Sequences
-from minirnn.checkpoints import load_net, save_net, write_atomic, write_figure
+from minirnn.checkpoints import load_net, write_atomic, write_figure
 from minirnn.data import load_names
+from minirnn.kept import Kept
 from minirnn.losses import MeanSquaredError
 
 PLATEAU = ("A", "A+tanh", "A+new", "A+both")
@@ -41,6 +46,7 @@ def parse():
     add("--jobs", type=scripts.whole, default=jobs.cores(), help="processes (default: all cores)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
     add("--seed", type=scripts.seed, default=0)
+    add("--resume", action="store_true", help=scripts.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/why-lstm, or -quick)")
     args = parser.parse_args()
     args.iterations = args.iterations or (2_000 if args.quick else 100_000)
@@ -59,7 +65,7 @@ def length(text):
 
 
 @dataclass(frozen=True)
-class Adding:
+class Adding(Kept):
     """One net on the adding problem at one length."""
 
     cell: str
@@ -71,13 +77,6 @@ class Adding:
     @property
     def name(self):
         return f"adding-{self.cell}-{self.T}"
-
-    @property
-    def settings(self):
-        return {name: value for name, value in asdict(self).items() if name != "folder"}
-
-    def path(self, ending):
-        return Path(self.folder) / f"{self.name}.{ending}"
 
 
 def adder(cell, rng):
@@ -91,17 +90,15 @@ def work(task, progress, stopped):
     if isinstance(task, lab_runs.Run):
         return lab_runs.train(task, progress, stopped)
     rng = np.random.default_rng(task.seed)
-    net = adder(task.cell, rng)
-    history = adding.train(
-        net, task.T, rng, iterations=task.iterations, progress=progress, stopped=stopped
-    )
-    if history is None:
-        return None
-    save_net(task.path("npz"), net, task.settings)
-    result = {**task.settings, "history": history, "error": history[-1][1]}
-    result["solved"] = result["error"] < adding.SOLVED
-    write_atomic(task.path("json"), json.dumps(result, indent=1).encode() + b"\n")
-    return result
+    trainer = adding.AddingTrainer(
+        adder(task.cell, rng), task.T, rng, iterations=task.iterations
+    )  # fmt: skip
+
+    def finish():
+        error = trainer.history[-1][1]
+        return {"history": trainer.history, "error": error, "solved": error < adding.SOLVED}
+
+    return task.train(trainer, finish, progress, stopped)
 
 
 def plateau(found, output):
@@ -142,7 +139,7 @@ def memory(found, lengths, output):
     return {f"{cell}, {T}": found[cell, T] for cell in CELLS for T in lengths}
 
 
-def gradients(found, lengths, seed, output):
+def gradients(adds, lengths, seed, output):
     """Part 3: |dL/dh_t| against t, and the singular values of the steps, before and after."""
     trained_at = min(lengths, key=lambda T: (abs(T - FLOW_T), T))
     x, target = adding.draw(np.random.default_rng([seed, 1]), FLOW_T, 64)
@@ -153,7 +150,7 @@ def gradients(found, lengths, seed, output):
         for cell in CELLS:
             net = adder(cell, np.random.default_rng(seed))
             if T:
-                net, _ = load_net(found[cell, T]["path"], lambda settings, net=net: net)
+                net, _ = load_net(adds[cell, T].path("npz"), lambda settings, net=net: net)
             y, (_, linear_cache) = net.forward(x)
             loss = MeanSquaredError("sum")
             dlast = net.linear.backward(loss.backward(loss.forward(y, target)[1]), linear_cache)
@@ -227,33 +224,26 @@ def run():
         for T in longest_first
         for cell in CELLS
     }
-    found = {}
     tasks = {**runs, **adds}
-    for key, task in tasks.items():
-        if (result := lab_runs.read_result(task)) is not None:
-            found[key] = result
-    keys = {task.name: key for key, task in tasks.items()}
-    waiting = [task for key, task in tasks.items() if key not in found]
-    for task, result in jobs.run(work, waiting, args.jobs):
-        print(f"{task.name}: {'stopped' if result is None else 'done'}", flush=True)
-        found[keys[task.name]] = result
-    for key, task in adds.items():
-        found[key]["path"] = str(task.path("npz"))
-
-    print("\n1 accuracy on names trained on, of the RNN taken apart")
-    results = {"plateau": plateau(found, output)}
-    print("\n2 the adding problem: error, and after how many batches it was solved")
-    results["adding"] = memory(found, sorted(args.lengths), output)
-    print("\n3 the gradient on its way back")
-    results["gradients"] = gradients(found, args.lengths, args.seed, output)
-    print("\n4 the gates over names")
-    results["gates"] = gates(runs, names, output)
-    results["settings"] = {
+    settings = {
         "iterations": args.iterations, "adding_iterations": args.adding_iterations,
-        "seed": args.seed, "source": names.source,
+        "seed": args.seed, "names": names.digest(), "source": names.source,
     }  # fmt: skip
-    write_atomic(output / "results.json", json.dumps(results, indent=1).encode() + b"\n")
-    print(f"\nwritten: {output / 'results.json'} and the figures beside it")
+    with scripts.kept_in(output, settings, list(tasks.values()), args.resume) as waiting:
+        for task, result in jobs.run(work, waiting, args.jobs):
+            print(f"{task.name}: {'stopped' if result is None else 'done'}", flush=True)
+        found = {key: task.result() for key, task in tasks.items()}
+        print("\n1 accuracy on names trained on, of the RNN taken apart")
+        results = {"plateau": plateau(found, output)}
+        print("\n2 the adding problem: error, and after how many batches it was solved")
+        results["adding"] = memory(found, sorted(args.lengths), output)
+        print("\n3 the gradient on its way back")
+        results["gradients"] = gradients(adds, args.lengths, args.seed, output)
+        print("\n4 the gates over names")
+        results["gates"] = gates(runs, names, output)
+        results["settings"] = settings
+        write_atomic(output / "results.json", json.dumps(results, indent=1).encode() + b"\n")
+        print(f"\nwritten: {output / 'results.json'} and the figures beside it")
 
 
 if __name__ == "__main__":

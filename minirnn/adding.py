@@ -3,16 +3,22 @@
 Hochreiter and Schmidhuber 1997, experiment 4, in the form of Le, Jaitly and Hinton 2015.
 """
 
+import math
+
 import numpy as np
 
+from .errors import NumberError
 from .layers import Linear
 from .losses import MeanSquaredError
+from .online import check_history, check_place
 from .optim import Adam, clip_grad_norm
 from .parameters import Module
+from .resume import check_arrays, check_optimizer, generator_at, is_number, require
 from .stacked import Recurrent
 
 CHANCE = 1 / 6  # the error of always answering 1: the variance of a sum of two even draws
 SOLVED = 0.02  # an eighth of it
+POINTS = 40  # of a curve: so often in a run, the error is measured and a checkpoint written
 
 
 def draw(rng, T, N, dtype="float32"):
@@ -49,29 +55,107 @@ class Adder(Module):
         self.recurrent.backward(None, cache, (dlast, *[None] * others))
 
 
-def train(
-    net, T, rng, *, iterations, progress=None, stopped=None, batch_size=32, lr=5e-3, clip=1.0
-):
-    """[(iteration, mean squared error on 512 other sequences), ...], with Adam.
+class AddingTrainer:
+    """Adam on batches of new sequences, until the error on 512 others is below `SOLVED`.
 
-    Ends when the error is below `SOLVED`; None where stopped() became true.
+    The history has (iteration, mean squared error on the 512) forty times in a run. A run that is
+    stopped goes on from its last row, and ends with the same bits.
     """
-    loss, optimizer = MeanSquaredError(), Adam(net.parameters(), lr)
-    test, target = draw(rng, T, 512)
-    every, history = max(1, iterations // 40), []
-    for k in range(1, iterations + 1):
-        x, wanted = draw(rng, T, batch_size)
-        net.zero_grad()
-        y, cache = net.forward(x)
-        net.backward(loss.backward(loss.forward(y, wanted)[1]), cache)
-        clip_grad_norm(optimizer.parameters, clip)
-        optimizer.step()
-        if progress:
-            progress(1)
-        if stopped and stopped():
-            return None
-        if k % every == 0:
-            history.append((k, float(loss.forward(net.forward(test)[0], target)[0])))
-            if history[-1][1] < SOLVED:
-                break
-    return history
+
+    def __init__(self, net, T, rng, *, iterations, batch_size=32, lr=5e-3, clip=1.0):
+        self.net, self.T, self.rng, self.iterations = net, T, rng, iterations
+        self.batch_size, self.clip = batch_size, clip
+        self.loss, self.optimizer = MeanSquaredError(), Adam(net.parameters(), lr)
+        self.test = draw(rng, T, 512)
+        self.every = -(-iterations // POINTS)
+        self.iteration, self.history = 0, []
+
+    def is_over(self):
+        """Whether it is solved, or all iterations are done."""
+        solved = bool(self.history) and self.history[-1][1] < SOLVED
+        return solved or self.iteration >= self.iterations
+
+    def fit(self, progress=None, checkpoint=None, stopped=None):
+        """Train to the end: True; or until stopped() is true: False.
+
+        progress(1) is called after every step, checkpoint(trainer) after every row of the
+        history. Raises `NumberError` where the error is NaN or infinite.
+        """
+        while not self.is_over():
+            steps = min(self.every, self.iterations - self.iteration)
+            for _ in range(steps):
+                self.step()
+                if progress:
+                    progress(1)
+                if stopped and stopped():
+                    return False
+            self.iteration += steps
+            x, target = self.test
+            self.history.append((self.iteration, self.error(self.net.forward(x)[0], target)[0]))
+            if checkpoint:
+                checkpoint(self)
+        return True
+
+    def step(self):
+        """Forward, backward and Adam's step on one batch."""
+        x, target = draw(self.rng, self.T, self.batch_size)
+        self.net.zero_grad()
+        y, cache = self.net.forward(x)
+        self.net.backward(self.loss.backward(self.error(y, target)[1]), cache)
+        clip_grad_norm(self.optimizer.parameters, self.clip)
+        self.optimizer.step()
+
+    def error(self, y, target):
+        """(mean squared error, cache); raises `NumberError` where it is not finite."""
+        error, cache = self.loss.forward(y, target)
+        if not math.isfinite(error := float(error)):
+            raise NumberError(
+                f"the error is {error} after {self.iteration:,} to "
+                f"{self.iteration + self.every:,} iterations; try a smaller learning rate"
+            )
+        return error, cache
+
+    def state_dict(self):
+        """({name: array}, facts for JSON) of everything that a later step depends on."""
+        arrays = {f"net.{name}": a for name, a in self.net.state_dict().items()}
+        optimizer = self.optimizer.state_dict()
+        arrays |= {f"optimizer.{n}": a for n, a in optimizer.items() if isinstance(a, np.ndarray)}
+        numbers = {n: a for n, a in optimizer.items() if not isinstance(a, np.ndarray)}
+        history, rng = [list(row) for row in self.history], self.rng.bit_generator.state
+        return arrays, {"optimizer": numbers, "history": history, "rng": rng}
+
+    def load_state_dict(self, arrays, facts):
+        """Take up what `state_dict` gave. Raises `CheckpointError` where something does not fit,
+        before anything is assigned."""
+        self.check_state(arrays, facts)
+        parts = {"net": {}, "optimizer": {}}
+        for name, array in arrays.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = array
+        self.net.load_state_dict(parts["net"])
+        self.optimizer.load_state_dict({**parts["optimizer"], **facts["optimizer"]})
+        self.history = [tuple(row) for row in facts["history"]]
+        self.iteration = self.history[-1][0] if self.history else 0
+        self.rng.bit_generator.state = facts["rng"]
+
+    def check_state(self, arrays, facts):
+        """Raise `CheckpointError` unless `state_dict` could have given these."""
+        own_arrays, own_facts = self.state_dict()
+        whole = isinstance(facts, dict) and facts.keys() == own_facts.keys()
+        require(whole, "its facts are not whole")
+        rows = facts["history"]
+        check_history(rows, self.iterations, self.every)
+        for k, row in enumerate(rows):
+            where = f"row {k + 1} of its history"
+            require(isinstance(row, list) and len(row) == 2, f"{where} is not one")
+            check_place(k, row[0], self.iterations, self.every)
+            require(is_number(row[1]) and row[1] >= 0, f"{where} has an error of {row[1]!r}")
+        solved = [k for k, row in enumerate(rows[:-1]) if row[1] < SOLVED]
+        require(not solved, "its history goes on after the problem was solved")
+        iteration = rows[-1][0] if rows else 0
+        own, found = own_facts["optimizer"], facts["optimizer"]
+        check_optimizer(found, own, iteration)
+        words = f"its learning rate is {found['lr']}, but this run's is {own['lr']}"
+        require(found["lr"] == own["lr"], words)
+        check_arrays(arrays, own_arrays)
+        generator_at(facts["rng"], self.rng)

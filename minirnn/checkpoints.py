@@ -35,7 +35,7 @@ def write_atomic(path, data):
     They go to a temporary file, are forced to the disk, and only then take the name.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -48,6 +48,13 @@ def write_atomic(path, data):
     finally:
         with contextlib.suppress(OSError):  # if all went well it is gone already
             temporary.unlink()
+
+
+def remove_leftovers(folder):
+    """Remove the temporary files of runs that were killed while they wrote."""
+    for left in Path(folder).glob(".*.tmp"):
+        if LEFTOVER.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def write_npz(path, arrays):
@@ -266,12 +273,6 @@ class Checkpoint:
             if copy.is_file() and copy.read_bytes() == data:
                 return copy
             k += 1
-
-    def remove_leftovers(self):
-        """Remove the temporary files of runs that were killed while they wrote."""
-        for left in self.path.parent.glob(".*.tmp"):
-            if LEFTOVER.fullmatch(left.name):
-                left.unlink(missing_ok=True)
 
 
 def _every():

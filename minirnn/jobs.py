@@ -4,8 +4,10 @@ import multiprocessing
 import os
 import queue
 import signal
+import threading
 import traceback
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 from .errors import MinirnnError
 
@@ -22,28 +24,30 @@ def run(function, tasks, jobs):
 
     The function may call progress(steps), for its bar, and should end soon once stopped() is
     true; a task has `name` and `iterations`. On Ctrl-C the tasks that run are let to their end,
-    their results yielded, and then `KeyboardInterrupt` goes on. The first task that fails stops
-    the others likewise; its error is raised as `MinirnnError`.
+    their results yielded, and then `KeyboardInterrupt` is raised; a second Ctrl-C ends all at
+    once. The first task that fails stops the others likewise; its error is raised as
+    `MinirnnError`.
     """
     # one thread a process: with several at once, more of them only wait for each other
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     context = multiprocessing.get_context("spawn")
     messages, stop = context.Queue(), context.Event()
-    waiting, running, error = list(tasks), {}, None
-    with Bars() as bars:
+    waiting, running, error, user = list(tasks), {}, None, SimpleNamespace(stopped=False)
+    with Bars() as bars, stop_on_interrupt(user):
         try:
-            while running or (waiting and error is None):
-                try:
-                    while waiting and len(running) < jobs and error is None:
-                        task = waiting.pop(0)
-                        with interrupts_ignored():
-                            process = start(context, function, task, messages, stop)
-                        running[task.name] = task, process
-                    kind, name, value = next_message(messages, running)
-                    if kind == "steps":
-                        bars.update(running[name][0], value)
-                        continue
+            while running or (waiting and not user.stopped and error is None):
+                while waiting and len(running) < jobs and not user.stopped and error is None:
+                    task = waiting.pop(0)
+                    with interrupts_held():
+                        process = start(context, function, task, messages, stop)
+                    running[task.name] = task, process
+                if (user.stopped or error is not None) and not stop.is_set():
+                    stop.set()
+                kind, name, value = next_message(messages, running)
+                if kind == "steps":
+                    bars.update(running[name][0], value)
+                elif kind != "none":
                     task, process = running.pop(name)
                     process.join()
                     bars.close(task)
@@ -51,17 +55,13 @@ def run(function, tasks, jobs):
                         yield task, value
                     else:
                         error = error or MinirnnError(f"{name}: {value}")
-                        stop.set()
-                except KeyboardInterrupt as interrupt:
-                    if error is not None:  # a second one: no more patience
-                        raise
-                    error = interrupt
-                    stop.set()
         finally:
             for _, process in running.values():
                 process.terminate()
     if error is not None:
         raise error
+    if user.stopped:
+        raise KeyboardInterrupt
 
 
 def start(context, function, task, messages, stop):
@@ -74,6 +74,7 @@ def start(context, function, task, messages, stop):
 def work(function, task, messages, stop):
     """What a process does: the task, and then one message with its result or its error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; only the first process acts
+    threading.Thread(target=end_with_the_first, daemon=True).start()
     try:
         result = function(task, lambda n: messages.put(("steps", task.name, n)), stop.is_set)
         messages.put(("result", task.name, result))
@@ -83,29 +84,56 @@ def work(function, task, messages, stop):
         messages.put(("error", task.name, traceback.format_exc()))
 
 
+def end_with_the_first():
+    """End this process when the first one has: killed, it cannot say so, and nobody would read
+    what is found here, while a new call may train the same."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
 def next_message(messages, running):
-    """The next message; an error where a process has died without one."""
-    while True:
-        try:
-            return messages.get(timeout=1.0)
-        except queue.Empty:
-            for name, (_, process) in running.items():
-                if not process.is_alive() and messages.empty():
-                    return "error", name, f"its process ended with code {process.exitcode}"
+    """The next message, or none for a while; an error where a process has died without one."""
+    try:
+        return messages.get(timeout=0.3)
+    except queue.Empty:
+        for name, (_, process) in running.items():
+            if not process.is_alive() and messages.empty():
+                return "error", name, f"its process ended with code {process.exitcode}"
+    return "none", None, None
 
 
 @contextmanager
-def interrupts_ignored():
-    """A process started inside ignores Ctrl-C from its first moment."""
+def stop_on_interrupt(trainer):
+    """The first Ctrl-C inside sets `trainer.stopped`, so that it can finish its step; a second one
+    stops at once."""
+
+    def handler(*_):
+        if trainer.stopped:
+            raise KeyboardInterrupt
+        trainer.stopped = True
+
     try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not in the main thread, where no interrupt arrives
+        before = signal.signal(signal.SIGINT, handler)
+    except ValueError:  # not in the main thread: nothing to catch there
         yield
         return
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupts_held():
+    """A process started inside has Ctrl-C kept from it; for this one, it waits until the end."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Bars:

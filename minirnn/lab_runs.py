@@ -6,9 +6,7 @@ distinct names 20 % are never trained on; another 10 % say when it would have be
 Accuracies are class-balanced, the mean over the languages: the reports draw their names so.
 """
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,9 +14,10 @@ import numpy as np
 from . import lab
 from .baselines import TrigramBayes
 from .batches import Batch, Sequences
-from .checkpoints import Checkpoint, load_net, save_net, write_atomic
+from .checkpoints import load_net
 from .data import Alphabet, load_names, split
-from .errors import CheckpointError, DataError
+from .errors import DataError
+from .kept import Kept
 from .losses import CrossEntropy
 from .online import OneByOne
 from .training import Evaluation, evaluate
@@ -58,7 +57,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Kept):
     """One net, trained once."""
 
     kind: str
@@ -72,14 +71,6 @@ class Run:
     @property
     def name(self):
         return f"{self.kind}-{self.protocol}-{self.seed}"
-
-    @property
-    def settings(self):
-        """What the result depends on, beside the code."""
-        return {k: v for k, v in asdict(self).items() if k not in ("data", "folder")}
-
-    def path(self, ending):
-        return Path(self.folder) / f"{self.name}.{ending}"
 
 
 def runs_of(kind):
@@ -111,58 +102,25 @@ def load(run):
 def train(run, progress=None, stopped=None):
     """Train a net, or go on where it stopped; its result, or None if it was stopped.
 
-    The result, {name: value} for JSON, is kept beside the weights: a second call only reads it.
+    A second call only reads the result.
     """
-    done = read_result(run)
+    done = run.result()
     if done is not None:
         return done
-    progress = progress or (lambda steps: None)
     names, parts = load(run)
     rng = np.random.default_rng(run.seed)
     net = build(run.kind, len(names.languages), rng)
     make = writing_trainer if run.kind == "F" else guessing_trainer
-    trainer, finish = make(run, net, names, parts, rng)
-    checkpoint = Checkpoint(run.path("part.npz"), run.settings)
-    if checkpoint.path.is_file():
-        checkpoint.resume(trainer)
-        progress(trainer.iteration)
-    if not trainer.fit(progress, checkpoint.save, stopped):
-        return None
-    result = {
-        **run.settings, "lr": KINDS[run.kind].lr, "source": names.source,
-        "languages": names.languages, "parameters": net.number_of_parameters(),
-        "history": trainer.history, "seconds": round(trainer.seconds, 2), **finish(),
-    }  # fmt: skip
-    save_net(run.path("npz"), net, {**run.settings, "languages": names.languages})
-    write_atomic(run.path("json"), json.dumps(result, indent=1).encode() + b"\n")
-    checkpoint.path.unlink()
-    return result
+    trainer, measure = make(run, net, names, parts, rng)
 
+    def finish():
+        return {
+            "lr": KINDS[run.kind].lr, "source": names.source, "languages": names.languages,
+            "parameters": net.number_of_parameters(), "history": trainer.history,
+            "seconds": round(trainer.seconds, 2), **measure(),
+        }  # fmt: skip
 
-def read_result(run):
-    """The result of a run that is over, or None. `CheckpointError`: other settings."""
-    path = run.path("json")
-    if not path.is_file():
-        return None
-    return read_json(path, run.settings)
-
-
-def read_json(path, settings):
-    """What a JSON file holds; raises `CheckpointError` where its settings are not these."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        saved = {name: found[name] for name in settings}
-    except (ValueError, KeyError, TypeError):
-        raise CheckpointError(
-            f"{path} is damaged, or nothing that minirnn wrote; delete it or use another --output"
-        ) from None
-    for name, now in settings.items():
-        if saved[name] != now:
-            raise CheckpointError(
-                f"{path} was made with {name} = {saved[name]}, but now it is {now}; use the same, "
-                "or another --output"
-            )
-    return found
+    return run.train(trainer, finish, progress, stopped, saved={"languages": names.languages})
 
 
 def trained_net(run):
@@ -184,12 +142,12 @@ def guessing_trainer(run, net, names, parts, rng):
     draws = np.random.default_rng([run.seed, 2])
     sample = parts["train"][np.concatenate([draws.choice(m, SAMPLE) for m in members])]
 
-    def measure(net):
-        row = {"train": evaluate(net, sequences, sample).balanced_accuracy}
-        if "validation" in parts:
-            found = evaluate(net, sequences, parts["validation"])
-            row["validation"] = found.balanced_accuracy
-        return row
+    asked = {"train": sample}
+    if "validation" in parts:
+        asked["validation"] = parts["validation"]
+
+    def accuracy_on(places):
+        return lambda net: evaluate(net, sequences, places).balanced_accuracy
 
     def finish():
         train = evaluate(net, sequences, parts["train"])
@@ -210,7 +168,8 @@ def guessing_trainer(run, net, names, parts, rng):
 
     trainer = OneByOne(
         net, CrossEntropy(), batches, members, rng=rng, lr=KINDS[run.kind].lr,
-        iterations=run.iterations, measure=measure,
+        iterations=run.iterations,
+        measure={what: accuracy_on(places) for what, places in asked.items()},
     )  # fmt: skip
     return trainer, finish
 

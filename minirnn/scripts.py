@@ -5,7 +5,6 @@ import importlib.util
 import inspect
 import math
 import os
-import signal
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -13,9 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from .checkpoints import remove_leftovers
 from .contract import check_cell
 from .data import printable
 from .errors import CellError, DataError, MinirnnError, NumberError
+from .jobs import stop_on_interrupt
+from .kept import same_settings
+
+RESUME = "go on with a run that was stopped; begin none"  # the help of --resume
 
 
 def main(run):
@@ -169,26 +173,6 @@ class Progress:
 
 
 @contextmanager
-def stop_on_interrupt(trainer):
-    """The first Ctrl-C inside lets the trainer finish its step; a second one stops at once."""
-
-    def handler(*_):
-        if trainer.stopped:
-            raise KeyboardInterrupt
-        trainer.stopped = True
-
-    try:
-        before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not in the main thread: nothing to catch there
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
 def alone_in(folder):
     """Raise `DataError` where another process trains into the same folder.
 
@@ -221,7 +205,7 @@ def train(trainer, checkpoint, resume, unit="name"):
     """Fit with a progress bar and checkpoints; after Ctrl-C, save, say so, and raise
     `KeyboardInterrupt`, which becomes exit code 130."""
     with alone_in(checkpoint.path.parent):
-        checkpoint.remove_leftovers()
+        remove_leftovers(checkpoint.path.parent)
         if resume:
             checkpoint.resume(trainer)
             _say(_where(trainer))
@@ -237,6 +221,34 @@ def train(trainer, checkpoint, resume, unit="name"):
         if trainer.stopped:
             _say(f"saved after step {trainer.step:,} in {checkpoint.path}; go on with --resume")
             raise KeyboardInterrupt
+
+
+@contextmanager
+def kept_in(folder, settings, runs, resume):
+    """The `Kept` runs that are still to do, for a script that trains them inside the block.
+
+    The folder belongs to this process alone meanwhile, and to these settings for ever. What is
+    there of an earlier call is gone on with, and with `resume` there must be something; Ctrl-C
+    says what is saved. Raises `DataError` and `CheckpointError`.
+    """
+
+    def state():
+        done = sum(run.result() is not None for run in runs)
+        begun = sum(run.begun() for run in runs)
+        return f"{done} of {len(runs)} runs done, {begun} begun"
+
+    with alone_in(folder):
+        for place in {Path(folder), *(Path(run.folder) for run in runs)}:
+            remove_leftovers(place)
+        same_settings(folder, settings, resume)
+        waiting = [run for run in runs if run.result() is None]
+        if waiting and (len(waiting) < len(runs) or any(run.begun() for run in runs)):
+            _say(f"going on in {folder}: {state()}")
+        try:
+            yield waiting
+        except KeyboardInterrupt:
+            _say(f"saved in {folder}: {state()}; go on with --resume")
+            raise
 
 
 def _where(trainer):

@@ -292,10 +292,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch, place, error)
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-def test_where_nothing_can_be_written(tmp_path):
+def test_where_nothing_can_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder").mkdir()
-    for path in ("missing/x", "file/x", "folder", "x" * 300):
+    for path in ("missing/x", "file/x", "folder", "x" * 300, ""):
         with pytest.raises(CheckpointError, match="cannot be written"):
             write_atomic(tmp_path / path, b"new")
+    monkeypatch.chdir(tmp_path)
+    for path in ("", ".", ".."):
+        with pytest.raises(CheckpointError, match="cannot be written"):
+            write_atomic(path, b"new")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]

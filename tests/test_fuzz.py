@@ -1,7 +1,8 @@
 """Whatever the bytes, the numbers or the options: an end that the documentation knows.
 
 Ordinary runs try a few hundred cases; HYPOTHESIS_PROFILE=deep more than 20,000, counted at the end
-(`pytest -s`). Nothing may be written outside the output folder.
+(`pytest -s`). Nothing may be written outside the output folder. The other commands' lines are in
+`test_fuzz_commands.py`.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from minirnn.errors import CheckpointError, DataError
 from minirnn.models import NameClassifier
 
 DEEP = settings.default.max_examples >= 1000
-COUNTED = {}
+COUNTED, CODES = {}, {}
 
 
 def cases(ordinary, deep):
@@ -47,6 +48,8 @@ def say_how_many():
     yield
     print("\n" + ", ".join(f"{n:,} {what}" for what, n in COUNTED.items()), end="")
     print(f": {sum(COUNTED.values()):,} cases")
+    print("exit codes of command lines:", ", ".join(f"{c}: {n:,}" for c, n in CODES.items()))
+    COUNTED.clear(), CODES.clear()
 
 
 # Data folders
@@ -169,9 +172,9 @@ def broken(good, data):
 @given(st.data())
 @cases(100, 6000)
 def test_damaged_models(folder, model, data):
-    count("damaged models")
     path = folder / "model.npz"
     path.write_bytes(broken(model, data))
+    count("damaged models")
     try:
         net, _ = load_net(path, build)
     except CheckpointError as error:
@@ -184,9 +187,9 @@ def test_damaged_models(folder, model, data):
 @given(st.data())
 @cases(60, 3000)
 def test_damaged_runs(folder, run, data):
-    count("damaged runs")
     path = folder / "run.npz"
     path.write_bytes(broken(run, data))
+    count("damaged runs")
     resumed_or_refused(path)
 
 
@@ -209,7 +212,6 @@ def inside(value, path=()):
 @cases(60, 3000)
 def test_runs_with_other_facts(folder, saved_run, data):
     """A whole file in which a fact or two are anything else."""
-    count("runs with other facts")
     arrays, text = saved_run
     facts = json.loads(text)
     for _ in range(data.draw(st.integers(1, 2))):
@@ -222,6 +224,7 @@ def test_runs_with_other_facts(folder, saved_run, data):
             del owner[last]
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     write_npz(folder / "run.npz", {"facts": text, **arrays})
+    count("runs with other facts")
     resumed_or_refused(folder / "run.npz")
 
 
@@ -245,13 +248,14 @@ def resumed_or_refused(path):
 def test_damaged_archives(data):
     import zipfile
 
-    count("archives")
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("data/names/Greek.txt", b"Kartas\nVamvas\n" * 5)
         file.writestr("data/names/Czech.txt", b"Hajek\n")
+    archive = broken(content.getvalue(), data)
+    count("archives")
     try:
-        lists = download.unpack(broken(content.getvalue(), data))
+        lists = download.unpack(archive)
     except DataError:
         return
     assert all("/" not in name and "\\" not in name for name in lists)
@@ -296,7 +300,7 @@ flags = st.sampled_from(
 options = st.lists(st.one_of(flags, words), max_size=5)
 
 
-def ended(place, function, arguments):
+def ended(place, function, arguments, codes=(0, 2, None)):
     """Run it in `place`, and see to its exit code, its words and its files."""
     before = listing(place)
     kept, argv, out, err = os.getcwd(), sys.argv, io.StringIO(), io.StringIO()
@@ -311,7 +315,8 @@ def ended(place, function, arguments):
     finally:
         os.chdir(kept)
         sys.argv = argv
-    assert code in (0, 2, None), (code, arguments)
+    CODES[code or 0] = CODES.get(code or 0, 0) + 1
+    assert code in codes, (code, arguments)
     if code == 2:
         assert "error: " in err.getvalue() and "Traceback" not in err.getvalue(), err.getvalue()
     assert listing(place) == before, arguments
@@ -367,10 +372,10 @@ def trained(names_script, tmp_path_factory):
 @cases(40, 1500)
 def test_guessing_with_a_strangers_model(names_script, trained, data):
     """The weights are right, and one setting is anything: text for the terminal too."""
-    count("models of strangers")
     folder, settings, net = trained
     name = data.draw(st.sampled_from(sorted(settings)))
     value = data.draw(st.one_of(numbers, words, st.lists(words, max_size=3)))
+    count("models of strangers")
     save_net(folder / "out" / "model.npz", net, {**settings, name: value})
     out = ended(folder, names_script.run, ["names.py", "--output", "out", "--predict", "abc"])
     assert all(line.isprintable() for line in out.split("\n"))

@@ -15,11 +15,15 @@ from pathlib import Path
 import fake_cupy
 import numpy as np
 import pytest
+from test_kept import in_this_process, loaded
 
 from minirnn import __main__ as door
-from minirnn import backend, checkpoints, data, download, scripts, training
-from minirnn.checkpoints import read_npz, write_npz
-from minirnn.losses import CrossEntropy
+from minirnn import backend, checkpoints, data, download, jobs, scripts, training
+from minirnn.checkpoints import read_npz, save_net, write_npz
+from minirnn.data import Alphabet
+from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.models import NameClassifier
+from minirnn.writing import small_classifier
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "reliability.md"
@@ -70,7 +74,26 @@ class World:
             return stopped.code
 
     def command(self, *arguments):
-        return scripts.main(lambda: door.run(list(map(str, arguments))))
+        try:
+            return scripts.main(lambda: door.run(list(map(str, arguments))))
+        except SystemExit as stopped:
+            return stopped.code
+
+    def example(self, name, *options, run=None, data=True):
+        """The exit code of another example, with its tasks in this process, or by `run`."""
+        self.monkeypatch.syspath_prepend(str(ROOT / "examples"))
+        script = loaded(name)
+        if hasattr(script, "jobs"):
+            self.patch(script.jobs, "run", run or in_this_process(None))
+        where = ["--data", "data"] * data + ["--output", "out"] * data
+        self.patch(sys, "argv", [name, *where, *map(str, options)])
+        try:
+            return scripts.main(script.run)
+        except SystemExit as stopped:
+            return stopped.code
+
+    def reproduce(self, *options, run=None):
+        return self.example("reproduce.py", "--only", "A", "--iterations", 2, *options, run=run)
 
     def stopped(self, step=2):
         """A run that was stopped with Ctrl-C after this step: 130."""
@@ -110,20 +133,37 @@ def test_the_table(tmp_path, monkeypatch, capsys, name, message, code):
     monkeypatch.setattr(backend, "_current", "numpy")
     found = provoke[name](World(tmp_path, monkeypatch, name))
     lines = capsys.readouterr().err.splitlines()
-    if name == "Ctrl-C in training":
+    if name in ("Ctrl-C in training", "an experiment stopped with Ctrl-C"):
         assert lines.pop() == "stopped"
     last = lines[-1]
     pattern = ".*".join(map(re.escape, message.split("...")))
     assert re.fullmatch(pattern, last), last
     assert found == code
-    if code == 2 and name not in ("a malformed option", "a whole number that is none"):
-        assert last.startswith("error: ")
+    if code == 2:  # argparse names the command first
+        assert last.startswith("error: ") or re.match(r"[\w. -]+: error: argument [\w-]+: ", last)
     assert not list(tmp_path.rglob("*.tmp")), "something half written is left"
 
 
 def test_every_function_has_its_row():
     named = [name for name, _, _ in rows()]
     assert sorted(named) == sorted(provoke) and len(named) > 50
+
+
+def test_every_promise_names_tests_that_are_there():
+    """`tests/test_x.py`: `test_y`, `test_z` in docs/reliability.md; a file alone is enough too."""
+    table = DOCS.read_text().partition("## Promises")[2].partition("\n## ")[0]
+    promises = [line for line in table.splitlines() if line.startswith("| ")][2:]
+    assert len(promises) > 15
+    for promise in promises:
+        *_, holders, _ = promise.split("|")
+        path = None
+        for name in re.findall(r"`([^`]+)`", holders):
+            if name.startswith(("tests/", "python tests/")):
+                path = ROOT / name.removeprefix("python ")
+                assert path.is_file(), name
+            elif name.startswith("test_"):
+                assert f"\ndef {name}(" in path.read_text(), f"{path} has no {name}"
+        assert path, promise
 
 
 # Data and folders
@@ -500,6 +540,203 @@ def _(world):
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     write_npz("out/checkpoint.npz", {"facts": text, **arrays})
     return world.run("--resume")
+
+
+# The experiments
+
+
+@cause("an experiment stopped with Ctrl-C")
+def _(world):
+    return world.reproduce(run=in_this_process(1))
+
+
+@cause("an experiment that goes on")
+def _(world):
+    assert world.reproduce(run=in_this_process(1)) == 130
+    return world.reproduce()
+
+
+@cause("going on with an experiment not begun")
+def _(world):
+    return world.reproduce("--resume")
+
+
+@cause("an experiment with other settings")
+def _(world):
+    assert world.reproduce() == 0
+    return world.reproduce("--iterations", 3)
+
+
+@cause("a result that is none", "a result of another net that is none")
+def _(world):
+    assert world.reproduce() == 0
+    net = "A" if world.name == "a result that is none" else "B"
+    Path(f"out/nets/{net}-reports-0.json").write_text("{")
+    return world.reproduce()
+
+
+@cause("an experiment's checkpoint that is cut off")
+def _(world):
+    assert world.reproduce(run=in_this_process(1)) == 130
+    path = Path("out/nets/A-reports-0.part.npz")
+    path.write_bytes(path.read_bytes()[:-50])
+    return world.reproduce(run=RUN)
+
+
+RUN = jobs.run
+
+
+def die(task, progress, stopped):
+    os._exit(3)
+
+
+@cause("a process of an experiment that dies")
+def _(world):
+    return world.reproduce(run=lambda function, tasks, at_once: RUN(die, tasks, 1))
+
+
+@cause("a loss that is not finite in an experiment")
+def _(world):
+    world.patch(CrossEntropy, "forward", lambda *args: (np.float32("nan"), None))
+    return world.reproduce()
+
+
+@cause("an error that is not finite in the adding problem")
+def _(world):
+    world.patch(MeanSquaredError, "forward", lambda *args: (np.float32("nan"), None))
+    small = ["--iterations", 1, "--adding-iterations", 1, "--lengths", 2]
+    return world.example("why_lstm.py", *small)
+
+
+@cause("a net that the reports have not")
+def _(world):
+    return world.reproduce("--only", "X")
+
+
+@cause("a length without room for two marks")
+def _(world):
+    return world.example("why_lstm.py", "--lengths", 1)
+
+
+def generate(world, *options):
+    return world.example("generate.py", "--iterations", 2, "--count", 1, *options)
+
+
+@cause("a language that is not there")
+def _(world):
+    return generate(world, "--language", "Klingon")
+
+
+@cause("first letters that are unknown")
+def _(world):
+    return generate(world, "--start", "7")
+
+
+@cause("too many first letters")
+def _(world):
+    return generate(world, "--start", "a" * 20)
+
+
+@cause("a classifier of other names", "a classifier of a stranger")
+def _(world):
+    Path("out").mkdir()
+    settings = {"names": "others", "accuracy": 0.5 if "other" in world.name else "much"}
+    net = small_classifier(len(Alphabet()), 2, np.random.default_rng(0))
+    save_net("out/classifier.npz", net, settings)
+    return generate(world)
+
+
+# The benchmarks
+
+
+def benchmark(world, *options, name="benchmark.py"):
+    return world.example(name, *options, data=False)
+
+
+@cause("a benchmark's results that are none")
+def _(world):
+    Path("found.json").write_text("{}")
+    return benchmark(world, "--load", "found.json")
+
+
+@cause("a page that is not UTF-8", "a page without marks")
+def _(world):
+    Path("page.md").write_bytes(b"\xff" if "UTF" in world.name else b"# Speed")
+    return benchmark(
+        world, "--load", ROOT / "docs" / "results" / "cpu.json", "--markdown", "page.md"
+    )
+
+
+@cause("a file that is not there")
+def _(world):
+    return benchmark(world, "--load", "found.json")
+
+
+@cause("no case of the benchmark")
+def _(world):
+    return benchmark(world, "--only", "hare")
+
+
+@cause("no PyTorch to compare with")
+def _(world):
+    world.monkeypatch.setattr(os, "environ", dict(os.environ))
+    world.monkeypatch.setitem(sys.modules, "torch", None)
+    return benchmark(world, name="benchmark_reports.py")
+
+
+# Stepper and exercises
+
+
+def stepper(world, *options):
+    net = NameClassifier(3, 2, rng=np.random.default_rng(0), cell="rnn", hidden_size=3, embedding=2)
+    settings = {"model": "rnn", "hidden_size": 3, "num_layers": 1, "bidirectional": False,
+                "embedding": 2, "alphabet": "abc", "languages": ["A", "B"]}  # fmt: skip
+    save_net("net.npz", net, settings)
+    return world.command("stepper", *options)
+
+
+@cause("no model to step through")
+def _(world):
+    return stepper(world, "abc", "--model", "model.npz")
+
+
+@cause("a language that the net has not")
+def _(world):
+    return stepper(world, "abc", "--model", "net.npz", "--language", "Klingon")
+
+
+@cause("a name that the net cannot read")
+def _(world):
+    return stepper(world, "123", "--model", "net.npz")
+
+
+@cause("no folder of exercises")
+def _(world):
+    return world.command("exercises", "check", "mine")
+
+
+@cause("a folder without exercises")
+def _(world):
+    Path("mine").mkdir()
+    return world.command("exercises", "check", "mine")
+
+
+@cause("no such exercise")
+def _(world):
+    return world.command("exercises", "hint", 11)
+
+
+@cause("conventions that are none")
+def _(world):
+    Path("c.json").write_text("[]")
+    return world.command("exercises", "start", "mine", "--conventions", "c.json")
+
+
+@cause("one report for several hand-ins")
+def _(world):
+    for name in "ab":
+        (Path("term") / name).mkdir(parents=True)
+    return world.command("exercises", "grade", "term", "--json", "results.json")
 
 
 # The download

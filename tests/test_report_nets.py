@@ -334,7 +334,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits():
 
     def checkpoint(trainer):
         arrays, facts = trainer.state_dict()
-        kept.append((arrays, {**facts, "history": list(facts["history"])}))
+        kept.append((arrays, facts))
 
     assert first.fit(None, checkpoint, stopped=lambda: len(kept) == 30) is False
     second = tiny_trainer()
@@ -348,7 +348,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits():
 
 def test_best_weights_are_kept():
     scores = iter([0.1, 0.5, 0.3, *[0.2] * 57])
-    trainer, seen = tiny_trainer(measure=lambda net: {"validation": next(scores)}), []
+    trainer, seen = tiny_trainer(measure={"validation": lambda net: next(scores)}), []
     trainer.fit(None, lambda t: seen.append(t.net.state_dict()))
     assert trainer.best_iteration == 4
     for name, array in trainer.best.items():

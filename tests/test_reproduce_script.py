@@ -1,13 +1,12 @@
 """The scripts about the lab reports, run as a user runs them, on names of three invented languages.
 
-`reproduce.py`, `generate.py`, `why_lstm.py` and `benchmark_reports.py`: what they write, that a
-stopped run goes on to the same bytes, and what they say of bad input.
+`reproduce.py`, `generate.py`, `why_lstm.py` and `benchmark_reports.py`: what they write, and what
+they say of bad input. That they go on after Ctrl-C and worse is in `test_kept.py`.
 """
 
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,7 +17,6 @@ import pytest
 
 import minirnn
 from minirnn import jobs, lab_runs
-from minirnn.checkpoints import read_npz
 from minirnn.errors import CheckpointError, MinirnnError
 
 ROOT = Path(minirnn.__file__).resolve().parents[1]
@@ -131,33 +129,6 @@ def test_other_settings_are_not_mixed(reproduced, data, tmp_path):
         (tmp_path / path.name).write_text(path.read_text() + "Newname\n")
     assert "made with names = " in refused("reproduce.py", *options, 40, "--data", tmp_path)
     assert nets(folder) == before
-
-
-def test_stopped_and_taken_up_again_to_the_same_bytes(data, tmp_path):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    options = ["--only", "A", "--iterations", 3000, "--jobs", 2, "--data", data, "--output"]
-    call("reproduce.py", *options, whole)
-
-    process, part = start("reproduce.py", *options, broken), "A-reports-0.part.npz"
-    deadline = time.monotonic() + 100
-    while not (broken / "nets" / part).exists():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=100)
-    assert process.returncode == 130 and err.strip() == "stopped" and "A-reports-0   stopped" in out
-    arrays = read_npz(broken / "nets" / part)
-    iteration = json.loads(arrays["facts"].tobytes())["run"]["iteration"]
-    assert 0 < iteration < 3000
-
-    call("reproduce.py", *options, broken)
-    assert list(nets(broken)) == ["A-held-out-0.npz", "A-reports-0.npz"]
-    assert nets(broken) == nets(whole)
-    histories = [
-        json.loads((folder / "nets" / "A-reports-0.json").read_text())["history"]
-        for folder in (whole, broken)
-    ]
-    assert histories[0] == histories[1]
 
 
 @pytest.mark.parametrize(

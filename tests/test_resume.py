@@ -288,6 +288,7 @@ BAD = [
     (run_fact("right", -1), "number of right guesses is -1, but must be 0 to 21"),
     (run_fact("right", 22), "number of right guesses is 22"),
     (run_fact("losses", float("inf")), "sum of losses is inf"),
+    (run_fact("losses", 3.41e38), r"sum of losses is 3.41e\+38"),
     (run_fact("first_loss", None), "first loss is None"),
     (run_fact("over", "yes"), "over is 'yes'"),
     (run_fact("optimizer", {"steps": 8}), "optimiser is another one"),

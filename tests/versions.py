@@ -1,6 +1,7 @@
 """Run the tests on the oldest supported and the newest Python and NumPy.
 
-python tests/versions.py                        every Python from 3.11 on that is found on PATH
+python tests/versions.py                        every Python from 3.11 on that is found: this one,
+                                                those on PATH, those that pyenv has installed
 python tests/versions.py --python PATH ...      these interpreters
 python tests/versions.py --quick tests/test_resume.py    these tests only
 
@@ -27,10 +28,12 @@ def main():
     parser.add_argument("--python", nargs="+", metavar="PATH", help="interpreters to use")
     parser.add_argument("--quick", nargs="+", metavar="TEST", default=[], help="only these tests")
     args = parser.parse_args()
-    pythons = found(args.python or on_path())
+    pythons = found(args.python or [sys.executable, *on_path(), *of_pyenv()])
     if not pythons:
         print(f"no Python from {'.'.join(map(str, OLDEST))} on was found; name some with --python")
         return 2
+    if min(pythons)[0][:2] == max(pythons)[0][:2]:
+        print("only one Python was found: it is tried with the oldest and the newest NumPy")
     pairs = [(min(pythons)[1], OLDEST_NUMPY), (max(pythons)[1], "numpy")]
     results = [tests(python, numpy, args.quick) for python, numpy in pairs]
     print("\n".join(results))
@@ -44,11 +47,18 @@ def on_path():
     return [str(p) for p in named if re.fullmatch(r"python3\.\d+(\.exe)?", p.name)]
 
 
+def of_pyenv():
+    """Every python3.N that pyenv has installed: its shims on PATH need not run."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    named = [p for p in root.glob("versions/*/bin/python3.*")]
+    return [str(p) for p in named if re.fullmatch(r"python3\.\d+", p.name)]
+
+
 def found(paths):
-    """{(version, path)} of those that run and are new enough."""
+    """{(version, path)} of those that run, are new enough and can make an environment."""
     versions = set()
     for path in paths:
-        code = "import sys; print(*sys.version_info[:3])"
+        code = "import sys, venv, ensurepip; print(*sys.version_info[:3])"
         done = subprocess.run([path, "-c", code], capture_output=True, text=True)
         version = tuple(map(int, done.stdout.split()))
         if done.returncode == 0 and version >= OLDEST:
