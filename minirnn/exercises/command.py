@@ -25,7 +25,7 @@ AT_ONCE = 2  # hand-ins that run at the same time
 
 
 def run(arguments, prog):
-    """0 where all is right (or done), 1 where something is wrong or missing, 2 for bad input."""
+    """0 done, or all right; 1 `check` found something not right; 2 bad input; 130 Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -68,6 +68,8 @@ def _number(text):
 
 
 def _folder(path):
+    if path.is_file():
+        raise DataError(f"{path} is a file; name the folder that it lies in, and its number")
     if not path.is_dir():
         raise DataError(f"there is no folder {path}")
     return path
@@ -96,7 +98,10 @@ def check_some(args):
             results.append(result)
             print(describe(result, colour), flush=True)
     if not results:
-        raise DataError(f"there are no exercises in {folder}; `start {folder}` copies them there")
+        raise DataError(
+            f"there are no exercises in {folder}; python -m minirnn exercises start {folder} "
+            "copies them there"
+        )
     if len(results) > 1:
         print(f"\n{summary(results, colour)}")
     return 0 if all(results) else 1
@@ -118,7 +123,7 @@ def watch(args, rounds=None, pause=0.5):
     """Check what has changed, again and again. rounds: stop after so many looks (for tests)."""
     exercises = [BY_NUMBER[n] for n in args.numbers] or EXERCISES
     folder, colour, seen = _folder(args.folder), coloured(), {}
-    print(f"watching {folder}; Ctrl-C ends it")
+    print(f"watching {folder}: what is saved there is checked; Ctrl-C ends it", flush=True)
     while rounds is None or rounds > 0:
         rounds = None if rounds is None else rounds - 1
         for exercise in exercises:
@@ -126,10 +131,10 @@ def watch(args, rounds=None, pause=0.5):
             stamp = path.stat().st_mtime_ns if path.is_file() else None
             if stamp == seen.get(exercise.number):
                 continue
-            first = exercise.number not in seen
+            new = exercise.number not in seen
             seen[exercise.number] = stamp
-            if stamp is None or (first and not args.numbers and len(seen) > 1 and rounds is None):
-                continue  # at first, all are new: only what is saved from now on is looked at
+            if stamp is None or (new and not args.numbers):
+                continue  # at first, only what was asked for by its number is looked at
             time.sleep(min(pause, 0.05))  # an editor may still be writing
             result = check(exercise, folder, conventions_of(folder), args.seconds)
             print(time.strftime("\n%H:%M:%S"))
@@ -169,11 +174,14 @@ def grade(args):
 
     print(f"{'hand-in':30s} total   1 to {len(EXERCISES)}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name, results in pool.map(one, students):
-            graded.append((name, results))
-            print(row(name, results, colour), flush=True)
-    if args.csv:
-        write_csv(args.csv, graded)
+        try:
+            for name, results in pool.map(one, students):
+                graded.append((name, results))
+                print(row(name, results, colour), flush=True)
+        finally:  # after Ctrl-C too: those that are done keep their rows, the others are not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            if args.csv:
+                write_csv(args.csv, graded)
     if args.json:
         write_json(args.json, graded[0][1], time.monotonic() - began)
     return 0

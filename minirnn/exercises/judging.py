@@ -4,6 +4,7 @@ Judging goes from the outside in: not written yet, before a wrong shape, before 
 forward before backward. The first thing that is wrong ends it.
 """
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,6 +64,12 @@ def crash(failed, what):
     """`Wrong` from an exception of the hand-in: a blank, or a mistake with its line."""
     if failed.type == "NotImplementedError":
         return Wrong("not written", failed.text or f"{what} is not written yet")
+    missing = re.match(r"module 'hand_in' has no attribute '(\w+)'", failed.text)
+    if missing:
+        return Wrong(
+            "error", f"there is no {missing[1]} in the file",
+            "What was handed out must keep its name: the checker asks for it by name.",
+        )  # fmt: skip
     at = f"line {failed.line}: " if failed.line else ""
     return Wrong(
         "error", f"{at}{failed.stage} fails with {failed.type}: {failed.text}", advice(failed)
