@@ -170,7 +170,8 @@ def test_grade_takes_the_conventions_from_the_lecturer_alone(work, tmp_path, cap
     ("{", "is not JSON"), ("[1]", "must hold a JSON object"), ('{"z": 1}', "some of lstm_gates"),
     ('{"z_keeps": 3}', "must be old or new"), ('{"lstm_gates": "ifg"}', "letters fgio, reordered"),
     ('{"gru_gates": 1}', "letters nrz"), ('{"bugs": 5}', "list of five"), ('{"bugs": []}', "five"),
-    (json.dumps({"bugs": ["a"] * 5}), "no bug of a cell's backward"), ('{"bugs": [["a"]]}', "no bug"),
+    (json.dumps({"bugs": ["a"] * 5}), "no bug of a cell"),
+    ('{"bugs": [["a"]]}', "no bug"),
 ])  # fmt: skip
 def test_bad_conventions_are_refused_in_a_sentence(tmp_path, text, said):
     path = tmp_path / "term.json"

@@ -52,48 +52,6 @@ def test_no_wrong_hand_in_passes_and_most_are_told_what_is_wrong():
     assert np.mean(places) >= 0.85 and np.mean(mistakes) >= 0.7
 
 
-ENDS = """
-
-class RNNCell:
-    gates = "h"
-    states = ("h",)
-    additive = True
-
-    def forward(self, gx, state, product):
-        {line}
-
-    def backward(self, dstate, cache, product):
-        {line}
-"""
-HOSTILE = {
-    "syntax error": "def f(:\n",
-    "endless loop": "while True:\n    pass\n",
-    "20 GiB": "import numpy as np\nkeep = np.ones(20 * 2**27)\n",
-    "exit with success": "import os\nos._exit(0)\n",
-    "sys.exit": "import sys\nsys.exit(0)\n",
-    "megabytes printed": "print('x' * 50_000_000)\n",
-    "a file written": "open('/tmp/minirnn-hostile', 'w').write('x')\n",
-    "a file deleted": "import os\nos.remove(__file__)\n",
-    "sys.path edited": "import sys\nsys.path.insert(0, '/')\nimport minirnn.cells\n",
-    "the package's cells": "from minirnn.cells import RNNCell\n",
-    "a cell inherited": "import minirnn.cells\nclass RNNCell(minirnn.cells.RNNCell):\n    pass\n",
-    "numpy patched": "import numpy as np\nnp.array_equal = lambda *a: True\nnp.tanh = abs\n",
-    "a program started": "import subprocess\nsubprocess.run(['true'])\n",
-    "pickled results": ENDS.format(line="import pickle; return pickle.loads(b'cos\\nsystem\\n.')"),
-    "nothing returned": ENDS.format(line="return None"),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_work_gets_a_mark_of_its_own_and_never_passes(name, tmp_path):
-    exercise = BY_NUMBER[3]
-    (tmp_path / exercise.file).write_text(HOSTILE[name], encoding="utf-8")
-    result = check(exercise, tmp_path)
-    assert not result and result.mark and result.text
-    assert (tmp_path / exercise.file).read_text(encoding="utf-8") == HOSTILE[name]
-    assert not Path("/tmp/minirnn-hostile").exists()
-
-
 def test_start_never_overwrites(tmp_path, capsys):
     assert not run(["start", str(tmp_path / "work")], "exercises")
     mine = tmp_path / "work" / BY_NUMBER[3].file

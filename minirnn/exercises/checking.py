@@ -89,9 +89,11 @@ def check_all(folder, exercises=EXERCISES, **options):
 
 
 def _line(path, number):
-    """A line of the hand-in, to be shown."""
+    """A line of the hand-in, to be shown. Without a number nothing is read: it may be a pipe."""
+    if not number:
+        return ""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return f"{number}: {lines[number - 1].strip()[:100]}" if number else ""
+        return f"{number}: {lines[number - 1].strip()[:100]}"
     except (OSError, IndexError):
         return ""

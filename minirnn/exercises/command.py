@@ -147,13 +147,26 @@ def hand_ins(folders):
     """[(name, folder)] of all hand-ins: the folders themselves, or those inside them."""
     found = []
     for folder in folders:
-        _folder(folder)
-        inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-        if any(folder.glob("ex*.py")) or not inside:
+        inside = _folders(_folder(folder))
+        if _holds_exercises(folder) or not inside:
             found.append((folder.resolve().name, folder))
         else:
-            found += [(p.name, p) for p in inside]
+            found += [(p.name, _unpacked(p)) for p in inside]
     return found
+
+
+def _folders(folder):
+    return sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+
+
+def _holds_exercises(folder):
+    return any(folder.glob("ex*.py"))
+
+
+def _unpacked(folder):
+    """The folder of the exercises, where somebody has handed in a folder with theirs inside."""
+    inside = [] if _holds_exercises(folder) else _folders(folder)
+    return inside[0] if len(inside) == 1 else folder
 
 
 def grade(args):
