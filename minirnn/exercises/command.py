@@ -1,10 +1,13 @@
 """The exercises: hand out, check, hint, watch, grade.
 
-start DIR             copy the starters; files that are there already stay as they are
+start DIR             copy the starters; files that are there stay as they are
 check DIR [N ...]     check all exercises, or some
 hint N                a hint, in three levels; never the answer
-watch DIR [N]         check again at every save, until Ctrl-C
+watch DIR [N ...]     check again at every save, until Ctrl-C
 grade DIR...          many hand-ins: a table, --csv FILE, --json FILE (Gradescope)
+
+Exit codes: 0 done, or all right; 1 `check` has found something that is not
+right; 2 bad input; 130 ended by Ctrl-C.
 """
 
 import argparse
@@ -25,7 +28,7 @@ AT_ONCE = 2  # hand-ins that run at the same time
 
 
 def run(arguments, prog):
-    """0 done, or all right; 1 `check` found something not right; 2 bad input; 130 Ctrl-C."""
+    """Do what the arguments say; the exit code."""
     parser = argparse.ArgumentParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -119,13 +122,12 @@ def hint(args):
     return 0
 
 
-def watch(args, rounds=None, pause=0.5):
-    """Check what has changed, again and again. rounds: stop after so many looks (for tests)."""
+def watch(args, wait=time.sleep):
+    """Check what has changed, again and again, until Ctrl-C. wait(seconds): between two looks."""
     exercises = [BY_NUMBER[n] for n in args.numbers] or EXERCISES
     folder, colour, seen = _folder(args.folder), coloured(), {}
     print(f"watching {folder}: what is saved there is checked; Ctrl-C ends it", flush=True)
-    while rounds is None or rounds > 0:
-        rounds = None if rounds is None else rounds - 1
+    while True:
         for exercise in exercises:
             path = folder / exercise.file
             stamp = path.stat().st_mtime_ns if path.is_file() else None
@@ -135,12 +137,11 @@ def watch(args, rounds=None, pause=0.5):
             seen[exercise.number] = stamp
             if stamp is None or (new and not args.numbers):
                 continue  # at first, only what was asked for by its number is looked at
-            time.sleep(min(pause, 0.05))  # an editor may still be writing
+            time.sleep(0.05)  # an editor may still be writing
             result = check(exercise, folder, conventions_of(folder), args.seconds)
             print(time.strftime("\n%H:%M:%S"))
             print(describe(result, colour), flush=True)
-        time.sleep(pause)
-    return 0
+        wait(0.5)
 
 
 def hand_ins(folders):

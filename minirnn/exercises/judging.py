@@ -172,10 +172,14 @@ def compare(name, yours, expected, explain=None, axes=()):
     place = ", ".join(
         f"{axes[k]} {e}" if k < len(axes) else str(e) for k, e in enumerate(entry)
     )  # fmt: skip
-    sentence = explain() if explain else ""
     error = relative_error(yours, expected)
-    if not sentence and error < 1e-5:
-        sentence = f"It is right to {error:.0e} only: is something rounded, or float32?"
+    if error < 1e-5:
+        sentence = (
+            f"It is right to {error:.0e} only: is something rounded, float32, or taken by "
+            "differences? A formula is exact."
+        )
+    else:
+        sentence = explain() if explain else ""
     raise Wrong(
         "wrong value",
         f"{name} is wrong",

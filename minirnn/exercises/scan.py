@@ -39,7 +39,7 @@ ATTRIBUTES = {
 }  # fmt: skip
 WORDS = {
     "own": "uses the package's own code, which is what is to be written",
-    "path": "uses sys, and could change where Python looks for modules",
+    "path": "uses sys, with which it could change where Python looks for modules",
     "files": "uses files or the system",
     "pickle": "uses pickle",
     "loads": "looks into or loads other code",
