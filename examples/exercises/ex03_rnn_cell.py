@@ -11,7 +11,7 @@ gradient stands in for it.
 
 from typing import Any, NamedTuple
 
-from minirnn.functions import d_tanh, tanh  # noqa: F401
+from minirnn.functions import d_tanh, tanh
 
 
 class RNNCache(NamedTuple):

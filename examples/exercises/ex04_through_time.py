@@ -47,7 +47,7 @@ class Recurrent(Module):
                 raise NotImplementedError(
                     "exercise 4: 4c, sequences that end early, is not written yet"
                 )
-            start, end = end, end + n  # the rows of this step  # noqa: F841
+            start, end = end, end + n  # the rows of this step
             # TODO 4b (3 lines): one step of self.cell on its part of gx; append the first part of
             # the new state to `outputs`, and the cell's cache to `steps`.
             raise NotImplementedError("exercise 4: 4b, one step, is not written yet")
@@ -69,7 +69,7 @@ class Recurrent(Module):
         if dfinal is None:
             dfinal = tuple(np.zeros((sizes[0], H)) for _ in self.cell.states)
         undo = ProductBackward(product, S, x.dtype)  # has .backward(da), as the cells need it
-        dgx = np.zeros((len(self.cell.gates), S, H), x.dtype)  # noqa: F841
+        dgx = np.zeros((len(self.cell.gates), S, H), x.dtype)
 
         dstate, start = tuple(d[: sizes[-1]] for d in dfinal), S
         for t in reversed(range(len(sizes))):

@@ -11,7 +11,7 @@ stands in for it.
 
 from typing import Any, NamedTuple
 
-from minirnn.functions import sigmoid, tanh  # noqa: F401
+from minirnn.functions import sigmoid, tanh
 
 
 class LSTMCache(NamedTuple):

@@ -12,7 +12,7 @@ When the check is content, the cell can be trained in earnest:
 
 from typing import Any, NamedTuple
 
-from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh  # noqa: F401
+from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh
 
 
 class LSTMCache(NamedTuple):

@@ -11,7 +11,7 @@ z near 1 keeps the old state. The order of the gates is r, z, n.
 
 from typing import Any, NamedTuple
 
-from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh  # noqa: F401
+from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh
 
 
 class GRUCache(NamedTuple):

@@ -16,10 +16,14 @@ from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh
 
 
 class RNNCache(NamedTuple):
+    """What `RNNCell` keeps for backward, h [n, H]."""
+
     h: Any
 
 
 class LSTMCache(NamedTuple):
+    """What `LSTMCell` keeps for backward, each [n, H]."""
+
     i: Any
     f: Any
     g: Any
@@ -29,6 +33,8 @@ class LSTMCache(NamedTuple):
 
 
 class GRUCache(NamedTuple):
+    """What `GRUCell` keeps for backward, each [n, H]."""
+
     r: Any
     z: Any
     n: Any
@@ -37,6 +43,8 @@ class GRUCache(NamedTuple):
 
 
 class GRUBeforeCache(NamedTuple):
+    """What `GRUBeforeCell` keeps for backward, each [n, H]."""
+
     r: Any
     z: Any
     n: Any

@@ -11,7 +11,7 @@ The second command lets it race an RNN on the adding problem, with a numerical g
 `backward` is missing.
 """
 
-from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh  # noqa: F401
+from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh
 
 
 class OwnCell:

@@ -96,7 +96,7 @@ def _find_the_bug(hand_in, conventions, rng):
             "cells.GRUCell": "docs/07-gru.md#backward",
             "cells.GRUBeforeCell": "docs/07-gru.md#reset-before",
         }[target]
-        judge = CellJudge(hand_in, f"Cell{letter}", target, conventions.plain(), rng)
+        judge = CellJudge(hand_in, f"Cell{letter}", target, conventions, rng)
         found.append((f"Cell{letter}", chapter, judge.both))
     return found
 

@@ -31,7 +31,12 @@ def check(exercise, folder, conventions=None, seconds=SECONDS, seed=None, read=T
             _climb(exercise, hand_in, conventions, rng, result)
     except Stopped as stopped:
         result.mark, result.text = stopped.kind, f"{MARKS[stopped.kind]}: {stopped.text}"
-        result.code = _line(path, stopped.line)
+        result.code, result.mistake = _line(path, stopped.line), stopped.advice
+    except Failed as failed:  # before anything was asked for: the file itself does not run
+        _put(result, crash(failed, exercise.file), failed)
+    except Exception as error:  # an answer in a form that only a forged one has
+        result.mark = "answer"
+        result.text = f"{MARKS['answer']}: the checker cannot read it ({type(error).__name__})"
     result.printed = hand_in.printed
     return result
 
@@ -46,19 +51,22 @@ def _climb(exercise, hand_in, conventions, rng, result):
                             "handed out: its mistake is not mended yet")  # fmt: skip
             judge()
         except Failed as failed:
-            wrong = crash(failed, name)
-            result.code = f"{failed.line}: {failed.code}" if failed.line and failed.code else ""
-        except Wrong as found:
-            wrong = found
+            _put(result, crash(failed, name), failed, section)
+        except Wrong as wrong:
+            _put(result, wrong, None, section)
         else:
             step.right = True
             continue
         step.right = False
-        result.mark, result.text, result.mistake = wrong.mark, wrong.text, wrong.mistake
-        result.pair, result.section = wrong.pair, wrong.section or section
-        if wrong.mark == "not written":
-            result.code = ""
         return
+
+
+def _put(result, wrong, failed=None, section=""):
+    """Note what is wrong; failed: the exception behind it, which knows its line."""
+    result.mark, result.text, result.mistake = wrong.mark, wrong.text, wrong.mistake
+    result.pair, result.section = wrong.pair, wrong.section or section
+    if failed and failed.line and failed.code and wrong.mark != "not written":
+        result.code = f"{failed.line}: {failed.code}"
 
 
 def _handed_out(exercise, conventions):
@@ -81,9 +89,11 @@ def check_all(folder, exercises=EXERCISES, **options):
 
 
 def _line(path, number):
-    """A line of the hand-in, to be shown."""
+    """A line of the hand-in, to be shown. Without a number nothing is read: it may be a pipe."""
+    if not number:
+        return ""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return f"{number}: {lines[number - 1].strip()[:100]}" if number else ""
+        return f"{number}: {lines[number - 1].strip()[:100]}"
     except (OSError, IndexError):
         return ""

@@ -8,6 +8,7 @@ at which the hand-in is loaded, an audit hook, which Python code cannot take off
 process at the first attempt to write a file, to read a foreign one, or to start something.
 """
 
+import importlib
 import importlib.util
 import json
 import os
@@ -21,6 +22,8 @@ import numpy.linalg  # noqa: E402, F401  what NumPy loads late comes before the 
 import numpy.random  # noqa: E402, F401
 import scan as scanner  # noqa: E402  from here on: the copies beside this file
 import tasks  # noqa: E402
+
+sys.path.remove(json.loads(sys.argv[1])["path"][-1])  # NumPy is here; its neighbours stay away
 
 
 def answer(request, hand_in):
@@ -41,7 +44,8 @@ def failure(error, stage, hand_in):
         (n for n, k in [("NotImplementedError", NotImplementedError), ("MemoryError", MemoryError),
                         ("SystemExit", SystemExit), ("SyntaxError", SyntaxError)]
          if isinstance(error, k)), type(error).__name__)  # fmt: skip
-    return {"error": {"type": error_type, "text": str(error)[:500], "stage": stage,
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return {"error": {"type": error_type, "text": str(text)[:500], "stage": stage,
                       "line": number, "code": (line or "")[:120]}}  # fmt: skip
 
 
@@ -61,13 +65,15 @@ class HandIn:
 
 
 def limit(limits):
-    """Memory and processor time, where the platform knows such limits."""
+    """Memory, processor time, no file longer than nothing, no further process, where the platform
+    knows such limits."""
     try:
         import resource
     except ImportError:  # Windows
         return
     for name, value in (
-        ("RLIMIT_AS", limits["memory"]), ("RLIMIT_CPU", limits["seconds"] + 1), ("RLIMIT_CORE", 0)
+        ("RLIMIT_AS", limits["memory"]), ("RLIMIT_CPU", limits["seconds"] + 1), ("RLIMIT_CORE", 0),
+        ("RLIMIT_FSIZE", 0), ("RLIMIT_NPROC", 0),
     ):  # fmt: skip
         try:
             resource.setrlimit(getattr(resource, name), (value, value))
@@ -76,9 +82,14 @@ def limit(limits):
 
 
 def fence(limits, say):
-    """Put up the audit hook. Reading is allowed where Python and NumPy live, and in the copy."""
-    roots = [os.path.realpath(p) for p in (*limits["readable"], sys.prefix, sys.base_prefix)]
+    """Put up the audit hook. Reading is allowed in the copy, in NumPy, and in Python's own
+    library, but not in what is installed beside them."""
+    roots = [os.path.realpath(p) for p in limits["readable"]]
     forbidden = [os.path.realpath(p) for p in limits["unreadable"]]
+    library = [os.path.realpath(p) for p in sys.path if p not in limits["path"]]
+    installed = ("site-packages", "dist-packages")
+    doors = ("_posixsubprocess", "_winapi", "_ctypes", "ctypes", "mmap", "multiprocessing",
+             "_multiprocessing", "_testcapi", "_xxsubinterpreters", "_interpreters")  # fmt: skip
     starts = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork",
               "os.startfile", "os.kill", "socket.", "ctypes.", "signal.", "_winapi.Create",
               "winreg.", "pty.", "_thread.start")  # fmt: skip
@@ -111,12 +122,16 @@ def fence(limits, say):
                 stop("files", f"it writes the file {fsdecode(path)}")
             if inside(place, forbidden):
                 stop("own", "it reads the package's own code")
-            if not inside(place, roots) and place not in (os.devnull, "/dev/urandom"):
+            known = inside(place, roots) or place in (os.devnull, "/dev/urandom")
+            own = inside(place, library) and not any(p in place.split(os.sep) for p in installed)
+            if not known and not own:
                 stop("files", f"it reads a file outside its folder: {fsdecode(path)}")
         elif event.startswith(changes):
             stop("files", f"it changes files ({event})")
         elif event.startswith(starts):
             stop("process", f"it starts or reaches out to something ({event})")
+        elif event == "import" and arguments[0] in doors:
+            stop("process", f"it imports {arguments[0]}")
         elif event == "pickle.find_class":
             stop("pickle", "it unpickles something")
 
@@ -153,6 +168,8 @@ def main():
         private.flush()
 
     hand_in = HandIn(limits["file"])
+    for name in limits["support"]:  # now, so that a change to one of them is seen
+        importlib.import_module(f"minirnn.{name}")
     limit(limits)
     source = read(limits["file"])
     try:
@@ -180,16 +197,18 @@ def main():
 
 
 def find_problems(limits, source):
-    """What is forbidden in the hand-in and in the files beside it that it imports."""
-    folder = os.path.dirname(limits["file"])
+    """What is forbidden in the hand-in and in the files beside it that it imports, or that those
+    import."""
+    folder, own = os.path.split(limits["file"])
     beside = {f[:-3] for f in os.listdir(folder) if f.endswith(".py")}
-    found = [["", *problem] for problem in scanner.scan(source, beside, limits["support"])]
-    for name in sorted(beside):
-        path = os.path.join(folder, name + ".py")
-        if path != limits["file"] and name.encode() in source:
-            found += [
-                [name + ".py", *p] for p in scanner.scan(read(path), beside, limits["support"])
-            ]
+    found, waiting, seen = [], [("", source)], {own[:-3]}
+    while waiting:
+        file, text = waiting.pop(0)
+        found += [[file, *problem] for problem in scanner.scan(text, beside, limits["support"])]
+        for name in sorted(beside - seen):
+            if name.encode() in text:
+                seen.add(name)
+                waiting.append((name + ".py", read(os.path.join(folder, name + ".py"))))
     return found[:20]
 
 

@@ -1,10 +1,13 @@
 """The exercises: hand out, check, hint, watch, grade.
 
-start DIR             copy the starters; files that are there already stay as they are
+start DIR             copy the starters; files that are there stay as they are
 check DIR [N ...]     check all exercises, or some
 hint N                a hint, in three levels; never the answer
-watch DIR [N]         check again at every save, until Ctrl-C
+watch DIR [N ...]     check again at every save, until Ctrl-C
 grade DIR...          many hand-ins: a table, --csv FILE, --json FILE (Gradescope)
+
+Exit codes: 0 done, or all right; 1 `check` has found something that is not
+right; 2 bad input; 130 ended by Ctrl-C.
 """
 
 import argparse
@@ -25,7 +28,7 @@ AT_ONCE = 2  # hand-ins that run at the same time
 
 
 def run(arguments, prog):
-    """0 where all is right (or done), 1 where something is wrong or missing, 2 for bad input."""
+    """Do what the arguments say; the exit code."""
     parser = argparse.ArgumentParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -68,6 +71,8 @@ def _number(text):
 
 
 def _folder(path):
+    if path.is_file():
+        raise DataError(f"{path} is a file; name the folder that it lies in, and its number")
     if not path.is_dir():
         raise DataError(f"there is no folder {path}")
     return path
@@ -96,7 +101,10 @@ def check_some(args):
             results.append(result)
             print(describe(result, colour), flush=True)
     if not results:
-        raise DataError(f"there are no exercises in {folder}; `start {folder}` copies them there")
+        raise DataError(
+            f"there are no exercises in {folder}; python -m minirnn exercises start {folder} "
+            "copies them there"
+        )
     if len(results) > 1:
         print(f"\n{summary(results, colour)}")
     return 0 if all(results) else 1
@@ -114,41 +122,52 @@ def hint(args):
     return 0
 
 
-def watch(args, rounds=None, pause=0.5):
-    """Check what has changed, again and again. rounds: stop after so many looks (for tests)."""
+def watch(args, wait=time.sleep):
+    """Check what has changed, again and again, until Ctrl-C. wait(seconds): between two looks."""
     exercises = [BY_NUMBER[n] for n in args.numbers] or EXERCISES
     folder, colour, seen = _folder(args.folder), coloured(), {}
-    print(f"watching {folder}; Ctrl-C ends it")
-    while rounds is None or rounds > 0:
-        rounds = None if rounds is None else rounds - 1
+    print(f"watching {folder}: what is saved there is checked; Ctrl-C ends it", flush=True)
+    while True:
         for exercise in exercises:
             path = folder / exercise.file
             stamp = path.stat().st_mtime_ns if path.is_file() else None
             if stamp == seen.get(exercise.number):
                 continue
-            first = exercise.number not in seen
+            new = exercise.number not in seen
             seen[exercise.number] = stamp
-            if stamp is None or (first and not args.numbers and len(seen) > 1 and rounds is None):
-                continue  # at first, all are new: only what is saved from now on is looked at
-            time.sleep(min(pause, 0.05))  # an editor may still be writing
+            if stamp is None or (new and not args.numbers):
+                continue  # at first, only what was asked for by its number is looked at
+            time.sleep(0.05)  # an editor may still be writing
             result = check(exercise, folder, conventions_of(folder), args.seconds)
             print(time.strftime("\n%H:%M:%S"))
             print(describe(result, colour), flush=True)
-        time.sleep(pause)
-    return 0
+        wait(0.5)
 
 
 def hand_ins(folders):
     """[(name, folder)] of all hand-ins: the folders themselves, or those inside them."""
     found = []
     for folder in folders:
-        _folder(folder)
-        inside = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-        if any(folder.glob("ex*.py")) or not inside:
+        inside = _folders(_folder(folder))
+        if _holds_exercises(folder) or not inside:
             found.append((folder.resolve().name, folder))
         else:
-            found += [(p.name, p) for p in inside]
+            found += [(p.name, _unpacked(p)) for p in inside]
     return found
+
+
+def _folders(folder):
+    return sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
+
+
+def _holds_exercises(folder):
+    return any(folder.glob("ex*.py"))
+
+
+def _unpacked(folder):
+    """The folder of the exercises, where somebody has handed in a folder with theirs inside."""
+    inside = [] if _holds_exercises(folder) else _folders(folder)
+    return inside[0] if len(inside) == 1 else folder
 
 
 def grade(args):
@@ -169,11 +188,14 @@ def grade(args):
 
     print(f"{'hand-in':30s} total   1 to {len(EXERCISES)}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name, results in pool.map(one, students):
-            graded.append((name, results))
-            print(row(name, results, colour), flush=True)
-    if args.csv:
-        write_csv(args.csv, graded)
+        try:
+            for name, results in pool.map(one, students):
+                graded.append((name, results))
+                print(row(name, results, colour), flush=True)
+        finally:  # after Ctrl-C too: those that are done keep their rows, the others are not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            if args.csv:
+                write_csv(args.csv, graded)
     if args.json:
         write_json(args.json, graded[0][1], time.monotonic() - began)
     return 0

@@ -1,12 +1,14 @@
 """Exercises 3, 5, 6, 7 and 9: one step of a cell, against the library's own."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
 from . import references
 from .judging import Wrong, array, compare, described, equal, general, parts
 from .sandbox import Failed
+from .sense import KEEPS
 
 N, H = 3, 5
 
@@ -83,11 +85,14 @@ class CellJudge:
         for attribute in ("gates", "states"):
             yours, right = reply[attribute], getattr(self.cell, attribute)
             if yours != right:
+                reordered = isinstance(yours, str) and sorted(yours) == sorted(right)
                 raise Wrong(
                     "wrong shape",
                     f"{self.name}.{attribute} is {yours!r}, but must be {right!r}",
-                    "The contract at the top of the class was changed.",
-                )
+                    "These are the gates in the order of other conventions. Keep to those of the "
+                    "file that was handed out." if reordered
+                    else "The contract at the top of the class was changed.",
+                )  # fmt: skip
 
     def _unchanged(self, reply):
         for name, after in reply["after"].items():
@@ -126,23 +131,26 @@ class CellJudge:
                 return _sentence("h" if len(found) == 1 else "state", bug)
             off = [s for s in alike if not equal(theirs[s], self.expected[s], 1e-9)]
             hits += [(bug, s) for s in off]
-        permuted = self._other_order(found)
-        if permuted:
-            return permuted
+        other = self._other_conventions(found)
+        if other:
+            return other
         if hits:
             return _sentence(hits[0][1], hits[0][0])
         return "" if not fields else self._gate_alone(fields)
 
-    def _other_order(self, found):
-        gates = self.cell.gates
-        for order in itertools.permutations(gates):
-            other = references.reference(self.target, self.conventions, gates="".join(order))
+    def _other_conventions(self, found):
+        gates, ours = self.cell.gates, self.conventions.z_keeps
+        senses = ("old", "new") if self.target in references.GRUS else (ours,)
+        for z, order in itertools.product(senses, itertools.permutations(gates)):
+            conventions = replace(self.conventions, z_keeps=z)
+            other = references.reference(self.target, conventions, gates="".join(order))
             outputs, _ = references.forward(other, self.given)
             if all(equal(found[s], outputs[s], 1e-9) for s in found):
-                return (
+                return " ".join([
                     f"Your gates are taken in the order {', '.join(order)}; "
-                    f"here it is {', '.join(gates)}."
-                )
+                    f"here it is {', '.join(gates)}." * ("".join(order) != gates),
+                    f"In yours z near 1 {KEEPS[z]}; here it {KEEPS[ours]}." * (z != ours),
+                ]).strip()  # fmt: skip
         return ""
 
     def _gate_alone(self, fields):

@@ -4,6 +4,7 @@ Judging goes from the outside in: not written yet, before a wrong shape, before 
 forward before backward. The first thing that is wrong ends it.
 """
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,6 +64,12 @@ def crash(failed, what):
     """`Wrong` from an exception of the hand-in: a blank, or a mistake with its line."""
     if failed.type == "NotImplementedError":
         return Wrong("not written", failed.text or f"{what} is not written yet")
+    missing = re.match(r"module 'hand_in' has no attribute '(\w+)'", failed.text)
+    if missing:
+        return Wrong(
+            "error", f"there is no {missing[1]} in the file",
+            "What was handed out must keep its name: the checker asks for it by name.",
+        )  # fmt: skip
     at = f"line {failed.line}: " if failed.line else ""
     return Wrong(
         "error", f"{at}{failed.stage} fails with {failed.type}: {failed.text}", advice(failed)
@@ -165,10 +172,14 @@ def compare(name, yours, expected, explain=None, axes=()):
     place = ", ".join(
         f"{axes[k]} {e}" if k < len(axes) else str(e) for k, e in enumerate(entry)
     )  # fmt: skip
-    sentence = explain() if explain else ""
     error = relative_error(yours, expected)
-    if not sentence and error < 1e-5:
-        sentence = f"It is right to {error:.0e} only: is something rounded, or float32?"
+    if error < 1e-5:
+        sentence = (
+            f"It is right to {error:.0e} only: is something rounded, float32, or taken by "
+            "differences? A formula is exact."
+        )
+    else:
+        sentence = explain() if explain else ""
     raise Wrong(
         "wrong value",
         f"{name} is wrong",

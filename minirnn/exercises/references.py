@@ -7,7 +7,7 @@ GRU's gates, and whether z near 1 keeps the old state or takes the new one.
 import functools
 import json
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
@@ -16,13 +16,11 @@ from ..errors import DataError
 from ..gradcheck import zoo
 from ..gradcheck.problems import cell_problem_of
 from .mistakes import STUDENTS
+from .sense import turned, turned_bug
 
 BUGS = ("rnn-dh-before-tanh", "lstm-future-dc-lost", "lstm-g-as-sigmoid", "gru-reset-skipped",
         "before-reset-path-lost")  # fmt: skip
-NEW_STATE = [  # the source of GRUCell, where z takes the new state
-    ("h = (1 - z) * n + z * h_prev", "h = z * n + (1 - z) * h_prev"),
-    ("dh * (h_prev - n), dh * (1 - z), dh * z", "dh * (n - h_prev), dh * z, dh * (1 - z)"),
-]
+GRUS = ("cells.GRUCell", "cells.GRUBeforeCell")
 
 
 @dataclass(frozen=True)
@@ -40,23 +38,35 @@ class Conventions:
                 raise DataError(f"conventions: {value!r} must be the letters {letters}, reordered")
         if self.z_keeps not in ("old", "new"):
             raise DataError(f"conventions: z_keeps is {self.z_keeps!r}, but must be old or new")
-        known = {b.name for b in zoo.ZOO if b.target in GATES and b.gradient}
-        for name in self.bugs:
-            if name not in known:
-                raise DataError(f"conventions: {name!r} is no bug of a cell in the zoo")
-        if len(set(self.bugs)) != 5:
-            raise DataError("conventions: bugs must name five different bugs")
+        known = [b.name for b in backward_bugs()]
+        wrong = [name for name in self.bugs if name not in known] if _is_list(self.bugs) else []
+        if wrong:
+            raise DataError(
+                f"conventions: {wrong[0]!r} is no bug of a cell's backward: {', '.join(known)}"
+            )
+        if not _is_list(self.bugs) or len(set(self.bugs)) != 5:
+            raise DataError("conventions: bugs must be a list of five different bugs")
 
     def gates(self, target):
         own = {"cells.LSTMCell": self.lstm_gates, "cells.GRUCell": self.gru_gates}
         return own.get(target, GATES[target])
 
-    def plain(self):
-        """The usual gates; exercise 9 has the cells as the library has them."""
-        return Conventions(bugs=self.bugs)
+    def turned(self, target):
+        """Whether this cell has the other sense of z than in the library."""
+        return self.z_keeps == "new" and target in GRUS
 
     def write(self, path):
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def backward_bugs():
+    """The bugs of the zoo that exercise 9 may hold: in a cell's backward, forward being right."""
+    return [b for b in zoo.ZOO if b.target in GATES
+            and b.old in zoo.source(b.target).partition("def backward")[2]]  # fmt: skip
+
+
+def _is_list(thing):
+    return isinstance(thing, (tuple, list))
 
 
 GATES = {"cells.RNNCell": "h", "cells.LSTMCell": "ifgo", "cells.GRUCell": "rzn",
@@ -67,12 +77,14 @@ def read_conventions(path):
     """The conventions in a JSON file. Raises `DataError` where it holds something else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        found = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-        return Conventions(**found)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} holds no conventions: {error}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}") from None
+    known = [field.name for field in fields(Conventions)]
+    if not isinstance(found, dict) or not set(found) <= set(known):
+        raise DataError(f"{path} must hold a JSON object with some of {', '.join(known)}")
+    return Conventions(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
 
 
 class Reordered:
@@ -109,9 +121,8 @@ def reference(target, conventions, bug=None, gates=None):
     gates: another order of the gates than that of the conventions.
     """
     text, extra = zoo.source(target), {}
-    if target == "cells.GRUCell" and conventions.z_keeps == "new":
-        for old, new in NEW_STATE:
-            text = text.replace(old, new)
+    if conventions.turned(target):
+        text = turned(text)
     if bug is not None and bug.target == target:
         if text.count(bug.old) != 1:
             return None
@@ -126,10 +137,11 @@ def reference(target, conventions, bug=None, gates=None):
 
 
 @functools.cache
-def bugs_of(target):
+def bugs_of(target, other_sense):
     """Everything that could have been done wrong in a cell: plain mistakes first, then the zoo."""
-    zoo_bugs = [b for b in zoo.ZOO if b.target == target or b.level == "function"]
-    return [b for b in STUDENTS if b.target == target] + zoo_bugs
+    found = [b for b in [*STUDENTS, *zoo.ZOO] if b.target == target]
+    functions = [b for b in zoo.ZOO if b.level == "function"]
+    return [turned_bug(b) if other_sense else b for b in found] + functions
 
 
 def step(cell, arrays, upstream):
@@ -161,7 +173,7 @@ def spoiled(target, conventions, arrays, upstream):
     """(bug, what one step gives) for everything that could have been done wrong."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        for bug in bugs_of(target):
+        for bug in bugs_of(target, conventions.turned(target)):
             cell = reference(target, conventions, bug)
             if cell is None:
                 continue

@@ -28,7 +28,7 @@ RUNNER = ("child.py", "tasks.py", "scan.py", "practice.py")
 # of minirnn, as copies
 SUPPORT = ("errors", "gpu_faults", "backend", "parameters", "product", "packing")
 PRINTED = 1_000_000  # characters that a hand-in may print
-REPLY = 20_000_000  # the longest reply that is read
+REPLIES = 20_000_000  # bytes of all answers together
 SIZE = 300_000  # bytes of the largest file that is looked at
 
 MARKS = {  # kind: what it means; each is a mark of its own, and none is a pass
@@ -53,11 +53,11 @@ MARKS = {  # kind: what it means; each is a mark of its own, and none is a pass
 
 
 class Stopped(Exception):
-    """The hand-in cannot be judged: one of `MARKS`, and a sentence."""
+    """The hand-in cannot be judged: one of `MARKS`, a sentence, and what to do about it."""
 
-    def __init__(self, kind, text, line=None):
+    def __init__(self, kind, text, line=None, advice=""):
         super().__init__(text)
-        self.kind, self.text, self.line = kind, text, line
+        self.kind, self.text, self.line, self.advice = kind, text, line, advice
 
 
 class Failed(Exception):
@@ -76,7 +76,7 @@ class HandIn:
         self.path, self.support = Path(path), (*SUPPORT, *support)
         self.seconds, self.megabytes, self.scan = seconds, megabytes, scan
         self.printed, self.characters, self.process, self.folder = "", 0, None, None
-        self.classes = {}
+        self.classes, self.flooded = {}, False
 
     def __enter__(self):
         if not self.path.is_file():
@@ -124,18 +124,19 @@ class HandIn:
         (runner / "minirnn").mkdir(parents=True)
         for file in self.path.parent.glob("*.py"):
             if file.is_file() and not file.is_symlink() and file.stat().st_size <= SIZE:
-                shutil.copyfile(file, work / file.name)
+                with contextlib.suppress(OSError):  # one that may not be read is not there
+                    shutil.copyfile(file, work / file.name)
         for name in RUNNER:
             shutil.copyfile(HERE / name, runner / name)
         (runner / "minirnn" / "__init__.py").write_bytes(b"")  # the real one imports everything
         for name in self.support:
             shutil.copyfile(HERE.parent / f"{name}.py", runner / "minirnn" / f"{name}.py")
-        numpy_home = str(Path(np.__file__).resolve().parents[1])
+        numpy = str(Path(np.__file__).resolve().parent)
         if self.path.name not in os.listdir(work):
-            raise Stopped("missing", f"{self.path.name} is a link, not a file")
+            raise Stopped("missing", f"{self.path.name} is a link, or cannot be read")
         limits = {
-            "file": str(work / self.path.name), "path": [str(runner), numpy_home],
-            "readable": [str(work), str(runner), numpy_home], "unreadable": [str(HERE.parent)],
+            "file": str(work / self.path.name), "path": [str(runner), os.path.dirname(numpy)],
+            "readable": [str(work), str(runner), numpy], "unreadable": [str(HERE.parent)],
             "support": list(self.support), "scan": self.scan, "seconds": self.seconds,
             "memory": self.megabytes * 1_000_000,
         }  # fmt: skip
@@ -154,8 +155,14 @@ class HandIn:
             threading.Thread(target=work, daemon=True).start()
 
     def _read_replies(self):
+        length = 0
         try:
-            while line := self.process.stdout.readline(REPLY):
+            while line := self.process.stdout.readline(REPLIES):
+                length += len(line)
+                self.flooded = length > REPLIES
+                if self.flooded:
+                    self._kill()
+                    break
                 self.replies.put(line)
         except (OSError, ValueError):
             pass
@@ -195,6 +202,8 @@ class HandIn:
             code = None
         if self.characters > PRINTED:
             return Stopped("printed", f"it prints more than {PRINTED:,} characters")
+        if self.flooded:
+            return Stopped("answer", "it answers far more than was asked")
         if code is not None and code == -getattr(signal, "SIGXCPU", 0):
             return Stopped("time", f"it has not come to an end after {self.seconds} s")
         return Stopped("ended", f"it ended the process itself or crashed (exit code {code})")
@@ -234,9 +243,12 @@ class HandIn:
         found = reply.get("scan") or []
         if found:
             file, kind, line, text = found[0]
-            words = WORDS.get(kind, "holds something that is forbidden")
             where = f"in {file}, " if file else ""
-            raise Stopped(kind, f"it {words}: {where}line {line}: {text}", None if file else line)
+            advice = (
+                f"The checker runs no file that {WORDS[kind]}. What only your own trials need may "
+                'stand under if __name__ == "__main__":'
+            )
+            raise Stopped(kind, f"{where}line {line}: {text}", None if file else line, advice)
 
     def _kill(self):
         """End the process and whatever it has started."""

@@ -27,7 +27,9 @@ CALLS = {
 ATTRIBUTES = {
     **dict.fromkeys(
         ["__globals__", "__builtins__", "__subclasses__", "__loader__", "__spec__", "__code__",
-         "__dict__", "f_globals", "f_back", "tb_frame", "modules"], "loads"),
+         "__dict__", "f_globals", "f_back", "f_builtins", "tb_frame", "gi_frame", "cr_frame",
+         "ag_frame", "modules", "attrgetter", "methodcaller", "inspect", "importlib",
+         "import_module", "linecache"], "loads"),
     **dict.fromkeys(
         ["load", "save", "savez", "savez_compressed", "loadtxt", "savetxt", "fromfile", "tofile",
          "genfromtxt", "memmap", "open_memmap", "DataSource"], "files"),
@@ -37,7 +39,7 @@ ATTRIBUTES = {
 }  # fmt: skip
 WORDS = {
     "own": "uses the package's own code, which is what is to be written",
-    "path": "uses sys, and could change where Python looks for modules",
+    "path": "uses sys, with which it could change where Python looks for modules",
     "files": "uses files or the system",
     "pickle": "uses pickle",
     "loads": "looks into or loads other code",

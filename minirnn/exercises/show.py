@@ -52,7 +52,9 @@ def describe(result, colour=False):
         lines += wrapped(f"line {result.code}", "        ")
     if result.pair:
         where, yours, expected = result.pair
-        lines += wrapped(f"{where}:  yours {yours:+.6g}   expected {expected:+.6g}", "        ")
+        digits = next((k for k in (6, 10) if f"{yours:.{k}g}" != f"{expected:.{k}g}"), 17)
+        numbers = f"yours {yours:+.{digits}g}, expected {expected:+.{digits}g}"
+        lines += wrapped(f"{where}: {numbers}", "        ")
     if result.mistake:
         lines += wrapped(result.mistake, "    ")
     if result.section:

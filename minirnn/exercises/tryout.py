@@ -84,7 +84,8 @@ def try_cell(cell, steps=40, recurrent=Recurrent):
     """Remember the sign of the first number for five steps."""
     with _until_a_blank():
         losses = train_cell(cell, steps, recurrent, show=True)
-        print(f"from {losses[0]:.3f} to {losses[-1]:.3f}; guessing would be {np.log(2):.3f}")
+        last = np.mean(losses[-10:])
+        print(f"from {losses[0]:.3f} to {last:.3f}; guessing would be {np.log(2):.3f}")
 
 
 def train_cell(cell, steps=40, recurrent=Recurrent, show=False):

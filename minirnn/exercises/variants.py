@@ -1,5 +1,6 @@
 """The files that are handed out: the starters as they are, or under a term's own conventions."""
 
+import re
 import shutil
 import textwrap
 from pathlib import Path
@@ -7,8 +8,8 @@ from pathlib import Path
 from ..errors import DataError
 from ..gradcheck import zoo
 from .references import Conventions
+from .sense import KEEPS, turned
 
-NAMES = "ABCDE"
 HEAD = '''"""Exercise 9: find the bug.
 
 Five cells, and each is wrong in one line of `backward`: a mistake that somebody really made. All
@@ -46,6 +47,8 @@ def hand_out(folder, conventions):
     files = sorted(source.glob("ex*.py"))
     if not files:
         raise DataError(f"the starters are missing from {source}")
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is there already, and is no folder")
     folder.mkdir(parents=True, exist_ok=True)
     written, left = [], []
     for file in files:
@@ -68,7 +71,7 @@ def starter(name, conventions):
     text = (starters_folder() / name).read_text(encoding="utf-8")
     lstm, gru = conventions.lstm_gates, conventions.gru_gates
     if name.startswith("ex09"):
-        return find_the_bug(conventions.bugs)
+        return find_the_bug(conventions)
     if name.startswith(("ex05", "ex06")):
         text = text.replace('gates = "ifgo"', f'gates = "{lstm}"')
         text = text.replace("The order is i, f, g, o", f"The order is {', '.join(lstm)}")
@@ -86,27 +89,31 @@ def starter(name, conventions):
     return text
 
 
-def find_the_bug(bugs):
-    """The file of exercise 9: for each bug, its cell with the bug in it."""
+def find_the_bug(conventions, mended=False):
+    """The file of exercise 9: for each bug its cell, with the bug in it or (mended) without."""
     parts, caches = [], []
-    for letter, name in zip(NAMES, bugs, strict=True):
+    for letter, name in zip("ABCDE", conventions.bugs, strict=True):
         bug = next(b for b in zoo.ZOO if b.name == name)
         kind = bug.target.partition(".")[2]
         cache = f"{kind.removesuffix('Cell')}Cache"
         if cache not in caches:
             caches.append(cache)
-        parts.append(cell_text(bug.target, bug, f"Cell{letter}"))
+        text = cell_text(bug.target, None if mended else bug, f"Cell{letter}", conventions)
+        parts.append(text)
     tables = [zoo.source(f"cells.{c}") for c in caches]
     file = "ex09_find_the_bug.py"
     return "\n\n".join([HEAD.format(file=file), *tables, *parts])
 
 
-def cell_text(target, bug, name):
+def cell_text(target, bug, name, conventions):
     """The source of a cell under another name, with a bug or (None) without."""
     kind = target.partition(".")[2]
     text = zoo.source(target)
     if bug is not None:
         text = text.replace(bug.old, bug.new)
+    if conventions.turned(target):
+        text = turned(text)
+    text = reordered(text, vars(zoo.MODULES["cells"])[kind].gates, conventions.gates(target))
     text = text[text.index("    def forward") :].rstrip() + "\n"
     text = text.replace("self.d_f(", "d_tanh(").replace("self.f(", "tanh(")
     text = text.replace("h = f(a)", "h = tanh(a)")
@@ -114,25 +121,35 @@ def cell_text(target, bug, name):
     head = f'''class {name}:
     """{EQUATIONS[kind]}"""
 
-    gates = "{own.gates}"
+    gates = "{conventions.gates(target)}"
     states = {own.states!r}
 '''
     return head.replace("'", '"') + "\n" + text
 
 
-def mended(bugs):
-    """The file of exercise 9 with nothing wrong: its solution."""
-    text = find_the_bug(bugs)
-    for letter, name in zip(NAMES, bugs, strict=True):
-        bug = next(b for b in zoo.ZOO if b.name == name)
-        wrong = cell_text(bug.target, bug, f"Cell{letter}")
-        text = text.replace(wrong, cell_text(bug.target, None, f"Cell{letter}"))
-    return text
+def reordered(text, usual, order):
+    """The source of a cell with its gates in another order: every list of all of them, permuted."""
+    G = len(usual)
+    name = r"[\w .*]+"
+    lists = re.compile(
+        rf"(?<=^        )(?:# )?(?:a\w|gx_\w|product_\w)(?:, \w+){{{G - 1}}}(?= = )"  # unpacked
+        rf"|(?<=da = \(){name}(?:,{name}){{{G - 1}}}(?=\))"  # handed on, or returned
+        rf"|(?<=product\.backward\(\(){name}(?:,{name}){{{G - 1}}}(?=\)\))"
+        rf"|(?<=return \(){name}(?:,{name}){{{G - 1}}}(?=\), \(dh_prev)",
+        re.M,
+    )
+
+    def permuted(match):
+        lead, items = re.match(r"(# )?(.*)", match[0]).groups()
+        items = items.split(", ")
+        return (lead or "") + ", ".join(items[usual.index(g)] for g in order)
+
+    return text if usual == order else lists.sub(permuted, text)
 
 
 def explanation(conventions):
     """What a term's conventions are, in a few lines."""
-    z = "keeps the old state" if conventions.z_keeps == "old" else "takes the new state"
+    z = KEEPS[conventions.z_keeps]
     return textwrap.dedent(f"""\
         LSTM gates in the order {", ".join(conventions.lstm_gates)}
         GRU gates in the order {", ".join(conventions.gru_gates)}; z near 1 {z}

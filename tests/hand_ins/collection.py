@@ -1,12 +1,16 @@
-"""The hand-ins of this folder: `right_NN.txt` and `wrong_NN.txt`, several in a file.
+"""The hand-ins of this folder: `right_NN.txt`, `wrong_NN.txt` and `hostile_NN.txt`.
 
 A file begins with what all its hand-ins share. A line `=== name` begins each; in a wrong one it is
 `=== name || place || mistake`: two patterns, for what the message must name as the place and as the
-mistake. A hand-in is a whole program, or changes to the solution, `old ==> new`, one on a line.
+mistake. In a hostile one it is `=== name || mark || mark`: the mark that it gets, and the one that
+it gets when nobody reads its text first; PACKAGE stands for the package's folder. A hand-in is a
+whole program, or changes to the solution, `old ==> new`, one on a line.
 """
 
 import re
 from pathlib import Path
+
+import minirnn
 
 HERE = Path(__file__).resolve().parent
 SOLUTIONS = HERE.parent / "solutions"
@@ -46,3 +50,9 @@ def right():
 
 def wrong():
     return [part for path in sorted(HERE.glob("wrong_*.txt")) for part in sections(path)]
+
+
+def hostile():
+    package = repr(str(Path(minirnn.__file__).parent))
+    return [(*rest, text.replace("PACKAGE", package))
+            for *rest, text in sections(HERE / "hostile_03.txt")]  # fmt: skip
