@@ -67,7 +67,8 @@ class OneByOne:
         return chosen.tolist()
 
     def step(self, batch):
-        """Forward, backward and the step on one sequence; its loss."""
+        """Forward, backward and the step on one sequence; its loss. Raises `NumberError` where it
+        is not finite."""
         for p in self.optimizer.parameters:
             p.grad.fill(0)
         logits, cache = self.net.forward(batch, training=True)
@@ -83,6 +84,7 @@ class OneByOne:
         return loss
 
     def add_row(self, loss):
+        """Measure, add a row to the history, and keep the weights if they are the best so far."""
         row = {"iteration": self.iteration, "loss": loss, **self.measure(self.net)}
         self.history.append(row)
         if row.get("validation", -math.inf) > self.best_score:
