@@ -43,11 +43,14 @@ def data(seed=0):
         for e, look in enumerate(looks(net, sequences, np.random.default_rng(seed))):
             for n, (letters, answer) in enumerate(shown):
                 runs[f"{k}/{n}/{e}/0"] = run_of(look, kinds[k], letters, answer)
-    listed = [{"text": text, "label": LANGUAGES.index(lang)} for text, lang in NAMES.items()]
+    listed = [
+        {"text": text, "ids": ids.tolist(), "label": label}
+        for text, (ids, label) in zip(NAMES, shown, strict=True)
+    ]
     return {
         "title": "Step through a net", "kinds": kinds, "names": listed, "languages": LANGUAGES,
-        "epochs": EPOCHS,
-        "layers": [{"name": "the only one", "reversed": False}], "runs": runs, "guessed": False,
+        "alphabet": alphabet.characters, "runs": runs, "guessed": False,
+        "epochs": [f"after epoch {e}" if e else "not trained" for e in EPOCHS],
     }  # fmt: skip
 
 
