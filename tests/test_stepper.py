@@ -255,7 +255,8 @@ def saved(path, seed=0, **options):
     alphabet = Alphabet()
     settings = {
         "model": "lstm", "hidden_size": 5, "num_layers": 1, "bidirectional": True, "embedding": 3,
-        "dropout": 0.4, "alphabet": alphabet.characters, "languages": ["A", "</script><b>", "C"],
+        "dropout": 0.4, "alphabet": alphabet.characters,
+        "languages": ["Portuguese", "</script><b>", "Vietnamese"],
     } | options  # fmt: skip
     kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
     net = NameClassifier(
@@ -287,7 +288,7 @@ def test_several_models_make_a_slider(tmp_path, capsys):
     """From the first to the last that is named; they must be of one kind."""
     first, last = saved(tmp_path / "epoch-000.npz"), saved(tmp_path / "epoch-001.npz", seed=1)
     out = tmp_path / "out.html"
-    assert command("Anna", "--model", first, last, "--language", "A", "-o", out) == 0
+    assert command("Anna", "--model", first, last, "--language", "Portuguese", "-o", out) == 0
     data = json.loads(
         re.search(r'id="stepper-data">(.*?)</script>', out.read_text("utf-8"), re.S)[1]
     )

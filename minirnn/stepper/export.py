@@ -71,7 +71,7 @@ def _sums(layer, letters):
     cell, H = layer.cell, layer.hidden_size
     merged = getattr(cell, "additive", False)  # then dgx is da
     factors = [] if letters else [{"name": "x", "width": layer.input_size}]
-    weights, biases = [], []
+    groups = {"dWx": [], "dWh": [], "dbx": [], "dbh": []}
     for gate in cell.gates:
         one = gate if len(cell.gates) > 1 else ""
         comma = f",{one}" if one else ""
@@ -90,14 +90,14 @@ def _sums(layer, letters):
             equal = f"row x<sub>t</sub> of {name} ← that row + {sign}"
         else:
             equal = f"{name} ← {name} + x<sub>t</sub><sup>⊤</sup> {sign}"
-        weights.append({
+        groups["dWx"].append({
             "phase": "sum", "variable": f"dWx_{gate}", "name": name, "equal": equal,
             "left": "letter" if letters else "x", "right": right, "rows": layer.input_size,
             **_source(Recurrent._add_gradients, "self.Wx.grad +="),
         })  # fmt: skip
         right, sign = back["da"]
         name = f"dW<sub>h{comma}</sub>"
-        weights.append({
+        groups["dWh"].append({
             "phase": "sum", "variable": f"dWh_{gate}", "name": name,
             "equal": f"{name} ← {name} + v<sub>t</sub><sup>⊤</sup> {sign}",
             "left": f"v {gate}", "right": right, "rows": H,
@@ -110,12 +110,12 @@ def _sums(layer, letters):
             if bias is not None:
                 right, sign = back[key]
                 name = f"db<sub>{letter}{comma}</sub>"
-                biases.append({
+                groups[f"db{letter}"].append({
                     "phase": "sum", "variable": f"db{letter}_{gate}", "name": name,
                     "equal": f"{name} ← {name} + {sign}", "left": None, "right": right, "rows": 1,
                     **_source(Recurrent._add_gradients, text),
                 })  # fmt: skip
-    return weights + biases, factors
+    return sum(groups.values(), []), factors
 
 
 def run_of(net, kind, ids, label, layer=0):
