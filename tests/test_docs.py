@@ -313,7 +313,8 @@ def test_names_exist(chapter):
     others = set("torch nn pytest nvidia smi numpy linear_before_reset PackedSequence".split())
     for span in spans(chapter):
         if re.fullmatch(r"[\w/.-]+\.(py|md|npz|png|txt|csv|json|zip)", span):
-            kept = (ROOT / span).exists() or any((ROOT / "minirnn").rglob(span))
+            folders = (ROOT / "minirnn", ROOT / "examples")
+            kept = (ROOT / span).exists() or any(any(f.rglob(span)) for f in folders)
             assert kept or not span.endswith(".py") or span.startswith("my_"), f"no file {span}"
             continue
         name = re.match(r"[A-Za-z_][\w.]*\w", span)
@@ -343,6 +344,41 @@ def test_commands_and_options_exist():
     for line in re.findall(r"python examples/names\.py.*", everything):
         for option in re.findall(r"--[a-z][\w-]*", line):
             assert option in known, f"examples/names.py {option}"
+
+
+def test_messages_that_are_explained_are_raised():
+    """The first column of the table of chapter 13, word for word."""
+    table = text("13-gpu.md").partition("## When it goes wrong")[2]
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "minirnn").glob("*.py"))
+    source = re.sub(r'"\n +f?"', "", source)  # strings that go on in the next line
+    messages = re.findall(r"^\| `([^`]+)`", table, re.M)
+    assert len(messages) == 8
+    for message in messages:
+        for part in message.split("..."):
+            assert part in source, part
+
+
+def test_every_exercise_is_named_where_it_trains_something():
+    """In every section that a rung of it points to, or in one below or beside it."""
+    from minirnn.exercises.catalogue import EXERCISES
+    from minirnn.exercises.references import Conventions
+
+    for exercise in EXERCISES:
+        chapters = {"08-gradient-checking.md"}
+        if exercise.number != 9:  # which has bugs of all cells
+            rungs = exercise.steps(None, Conventions(), np.random.default_rng(0))
+            chapters = {section.partition("#")[0][5:] for _, section, _ in rungs}
+        for chapter in chapters:
+            link = f"[`{exercise.file}`](../examples/exercises/{exercise.file})"
+            assert link in text(chapter), f"{chapter} does not name {exercise.file}"
+            assert f"xercise {exercise.number}**" in text(chapter)
+
+
+def test_every_chapter_has_something_to_try():
+    for chapter in CHAPTERS:
+        if re.match(r"0[2-9]|1\d", chapter):
+            assert "**Try it.**" in text(chapter) or "**Exercise " in text(chapter), chapter
+            assert "<!-- experiment -->" in text(chapter), chapter
 
 
 def test_the_map_is_complete_and_no_file_imports_a_later_one():
