@@ -13,12 +13,17 @@ from PIL import Image
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent))
 
+from minirnn import plotting  # noqa: E402
+from minirnn.batches import Sequences  # noqa: E402
 from minirnn.cells import GRUCell, LSTMCell, RNNCell  # noqa: E402
+from minirnn.data import Alphabet  # noqa: E402
 from minirnn.gradcheck import oracles  # noqa: E402
 from minirnn.gradcheck.ladder import randomised  # noqa: E402
 from minirnn.gradcheck.problems import recurrent_problem  # noqa: E402
+from minirnn.models import NameClassifier  # noqa: E402
 from minirnn.packing import sizes_of  # noqa: E402
 from minirnn.recurrent import Recurrent  # noqa: E402
+from minirnn.stepper import demo  # noqa: E402
 
 FORWARD, BACKWARD, VALUE, OPERATION = "#1f5fa8", "#b3321c", "#e8eef6", "#ffffff"
 STEPS = ["#cfe0f3", "#d9ead3", "#fce8c5", "#f4d3cf"]
@@ -179,6 +184,37 @@ def gru_cell():
     return data_flow(nodes, edges, 9.5, 3.1, (-0.5, 10.8), (-0.7, 4.6))
 
 
+def gru_before_cell():
+    nodes = {
+        "h": (0, 2.4, "$h_{t-1}$", True),
+        "gx": (0, 0, "$gx$", True),
+        "affine": (2.3, 3.0, "$gx + h_{t-1} W_h + b_h$", False),
+        "z": (4.6, 3.2, r"$\sigma$", False),
+        "r": (4.6, 2.2, r"$\sigma$", False),
+        "reset": (4.6, 1.2, r"$\odot$", False),
+        "product": (6.3, 1.2, "$v W_{h,n} + b_{h,n}$", False),
+        "n": (8.0, 1.2, r"$\tanh$", False),
+        "mix": (9.2, 2.6, r"$(1-z) \odot n + z \odot h_{t-1}$", False),
+        "out": (11.2, 2.6, "$h_t$", True),
+    }
+    edges = [
+        ("h", "affine", "", ""),
+        ("h", "reset", "$h_{t-1}$", r"$dv \odot r$", {"at": 0.6}),
+        ("gx", "affine", "", ""),
+        ("h", "mix", "$h_{t-1}$", r"$dh_t \odot z$", {"bend": -0.27, "shift": (0, 1.6)}),
+        ("affine", "z", "$a_z$", "$da_z$", {"at": 0.76}),
+        ("affine", "r", "$a_r$", "$da_r$", {"at": 0.7}),
+        ("r", "reset", "$r$", "$dr$", {"shift": (0.3, 0)}),
+        ("reset", "product", "$v$", "$dv$", {"at": 0.32}),
+        ("product", "n", "", "$da_n$", {"at": 0.62}),
+        ("gx", "n", "$gx_n$", "$da_n$", {"bend": 0.14, "shift": (0, -0.8)}),
+        ("z", "mix", "$z$", "$dz$", {"at": 0.35}),
+        ("n", "mix", "$n$", "$dn$"),
+        ("mix", "out", "", ""),
+    ]
+    return data_flow(nodes, edges, 9.5, 3.1, (-0.5, 11.6), (-0.7, 4.6))
+
+
 def unrolled():
     figure, axes = canvas(9, 3.6, (-1.1, 8.9), (-1.5, 1.75))
     boxes = [node(axes, 2 * t + 1, 0, f"step {t + 1}", True, 10) for t in range(4)]
@@ -307,14 +343,28 @@ def gradient_flow():
     return figure
 
 
+def gates():
+    alphabet, rng = Alphabet(), np.random.default_rng(0)
+    sequences = demo.some_names(alphabet, rng)
+    net = NameClassifier(len(alphabet), len(demo.LANGUAGES), rng=rng, cell="lstm", hidden_size=24)
+    *_, trained = demo.looks(net, sequences, rng)
+    name = "Papadopoulos"
+    batch = Sequences([alphabet.encode(name)], [0], 4, len(alphabet)).batch(np.array([0]))
+    figure = plotting.plot_gates(trained.gates(batch), name)
+    figure.set_size_inches(11, 3.6)
+    return figure
+
+
 PICTURES = {
     "rnn-cell": rnn_cell,
     "lstm-cell": lstm_cell,
     "gru-cell": gru_cell,
+    "gru-before-cell": gru_before_cell,
     "unrolled": unrolled,
     "packed": packed,
     "v-curve": v_curve,
     "gradient-flow": gradient_flow,
+    "gates": gates,
 }
 
 

@@ -5,6 +5,7 @@ python examples/names.py --model gru --epochs 10
 python examples/names.py --one-direction --one-hot    the plain net of the textbooks
 python examples/names.py --cell my_cell.py:MyCell     your own cell in the same net
 python examples/names.py --predict Kowalski Nguyen    what the trained net says
+python examples/names.py --snapshots                  keep the net of every epoch, to look at
 """
 
 # ruff: noqa: E402
@@ -30,7 +31,14 @@ from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.training import Trainer, predict
 
-UNSAVED = ("output", "resume", "predict", "backend", "cell")  # what the weights don't depend on
+UNSAVED = (
+    "output",
+    "resume",
+    "predict",
+    "backend",
+    "cell",
+    "snapshots",
+)  # what the weights don't depend on
 
 
 def parse():
@@ -56,6 +64,7 @@ def parse():
     add("--patience", type=scripts.whole, default=8, help="epochs to wait for a better one")
     add("--seed", type=scripts.seed, default=0)
     add("--resume", action="store_true", help=scripts.RESUME)
+    add("--snapshots", action="store_true", help="also write epoch-000.npz, epoch-001.npz, ...")
     add("--output", type=Path, metavar="DIR", help="(default: runs/names-<model>)")
     add("--predict", metavar="NAME", nargs="+", help="load the trained net and guess these names")
     args = parser.parse_args()
@@ -98,6 +107,26 @@ def guess(args, rng):
         print(f"{printable(name):20s} {report.likeliest(p, settings['languages'])}")
 
 
+class Snapshots(Checkpoint):
+    """A checkpoint that keeps the net of every epoch too, for `python -m minirnn stepper`."""
+
+    def __call__(self, trainer):
+        super().__call__(trainer)
+        if trainer.position == 0:
+            self.keep(trainer)
+
+    def keep(self, trainer):
+        path = self.path.with_name(f"epoch-{trainer.epoch:03d}.npz")
+        save_net(path, trainer.net, self.settings)
+
+    def begin(self, trainer):
+        """Remove what another run has left, and keep the net that is not trained yet."""
+        with scripts.alone_in(self.path.parent):
+            for old in self.path.parent.glob("epoch-[0-9][0-9][0-9].npz"):
+                old.unlink()
+            self.keep(trainer)
+
+
 def train(args, rng):
     alphabet = Alphabet()
     names = load_names(args.data, alphabet)
@@ -116,7 +145,10 @@ def train(args, rng):
         schedule=optim.one_cycle(lr, args.epochs * batches), rng=rng, epochs=args.epochs,
         batch_size=args.batch_size, clip=args.clip, patience=args.patience,
     )  # fmt: skip
-    checkpoint = Checkpoint(output / "checkpoint.npz", {**settings, "names": names.digest()})
+    kind = Snapshots if args.snapshots else Checkpoint
+    checkpoint = kind(output / "checkpoint.npz", {**settings, "names": names.digest()})
+    if args.snapshots and not args.resume:
+        checkpoint.begin(trainer)
     try:
         scripts.train(trainer, checkpoint, args.resume)
     except NumberError:

@@ -35,7 +35,7 @@ def draw(rng, T, N, dtype="float32"):
 
 
 class Adder(Module):
-    """y = h_T W + b: one number from a sequence."""
+    """y = h_T W + b: one number [N, 1] from each sequence x [T, N, 2]."""
 
     def __init__(self, cell, hidden_size, *, rng, forget_bias=None, dtype="float32"):
         self.recurrent = Recurrent(

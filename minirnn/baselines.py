@@ -6,7 +6,7 @@ import numpy as np
 
 
 def majority(labels, num_classes):
-    """The class that is commonest among `labels`."""
+    """The class that is commonest among `labels` [N], ids of classes."""
     return int(np.bincount(labels, minlength=num_classes).argmax())
 
 

@@ -32,7 +32,8 @@ LEFTOVER = re.compile(r"\..+\.\d+\.tmp")  # the names that write_atomic gives
 def write_atomic(path, data):
     """Write bytes to `path`, so that it holds either what it held before or all of them.
 
-    They go to a temporary file, are forced to the disk, and only then take the name.
+    They go to a temporary file, are forced to the disk, and only then take the name. Raises
+    `CheckpointError` where that cannot be done.
     """
     path = Path(path)
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
@@ -161,7 +162,10 @@ def save_net(path, net, settings):
 def load_net(path, build):
     """(net, settings): `build(settings)` makes the net, then the file's parameters fill it.
 
-    Everything is checked first; a net that the file does not fit stays as `build` made it.
+    Everything is checked first; a net that the file does not fit stays as `build` made it. Raises
+    `CheckpointError` for a file that cannot be read or from which no such net can be built: a
+    `ValueError` of `build`, or anything else that it raises, but its `CellError` and `BackendError`
+    as they are.
     """
     facts, arrays = _read(path, "net")
     try:

@@ -17,7 +17,7 @@ class Evaluation:
 
     @classmethod
     def of(cls, labels, guesses, num_classes):
-        """The evaluation of guesses that something else made."""
+        """The evaluation of guesses [N] that something else made, beside the labels [N]."""
         confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
         np.add.at(confusion, (labels, guesses), 1)
         return cls(math.nan, confusion)

@@ -23,6 +23,8 @@ BLOCK = 128  # columns
 
 
 class FastCache(NamedTuple):
+    """What `FastRecurrent.forward` keeps for backward."""
+
     x: Any
     shape: tuple | None
     loop: Any
@@ -36,6 +38,7 @@ class Undone(NamedTuple):
     h_prev: np.ndarray  # [S, H]
 
     def weight_gradient(self):
+        """dWh [G, H, H], the sum of h_prev^T da over all steps, as one product."""
         return self.h_prev.T @ self.da
 
 
@@ -47,6 +50,7 @@ class UndoneBefore(NamedTuple):
     resets: np.ndarray
 
     def weight_gradient(self):
+        """dWh [3, H, H]; the rows that gate n multiplied were r h_prev."""
         dWh = np.empty((3, self.h_prev.shape[1], self.h_prev.shape[1]), self.da.dtype)
         np.matmul(self.h_prev.T, self.da[:2], out=dWh[:2])
         np.matmul(self.resets.T, self.da[2], out=dWh[2])
@@ -54,7 +58,8 @@ class UndoneBefore(NamedTuple):
 
 
 class FastRecurrent(Recurrent):
-    """`Recurrent` for cells of this package; in complex numbers it is the clear one.
+    """`Recurrent` for cells of this package, with its shapes; in complex numbers it is the clear
+    one.
 
     On a GPU it is the clear one too, with the cell's kernels in place of the cell.
     """
@@ -116,7 +121,8 @@ def multiply(v, W):
 
 
 class Loop:
-    """What the loops share: which rows belong to a step, and the way back through time."""
+    """What the loops share: which rows of [S, H] belong to a step, and the way back through
+    time."""
 
     def __init__(self, cell, sizes, truncate=None):
         self.cell, self.sizes, self.truncate = cell, sizes, truncate
@@ -168,6 +174,8 @@ class Loop:
 
 
 class RNNLoop(Loop):
+    """`RNNCell` through time: a tanh and a product a step. Shapes as in `LSTMLoop`."""
+
     def forward(self, gx, Wh, bh, state):
         (h,) = state
         first, (hs,), (W,), f = h, gx, Wh, self.cell.f
@@ -190,6 +198,13 @@ class RNNLoop(Loop):
 
 
 class LSTMLoop(Loop):
+    """`LSTMCell` through time, with the sigmoids of i, f and o and the tanh of g as one tanh.
+
+    forward(gx [G, S, H], Wh [G, H, H], bh, state of [N, H]) returns the output [S, H], the final
+    states [N, H] and what is kept; it writes into gx. backward(doutput, dfinal, kept, Wh_T) returns
+    dgx [G, S, H], the way back of the products, and the gradients of the initial states.
+    """
+
     def forward(self, gx, Wh, bh, state):
         h, c = state
         (_, S, H), dtype = gx.shape, gx.dtype
@@ -238,6 +253,8 @@ class LSTMLoop(Loop):
 
 
 class GRULoop(Loop):
+    """`GRUCell` through time, reset after the product; `bh` is [3, H]. Shapes as in `LSTMLoop`."""
+
     def forward(self, gx, Wh, bh, state):
         (h,) = state
         first, (_, S, H), dtype = h, gx.shape, gx.dtype
@@ -285,6 +302,8 @@ class GRULoop(Loop):
 
 
 class GRUBeforeLoop(Loop):
+    """`GRUBeforeCell` through time: two products a step. Shapes as in `LSTMLoop`."""
+
     def forward(self, gx, Wh, bh, state):
         (h,) = state
         first, (_, S, H), dtype = h, gx.shape, gx.dtype

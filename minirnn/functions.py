@@ -1,6 +1,7 @@
 """Elementwise functions, each with its derivative *from the output*, and the softmax.
 
-A derivative written in terms of y = f(a) needs only what the forward pass has already computed,
+They take arrays of any shape and give arrays of the same, the softmax along the last axis. A
+derivative written in terms of y = f(a) needs only what the forward pass has already computed,
 which is why every backward pass in `cells.py` can do without the pre-activations.
 """
 

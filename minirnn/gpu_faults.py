@@ -32,7 +32,10 @@ ON_THE_CPU = "or use --backend numpy"
 
 
 def working_cupy():
-    """Import CuPy and try one small kernel: a CuPy that imports is not yet one that computes."""
+    """Import CuPy and try one small kernel: a CuPy that imports is not yet one that computes.
+
+    Raises `BackendError` that says what is missing, and how to get it.
+    """
     try:
         cupy = importlib.import_module("cupy")
     except ModuleNotFoundError as error:

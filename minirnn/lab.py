@@ -29,7 +29,7 @@ LETTERS = string.ascii_letters + " .,;'"  # what nets A to E read; F reads a hyp
 
 
 class LabNet(Module):
-    """A net that prints itself in the reports' form: `lines` is [(name, text), ...]."""
+    """A net that prints itself in the reports' form: its `lines` are [(name, text), ...]."""
 
     def __repr__(self):
         lines = [f"({name}): {text}" for name, text in self.lines()]
@@ -37,7 +37,7 @@ class LabNet(Module):
 
 
 class Classifier(LabNet):
-    """logits = out(the first of the cell's states after the last letter)."""
+    """logits [N, K] = out(the first of the cell's states after the last letter)."""
 
     gate_names = {}  # {a name in the reports: the gate's letter here}
     out_name = "out"
@@ -65,6 +65,7 @@ class Classifier(LabNet):
         return self.recurrent.gates(cache)
 
     def lines(self):
+        """[(name, text)]: a Linear for each gate, as the reports have it, and the output."""
         D, H = self.recurrent.input_size, self.recurrent.hidden_size
         gates = [(name, linear_text(D + H, H)) for name in self.gate_names]
         return [*gates, (self.out_name, repr(self.out)), SOFTMAX]
@@ -74,8 +75,9 @@ class RNN(LabNet):
     """h_t = f(i2h[x_t, h_(t-1)]) and logits = i2o[x_T, h_(T-1)]: net A.
 
     As the reports have it, f is the identity and the output is computed from the same pair as the
-    new state, beside it: the last state is never read. nonlinearity="tanh" and
-    reads="new", which gives i2o[x_T, h_T], change one or the other and keep all sizes.
+    new state, beside it: the last state is never read. nonlinearity="tanh" and reads="new", which
+    gives i2o[x_T, h_T], change one or the other and keep all sizes. Raises `ValueError` for another
+    `reads` or nonlinearity.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class RNN(LabNet):
             self.i2h.backward(None, h_cache, (dread[:alive],))
 
     def lines(self):
+        """[(name, text)] as the reports print them."""
         D, H = self.i2h.input_size, self.i2h.hidden_size
         return [("i2h", linear_text(D + H, H)), ("i2o", repr(self.i2o)), SOFTMAX]
 
@@ -154,10 +157,15 @@ class BuiltinLSTM(Classifier):
         return self.lstm.layers[0]
 
     def lines(self):
+        """[(name, text)] as the reports print them."""
         return [("lstm", repr(self.lstm)), ("linear", repr(self.out)), SOFTMAX]
 
     def from_pytorch(self, state):
-        """Take the weights of a PyTorch module with an `lstm` and a `linear`, {name: array}."""
+        """Take the weights of a PyTorch module with an `lstm` and a `linear`, {name: array}.
+
+        Raises `CheckpointError` for a name that is missing or too many and for a `linear` of
+        another shape, `ShapeError` for an `lstm` of another shape.
+        """
         weight, bias = state.get("linear.weight"), state.get("linear.bias")
         for name, array, shape in [
             ("linear.weight", weight, self.out.W.shape[::-1]),
@@ -177,7 +185,7 @@ class BuiltinLSTM(Classifier):
 
 
 class OutputGateCell(LSTMCell):
-    """An `LSTMCell` whose output is its output gate o, not its state h = o tanh(c)."""
+    """An `LSTMCell` whose output [n, H] is its output gate o, not its state h = o tanh(c)."""
 
     states = ("o", "h", "c")
 
@@ -269,6 +277,7 @@ class Generator(LabNet):
         self.i2h.backward(dh, h_cache)
 
     def lines(self):
+        """[(name, text)] as the reports print them."""
         D, H = self.i2h.input_size, self.i2h.hidden_size
         return [
             ("i2h", linear_text(D + H, H)), ("i2o", repr(self.i2o)), ("o2o", repr(self.o2o)),

@@ -70,6 +70,7 @@ class Run(Kept):
 
     @property
     def name(self):
+        """The name of its files, without the ending."""
         return f"{self.kind}-{self.protocol}-{self.seed}"
 
 
@@ -217,7 +218,11 @@ def writing_trainer(run, net, names, parts, rng):
 
 
 def generator_batch(label, ids, num_classes, end):
-    """A name to learn to write: rows (category, letter), and as labels the letters that follow."""
+    """A name to learn to write: rows (category, letter) [T, 2], and as labels the letters that
+    follow.
+
+    Raises `DataError` for a name without letters.
+    """
     if len(ids) == 0:
         raise DataError("a name to write needs at least one letter")
     x = np.stack([np.full(len(ids), label), num_classes + ids], axis=1)

@@ -86,9 +86,9 @@ class Embedding(Module):
 class Dropout(Module):
     """While training, y = x * m / (1 - p), where each entry of m is 0 with probability p, else 1.
 
-    Dividing by 1 - p keeps the mean of y at x, so that nothing is scaled when not training
-    (Srivastava et al. 2014, in the form that every library uses now). Raises `ShapeError` where p
-    is not at least 0 and below 1.
+    x is of any shape, and y has the same. Dividing by 1 - p keeps the mean of y at x, so that
+    nothing is scaled when not training (Srivastava et al. 2014, in the form that every library uses
+    now). Raises `ShapeError` where p is not at least 0 and below 1.
     """
 
     def __init__(self, p, *, rng):
@@ -122,7 +122,7 @@ def one_hot(ids, size, dtype):
 
 
 def check_ids(ids, size):
-    """Raise `ShapeError` where an id is not in 0 .. size - 1.
+    """Raise `ShapeError` where an id, in an array of any shape, is not in 0 .. size - 1.
 
     Ids on a GPU are passed over: reading them would stop it, and those that come from this
     library's data loader were checked on the host.

@@ -68,7 +68,7 @@ class CrossEntropy:
 
 
 class MeanSquaredError:
-    """loss = sum (y - target)^2 / normaliser.
+    """loss = sum (y - target)^2 / normaliser, for y and target of the same shape, any.
 
     normaliser: "mean" (the number of entries, as PyTorch's), "sum" (1), or a number; `ValueError`
     for another.
@@ -95,7 +95,7 @@ class MeanSquaredError:
 
 
 def check_labels(labels, K):
-    """Raise `ShapeError` where a label (on the host) is not in 0 .. K - 1."""
+    """Raise `ShapeError` where a label [N] (on the host) is not in 0 .. K - 1."""
     if get_array_module(labels) is not np or labels.size == 0:
         return
     if labels.dtype.kind not in "iu":

@@ -69,7 +69,8 @@ class OneByOne:
         return chosen.tolist()
 
     def step(self, batch):
-        """Forward, backward and the step on one sequence; its loss."""
+        """Forward, backward and the step on one sequence; its loss. Raises `NumberError` where it
+        is not finite."""
         self.optimizer.zero_grad()
         logits, cache = self.net.forward(batch, training=True)
         loss, loss_cache = self.loss.forward(logits, batch.labels)
@@ -84,6 +85,7 @@ class OneByOne:
         return loss
 
     def add_row(self, loss):
+        """Measure, add a row to the history, and keep the weights if they are the best so far."""
         measured = {name: function(self.net) for name, function in self.measure.items()}
         row = {"iteration": self.iteration, "loss": loss, **measured}
         self.history.append(row)

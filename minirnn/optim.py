@@ -1,8 +1,9 @@
 """How parameters follow their gradients: SGD, Adam, clipping, and schedules of the learning rate.
 
-No function here reads anything back from the device. `step(ok)` takes a 0-d array, true or false
-on the device: where it is false the weights stay as they are, so a bad gradient cannot spoil them
-before the host notices.
+Everything here is entry by entry, for parameters of any shape; what an optimiser remembers of one
+(v, m) has its shape. No function here reads anything back from the device. `step(ok)` takes a 0-d
+array, true or false on the device: where it is false the weights stay as they are, so a bad
+gradient cannot spoil them before the host notices.
 """
 
 import math

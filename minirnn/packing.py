@@ -35,7 +35,7 @@ def pack(sequences):
 
 
 def unpack(rows, sizes, order):
-    """The list of sequences that `pack` was given, from rows as it returns them."""
+    """The list of sequences that `pack` was given, from rows [S, ..] as it returns them."""
     starts = np.cumsum([0, *sizes[:-1]])
     sequences = [None] * sizes[0]
     for k in range(sizes[0]):

@@ -36,7 +36,7 @@ class Product:
 
 
 class ProductBackward:
-    """The other direction of a `Product`: da Wh^T summed over the gates, and dWh and dbh."""
+    """The other direction of a `Product`: da Wh^T [n, H] summed over the gates, and dWh and dbh."""
 
     def __init__(self, product, S, dtype):
         xp = get_array_module(product.Wh)

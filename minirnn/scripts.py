@@ -88,7 +88,10 @@ def _number(kind, text, allowed, words):
 
 
 def output_folder(path):
-    """Make the folder, and find out now, not after an hour's training, whether it takes files."""
+    """Make the folder, and find out now, not after an hour's training, whether it takes files.
+
+    Raises `DataError` where it does not.
+    """
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -100,7 +103,10 @@ def output_folder(path):
 
 
 def load_cell(text):
-    """The cell class named by FILE.py:CLASS, checked against the contract of `cells`."""
+    """The cell class named by FILE.py:CLASS, checked against the contract of `cells`.
+
+    Raises `CellError` where it is missing, cannot be run, or does not keep the contract.
+    """
     file, _, name = text.rpartition(":")
     if not file or not name:
         raise CellError(f"--cell is {text!r}, but must be FILE.py:CLASS")
@@ -203,7 +209,8 @@ def alone_in(folder):
 
 def train(trainer, checkpoint, resume, unit="name"):
     """Fit with a progress bar and checkpoints; after Ctrl-C, save, say so, and raise
-    `KeyboardInterrupt`, which becomes exit code 130."""
+    `KeyboardInterrupt`, which becomes exit code 130. Raises `NumberError` where a number is not
+    finite, and names the checkpoint from before."""
     with alone_in(checkpoint.path.parent):
         remove_leftovers(checkpoint.path.parent)
         if resume:

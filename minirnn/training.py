@@ -112,7 +112,10 @@ class Trainer:
         self.position, self.sums = 0, (0.0, 0, 0)
 
     def finish_epoch(self):
-        """Evaluate on the validation part, add a row to the history, keep the best weights."""
+        """Evaluate on the validation part, add a row to the history, keep the best weights.
+
+        Raises `NumberError` where the validation loss is not finite.
+        """
         found = evaluate(self.net, self.sequences, self.validation, self.loss)
         if not math.isfinite(found.loss):
             raise NumberError(
@@ -132,7 +135,11 @@ class Trainer:
         self.batches, self.position = None, 0
 
     def train_step(self, index):
-        """One batch forward, backward, and the step; (loss, number right) on the device."""
+        """One batch forward, backward, and the step; (loss, number right) on the device.
+
+        Raises `NumberError` where something is not finite, on the CPU before the weights move, and
+        `BackendError` where the memory has no room for the batch.
+        """
         if self.schedule is not None:
             self.optimizer.lr = self.schedule(self.step)
         before = self.rng.bit_generator.state
@@ -198,6 +205,7 @@ class Trainer:
         return ""
 
     def cure(self):
+        """What to try against numbers that are not finite, as the end of a sentence."""
         return f"try a smaller --lr, or --clip {self.clip / 10 if self.clip else 1.0:g}"
 
     def restore_best(self):

@@ -307,6 +307,22 @@ def test_hostile_data_trains(script, tmp_path):
 # Guessing
 
 
+def test_snapshots_are_the_nets_of_the_epochs(script, trained):
+    """Not trained, then after each epoch; the run itself stays the same, to the bit."""
+    folder = Path("runs/names-lstm")
+    folder.mkdir(parents=True)
+    (folder / "epoch-007.npz").write_bytes(b"of an older, longer run")
+    assert script("--snapshots")[0] == 0
+    epochs = ["epoch-000.npz", "epoch-001.npz", "epoch-002.npz"]
+    assert {path.name for path in folder.iterdir()} == WRITTEN | set(epochs)
+    assert (folder / "model.npz").read_bytes() == (trained[0] / "model.npz").read_bytes()
+    nets = [read_npz(folder / name) for name in epochs]
+    fresh = [net["linear.W"] for net in nets]
+    assert not np.array_equal(fresh[0], fresh[1]) and not np.array_equal(fresh[1], fresh[2])
+    best = read_npz(folder / "model.npz")["linear.W"]
+    assert any(np.array_equal(best, W) for W in fresh[1:])  # the best epoch's
+
+
 def test_predict(script, trained):
     folder, _ = trained
     options = ["--output", folder, "--predict", "Kalaov", "Müller", "...", "A\x1b[31m", "x" * 9999]

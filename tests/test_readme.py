@@ -33,3 +33,9 @@ def test_two_commands_each_on_one_line():
 @pytest.mark.parametrize("file", re.findall(r"`(\w+\.py)`", README))
 def test_files_in_the_table_exist(file):
     assert list((ROOT / "minirnn").rglob(file)) or list((ROOT / "data").rglob(file))
+
+
+def test_every_chapter_is_linked():
+    """And every other page of docs/ too."""
+    for path in (ROOT / "docs").glob("*.md"):
+        assert f"(docs/{path.name})" in README, path.name

@@ -192,16 +192,28 @@ def page_data(path):
     return json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
 
 
-def numbers(data, key):
-    """(panel, values [columns, H]) of a run, as the page has them."""
-    kind = data["kinds"][int(key.split("/")[0])]
-    name = data["names"][int(key.split("/")[1])]["text"]
+def numbers(data, key, back=None):
+    """(panel, values [columns, H]) of a run, as the page has them; of sums, after so many steps
+    back, all if left out."""
+    kind, name, _, layer = (int(k) for k in key.split("/"))
+    H, ids = data["kinds"][kind]["hidden"], data["names"][name]["ids"]
+    layer, T = data["kinds"][kind]["layers"][layer], len(ids)
     flat = np.frombuffer(base64.b64decode(data["runs"][key]["values"]), "<f4")
-    start, H = 0, kind["hidden"]
-    for panel in kind["panels"]:
-        columns = H if panel["phase"] == "after" else len(name)
-        yield panel, flat[start : start + columns * H].reshape(columns, H)
-        start += columns * H
+    start, factors = 0, {None: np.ones((T, 1))}
+    factors["letter"] = np.eye(len(data["alphabet"]))[ids[::-1] if layer["reversed"] else ids]
+    for panel in layer["panels"]:
+        if panel["phase"] != "sum":
+            yield panel, flat[start : start + T * H].reshape(T, H)
+            start += T * H
+    for factor in layer["factors"]:
+        size = T * factor["width"]
+        factors[factor["name"]] = flat[start : start + size].reshape(T, -1).astype(float)
+        start += size
+    for panel in layer["panels"]:
+        if panel["phase"] == "sum":
+            left, right = factors[panel["left"]], factors[panel["right"]]
+            first = 0 if back is None else T - back
+            yield panel, left[first:].T @ right[first:]
 
 
 SHOWN = """(([k, column, unit]) => {
@@ -235,7 +247,9 @@ def check_numbers(browser, data, key):
         for _ in range(3):
             column, unit = int(rng.integers(len(values))), int(rng.integers(H))
             text = browser.run(SHOWN % (len(values), H, [k, column, unit]))
-            assert float(text.rpartition(": ")[2]) == pytest.approx(values[column, unit], rel=2e-6)
+            small = 1e-7 * float(abs(values).max())
+            right = pytest.approx(float(values[column, unit]), rel=2e-6, abs=small)
+            assert float(text.rpartition(": ")[2]) == right
             assert f"unit {unit + 1}:" in text
 
 
@@ -277,6 +291,27 @@ def test_stepper_goes_forward_and_then_backward(browser, site):
             assert known(backward, t) == (t >= 2 * T - step)
     press(browser, "back")
     assert browser.run(where) == f"backward, letter 2 of {T}"
+
+
+def test_stepper_adds_up_the_gradients_of_the_weights(browser, site):
+    """After k steps back a sum holds the shares of the last k letters; also after going back."""
+    open_page(browser, site, "stepper")
+    data = page_data(site / "stepper.html")
+    ids, key = data["names"][0]["ids"], f"1/0/{len(data['epochs']) - 1}/0"
+    T, H = len(ids), data["kinds"][1]["hidden"]
+    for steps in (0, 1, 3, T, 2):
+        press(browser, "first")
+        for _ in range(T + steps):
+            press(browser, "on")
+        for k, (panel, values) in enumerate(numbers(data, key, steps)):
+            if panel["variable"] in ("dWx_f", "dWh_o", "dbx_g"):
+                column = {"letter": ids[-1], None: 0}.get(panel["left"], 1)
+                text = browser.run(SHOWN % (panel["rows"], H, [k, column, 3]))
+                if steps:
+                    right = pytest.approx(float(values[column, 3]), rel=2e-6)
+                    assert float(text.rpartition(": ")[2]) == right and right != 0
+                else:
+                    assert "not computed yet" in text
 
 
 def test_stepper_of_a_trained_model(browser, tmp_path):

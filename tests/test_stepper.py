@@ -19,7 +19,6 @@ from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.recurrent import Recurrent
 from minirnn.stepper import demo
-from minirnn.stepper.command import layer_names
 from minirnn.stepper.equations import equations
 from minirnn.stepper.export import kind_of, run_of
 from minirnn.stepper.page import page
@@ -46,16 +45,30 @@ def shown(net, label=2, layer=0):
     """{(phase, variable, line): values} as a page would hold them."""
     kind = kind_of(net, "net")
     run = run_of(net, kind, IDS, label, layer)
+    kind = kind["layers"][layer]
     flat = np.frombuffer(base64.b64decode(run["values"]), "<f4")
-    found, start, H = {}, 0, kind["hidden"]
+    T, H, found, start = len(IDS), net.recurrent.hidden_size, {}, 0
     for panel in kind["panels"]:
-        rows = H if panel["phase"] == "after" else len(IDS)
-        values = flat[start : start + rows * H].reshape(rows, H)
-        start += rows * H
-        assert not np.isnan(values).any(), panel["variable"]
-        found[panel["phase"], panel["variable"], panel["line"]] = values
+        if panel["phase"] != "sum":
+            values = flat[start : start + T * H].reshape(T, H)
+            start += T * H
+            assert not np.isnan(values).any(), panel["variable"]
+            found[panel["phase"], panel["variable"]] = values
+    factors = {None: np.ones((T, 1))}
+    for factor in kind["factors"]:
+        size = T * factor["width"]
+        factors[factor["name"]] = flat[start : start + size].reshape(T, -1)
+        start += size
     assert start == len(flat)
-    return {key[:2]: values for key, values in found.items()}, run
+    letters = IDS[::-1] if kind["reversed"] else IDS
+    factors["letter"] = np.eye(58)[letters]
+    for panel in kind["panels"]:
+        if panel["phase"] == "sum":
+            left, right = factors[panel["left"]], factors[panel["right"]]
+            assert left.shape[1] == panel["rows"]
+            shares = left[:, :, None] * right[:, None]
+            found["sum", panel["variable"]] = shares.sum(axis=0, dtype=np.float64)
+    return found, run
 
 
 def of_library(net, label=2):
@@ -82,10 +95,6 @@ def test_the_numbers_are_the_librarys(cell):
     if cell == "lstm":
         np.testing.assert_allclose(found["forward", "c"][-1], final[1][0], rtol=1e-5)
         np.testing.assert_allclose(found["forward", "c_prev"][1:], found["forward", "c"][:-1])
-    for k, gate in enumerate(layer.cell.gates):
-        np.testing.assert_allclose(
-            found["after", f"dWh_{gate}"], layer.Wh.grad[k], rtol=2e-4, atol=1e-6
-        )
     # What a step hands back is what the step before is given.
     np.testing.assert_array_equal(found["backward", "dh_prev"][1:], found["backward", "dh"][:-1])
 
@@ -109,6 +118,48 @@ def test_the_gradients_of_the_states_are_those_of_a_cut_net(cell):
             )
 
 
+@pytest.mark.parametrize("biases", [0, 1, 2])
+@pytest.mark.parametrize(
+    "cell, options",
+    [
+        ("rnn", {}), ("lstm", {}), ("gru", {}), (cells.GRUBeforeCell, {}), (MGUCell, {}),
+        ("lstm", {"embedding": 5}), ("gru", {"num_layers": 2, "bidirectional": True}),
+    ],
+)  # fmt: skip
+def test_the_sums_are_the_gradients_of_the_parameters(cell, options, biases):
+    """All of them, and no other; the library's own were added up by its fast loops."""
+    net = net_of(cell, biases=biases, **options)
+    for k, layer in enumerate(net.recurrent.layers):
+        found, _ = shown(net, layer=k)
+        of_library(net)
+        sums = {name: values for (phase, name), values in found.items() if phase == "sum"}
+        for name, p in layer.named_parameters().items():
+            for place, gate in enumerate(layer.cell.gates):
+                values = sums.pop(f"d{name}_{gate}")
+                most = abs(p.grad).max()
+                np.testing.assert_allclose(values.squeeze(), p.grad[place], atol=2e-6 * most)
+        assert sums == {}
+
+
+def test_the_first_layers_input_is_letters_or_their_embedding():
+    """gx is a row of Wx where a letter goes in, also below other layers, and else a product."""
+    for options, expected in [
+        ({"num_layers": 2}, [True, False]), ({"embedding": 5}, [False]),
+        ({"num_layers": 2, "embedding": 5, "bidirectional": True}, [False] * 4),
+    ]:  # fmt: skip
+        layers = kind_of(net_of("gru", **options), "net")["layers"]
+        assert [layer["letters"] for layer in layers] == expected
+        for layer in layers:
+            panel = next(p for p in layer["panels"] if p["variable"] == "gx_n")
+            weights = "row x_{t} of W_{x,n}" if layer["letters"] else "x_{t} W_{x,n}"
+            assert plain(panel["equal"]) == f"gx_{{n}} = {weights} + b_{{x,n}}"
+            assert ("take" if layer["letters"] else "x @ Wx") in panel["code"]
+    (layer,) = kind_of(net_of("lstm"), "net")["layers"]
+    assert plain(layer["panels"][0]["equal"]) == "gx_{i} = row x_{t} of W_{x,i} + b_{x,i} + b_{h,i}"
+    (layer,) = kind_of(net_of("lstm", biases=0), "net")["layers"]
+    assert plain(layer["panels"][0]["equal"]) == "gx_{i} = row x_{t} of W_{x,i}"
+
+
 @pytest.mark.parametrize("cell", [cells.GRUBeforeCell, MGUCell])
 def test_other_cells_are_shown_too(cell):
     found, _ = shown(net_of(cell))
@@ -118,8 +169,9 @@ def test_other_cells_are_shown_too(cell):
 
 def test_every_layer_and_direction_can_be_shown():
     net = net_of("lstm", num_layers=2, bidirectional=True, embedding=5)
-    layers = layer_names(net)
+    layers = kind_of(net, "net")["layers"]
     assert [layer["reversed"] for layer in layers] == [False, True, False, True]
+    assert layers[3]["name"] == "2, read from the end"
     values = [shown(net, layer=k)[0]["forward", "h"] for k in range(4)]
     batch = Sequences([IDS], [2], 4, 58).batch(np.array([0]))
     x, _ = net.embedding.forward(batch.x)
@@ -199,15 +251,16 @@ def test_the_demo_is_small_and_has_learned():
 # The command
 
 
-def saved(path, **options):
+def saved(path, seed=0, **options):
     alphabet = Alphabet()
     settings = {
         "model": "lstm", "hidden_size": 5, "num_layers": 1, "bidirectional": True, "embedding": 3,
-        "dropout": 0.4, "alphabet": alphabet.characters, "languages": ["A", "</script><b>", "C"],
+        "dropout": 0.4, "alphabet": alphabet.characters,
+        "languages": ["Portuguese", "</script><b>", "Vietnamese"],
     } | options  # fmt: skip
     kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
     net = NameClassifier(
-        len(alphabet), 3, rng=np.random.default_rng(0), cell="lstm",
+        len(alphabet), 3, rng=np.random.default_rng(seed), cell="lstm",
         **{name: settings[name] for name in kept},
     )  # fmt: skip
     save_net(path, net, settings)
@@ -228,7 +281,24 @@ def test_command_writes_a_page_of_its_own(tmp_path, capsys):
     assert not re.search(r"(src|href)=|https?://", text)
     data = json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
     assert [n["text"] for n in data["names"]][1] == "Muller"
-    assert len(data["layers"]) == 2 and data["guessed"]
+    assert len(data["kinds"][0]["layers"]) == 2 and data["guessed"]
+
+
+def test_several_models_make_a_slider(tmp_path, capsys):
+    """From the first to the last that is named; they must be of one kind."""
+    first, last = saved(tmp_path / "epoch-000.npz"), saved(tmp_path / "epoch-001.npz", seed=1)
+    out = tmp_path / "out.html"
+    assert command("Anna", "--model", first, last, "--language", "Portuguese", "-o", out) == 0
+    data = json.loads(
+        re.search(r'id="stepper-data">(.*?)</script>', out.read_text("utf-8"), re.S)[1]
+    )
+    assert data["epochs"] == ["epoch-000", "epoch-001"]
+    assert sorted(data["runs"]) == ["0/0/0/0", "0/0/0/1", "0/0/1/0", "0/0/1/1"]
+    assert data["runs"]["0/0/0/0"]["loss"] != data["runs"]["0/0/1/0"]["loss"]
+    other = saved(tmp_path / "other.npz", hidden_size=6)
+    assert command("Anna", "--model", first, other, "-o", out) == 2
+    error = capsys.readouterr().err
+    assert "other.npz has another hidden_size than" in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ def _folder(path):
 
 
 def start(args):
+    """Copy the starters into `args.folder`, and say what to run next; the exit code 0."""
     conventions = Conventions()
     if args.conventions:
         conventions = read_conventions(args.conventions)
@@ -92,6 +93,11 @@ def start(args):
 
 
 def check_some(args):
+    """Check the exercises that are asked for, or all that are there; the exit code, 0 if all is
+    right.
+
+    Raises `DataError` where there is no such folder, or no exercise in it.
+    """
     exercises = [BY_NUMBER[n] for n in args.numbers] or EXERCISES
     folder, colour, results = _folder(args.folder), coloured(), []
     conventions = conventions_of(folder)
@@ -111,6 +117,7 @@ def check_some(args):
 
 
 def hint(args):
+    """Print one of an exercise's three hints; the exit code 0."""
     exercise = BY_NUMBER[args.number]
     print(f"exercise {exercise.number}: {exercise.title}\n")
     for line in wrapped(exercise.hints[args.level - 1], ""):
@@ -171,6 +178,12 @@ def _unpacked(folder):
 
 
 def grade(args):
+    """Grade many hand-ins, a line for each, and write the files that are asked for; the exit code
+    0.
+
+    Raises `DataError` where a folder is missing or cannot be written, and for `--json` with other
+    than one hand-in.
+    """
     students = hand_ins(args.folders)
     if args.json and len(students) != 1:
         raise DataError(

@@ -37,7 +37,10 @@ FIELDS = {"cells.LSTMCell": "ifgo", "cells.GRUCell": "rzn", "cells.RNNCell": ""}
 
 
 class CellJudge:
-    """Judges the cell `name` of a hand-in as `target` should be under the conventions."""
+    """Judges the cell `name` of a hand-in as `target` should be under the conventions.
+
+    `forward`, `backward` and `both` raise `Wrong` with the first thing that is wrong.
+    """
 
     def __init__(self, hand_in, name, target, conventions, rng):
         self.hand_in, self.name, self.target = hand_in, name, target
@@ -55,6 +58,7 @@ class CellJudge:
         self.names = [name for name, _ in UNDOES[target]]
 
     def ask(self, backward):
+        """What the hand-in's cell makes of one step of N = 3 rows and H = 5 units."""
         upstream = self.upstream if backward else None
         return self.hand_in.ask("cell", name=self.name, **self.given, upstream=upstream)
 
@@ -78,6 +82,7 @@ class CellJudge:
         self._forward_wrong(found, reply)
 
     def both(self):
+        """Forward, then backward."""
         self.forward()
         self.backward()
 

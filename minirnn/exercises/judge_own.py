@@ -15,7 +15,10 @@ N, H = 2, 3
 
 
 class OwnJudge:
-    """The contract first, then whether everything given matters, then the gradients."""
+    """The contract first, then whether everything given matters, then the gradients.
+
+    Each raises `Wrong` with the first thing that is wrong.
+    """
 
     def __init__(self, hand_in, rng):
         self.hand_in, self.rng = hand_in, rng
@@ -58,6 +61,10 @@ class OwnJudge:
             ) from None
 
     def outputs(self, arrays, upstream=None):
+        """({state: array [N, H]} after one step, the whole reply), on these arrays.
+
+        upstream: a gradient [N, H] for each state; backward runs too if it is given.
+        """
         reply = self.hand_in.ask("cell", name="OwnCell", **arrays, upstream=upstream)
         if reply["forward"] is None:
             raise Wrong(
@@ -148,7 +155,10 @@ class OwnJudge:
         raise Wrong(mark.get(finding.kind, "wrong value"), text, mistake, pair)
 
     def problem(self):
-        """The cell as a `Problem` whose arrays are computed in the hand-in's process."""
+        """The cell as a `Problem` whose arrays are computed in the hand-in's process.
+
+        Its backward raises `TypeError` where the hand-in's does not return a pair.
+        """
 
         def forward(arrays):
             try:

@@ -74,7 +74,10 @@ FUNCTIONS = {
 
 
 def judge_function(hand_in, name, rng):
-    """One of the four functions of exercise 1: usual numbers, then large ones."""
+    """One of the four functions of exercise 1: usual numbers, then large ones.
+
+    Raises `Wrong` with the first thing that is wrong.
+    """
     right, mistakes = FUNCTIONS[name]
     a = 2 * rng.standard_normal((3, 4))
     given = a if not name.startswith("d_") else FUNCTIONS[name[2:]][0](a)
@@ -137,6 +140,10 @@ LINEAR = {
 
 
 def judge_linear(hand_in, backward, rng):
+    """Exercise 1's Linear: y = x W + b, or its three gradients, and whether they are added up.
+
+    Raises `Wrong` with the first thing that is wrong.
+    """
     N, D, K = 5, 4, 3
     x, W, b, dy = (rng.standard_normal(s) for s in ((N, D), (D, K), (K,), (N, K)))
     reply = hand_in.ask("linear", x=x, W=W, b=b, dy=dy if backward else None)
@@ -216,6 +223,8 @@ DLOGITS = {
 
 
 def judge_log_softmax(hand_in, rng):
+    """log_softmax of usual numbers, then of large ones. Raises `Wrong` with the first thing
+    wrong."""
     a = 2 * rng.standard_normal((5, 4))
     yours = hand_in.ask("function", name="log_softmax", arguments=(a,))
     yours = array("log_softmax", yours, a.shape)
@@ -242,6 +251,10 @@ def judge_log_softmax(hand_in, rng):
 
 
 def judge_loss(hand_in, backward, rng):
+    """The mean cross-entropy, and (p - one_hot(labels)) / N if `backward`.
+
+    Raises `Wrong` with the first thing that is wrong.
+    """
     N, K = 5, 4
     a, labels, dloss = 2 * rng.standard_normal((N, K)), rng.permutation(N) % K, 1.7
     reply = hand_in.ask(

@@ -53,6 +53,8 @@ def _rules(lr, m):
 
 
 def judge_sgd(hand_in, momentum, rng):
+    """Three steps of v = momentum v + g, w = w - lr v. Raises `Wrong` with the first thing
+    wrong."""
     data = [rng.standard_normal((3, 4)), rng.standard_normal(5)]
     gradients = [[rng.standard_normal(d.shape) for d in data] for _ in range(3)]
     lr = 0.3
@@ -92,6 +94,10 @@ def _rule(path, data, gradients, rules):
 
 
 def judge_clip(hand_in, rng):
+    """g min(1, max_norm / norm), above and below the limit, and the norm that is returned.
+
+    Raises `Wrong` with the first thing that is wrong.
+    """
     for factor, words in ((0.3, "above"), (3.0, "below")):
         gradients = [rng.standard_normal((3, 4)), rng.standard_normal(5)]
         norm = np.sqrt(sum((g * g).sum() for g in gradients))

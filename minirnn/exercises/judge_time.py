@@ -17,7 +17,10 @@ STATES = PracticeCell.states
 
 
 class TimeJudge:
-    """Equal or different lengths, forward or backward."""
+    """Equal or different lengths, forward or backward.
+
+    `forward` and `backward` raise `Wrong` with the first thing that is wrong.
+    """
 
     def __init__(self, hand_in, lengths, rng):
         self.hand_in, self.sizes = hand_in, None if lengths == "equal" else SIZES
@@ -48,6 +51,7 @@ class TimeJudge:
         return found | {f"d{name}": getattr(net, name).grad for name in PARAMETERS}
 
     def ask(self, backward):
+        """What the hand-in's `Recurrent` gives on these weights, inputs and states."""
         sizes = None if self.sizes is None else np.array(self.sizes, float)
         given = {f"{s}0": a for s, a in zip(STATES, self.state, strict=True)}
         return self.hand_in.ask(
@@ -84,6 +88,8 @@ class TimeJudge:
                 )
 
     def values(self, found, order, article):
+        """Raise `Wrong` for the first of the arrays named in `order` that is wrong, with the
+        others."""
         wrong = [name for name in order if not equal(found[name], self.expected[name])]
         if not wrong:
             return

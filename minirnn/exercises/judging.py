@@ -131,6 +131,7 @@ def array(name, thing, shape, what=""):
 
 
 def described(thing):
+    """A thing of the wrong kind in words, for the end of a sentence."""
     if thing is None:
         return "None"
     if isinstance(thing, (tuple, list)):
@@ -152,6 +153,7 @@ def parts(name, thing, names, of="array"):
 
 
 def equal(yours, expected, allowed=EXACT):
+    """Whether two arrays of the same shape are equal up to a relative error."""
     return np.shape(yours) == np.shape(expected) and relative_error(yours, expected) <= allowed
 
 
@@ -189,6 +191,7 @@ def compare(name, yours, expected, explain=None, axes=()):
 
 
 def worst(yours, expected):
+    """The index of the entry that is farthest off, as a tuple."""
     off = np.abs(yours - expected)
     return np.unravel_index(int(off.argmax()), off.shape) if off.ndim else ()
 

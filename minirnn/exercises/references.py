@@ -25,7 +25,10 @@ GRUS = ("cells.GRUCell", "cells.GRUBeforeCell")
 
 @dataclass(frozen=True)
 class Conventions:
-    """What a term may change. bugs: five of the zoo, for exercise 9."""
+    """What a term may change. bugs: five of the zoo, for exercise 9.
+
+    Raises `DataError` for a value that is none of those that are known.
+    """
 
     lstm_gates: str = "ifgo"
     gru_gates: str = "rzn"
@@ -48,6 +51,7 @@ class Conventions:
             raise DataError("conventions: bugs must be a list of five different bugs")
 
     def gates(self, target):
+        """The letters of a cell's gates in this term's order."""
         own = {"cells.LSTMCell": self.lstm_gates, "cells.GRUCell": self.gru_gates}
         return own.get(target, GATES[target])
 
@@ -56,6 +60,7 @@ class Conventions:
         return self.z_keeps == "new" and target in GRUS
 
     def write(self, path):
+        """Write them to a JSON file that `read_conventions` reads."""
         path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 

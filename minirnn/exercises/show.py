@@ -26,6 +26,7 @@ def coloured(stream=None):
 
 
 def paint(text, colour, on):
+    """The text in a colour of `COLOURS`, or as it is where colours are not `on`."""
     return f"\033[{COLOURS[colour]}m{text}\033[0m" if on else text
 
 
@@ -67,6 +68,7 @@ def describe(result, colour=False):
 
 
 def wrapped(text, indent):
+    """The lines of a text, at most 80 wide, without characters that steer a terminal."""
     text = printable(" ".join(text.split()), 1000)
     return textwrap.wrap(
         text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
@@ -134,6 +136,7 @@ def gradescope(results, seconds, points=10):
 
 
 def write_json(path, results, seconds):
+    """Write one hand-in's results as Gradescope's results.json."""
     with open(path, "w", encoding="utf-8") as file:
         json.dump(gradescope(results, seconds), file, indent=2)
         file.write("\n")

@@ -40,6 +40,7 @@ def encoded(thing, depth=0):
 
 
 def decoded(thing):
+    """What `encoded` made JSON of."""
     (kind, value), *_ = thing.items()
     if kind == "array":
         dtype, shape, data = value
@@ -52,6 +53,7 @@ def decoded(thing):
 
 
 def function(hand_in, given, stage):
+    """The value of one function of the hand-in."""
     stage[0] = given["name"]
     return getattr(hand_in.module, given["name"])(*given["arguments"])
 
@@ -105,6 +107,7 @@ def cell(hand_in, given, stage):
 
 
 def linear(hand_in, given, stage):
+    """y [N, K], and with dy: dx, dW, db, and the last two after a second backward."""
     K = given["W"].shape[1]
     layer = hand_in.module.Linear(len(given["W"]), K, rng=np.random.default_rng(0))
     for name in ("W", "b"):
@@ -123,6 +126,7 @@ def linear(hand_in, given, stage):
 
 
 def loss(hand_in, given, stage):
+    """The loss of logits [N, K], and with dloss its gradient."""
     made, labels = hand_in.module.CrossEntropy(), given["labels"].astype(int)
     stage[0] = "CrossEntropy.forward"
     value, cache = made.forward(given["logits"], labels)
@@ -134,6 +138,7 @@ def loss(hand_in, given, stage):
 
 
 def recurrent(hand_in, given, stage):
+    """Output and final states, and with doutput all gradients, once and after a second backward."""
     D, H = given["Wx"].shape[1:]
     kept = np.random.default_rng(0)
     net = hand_in.module.Recurrent(PracticeCell, D, H, rng=kept, dtype="float64")
@@ -157,6 +162,7 @@ def recurrent(hand_in, given, stage):
 
 
 def sgd(hand_in, given, stage):
+    """The parameters, and what stands in their gradients, after each step."""
     parameters = [Parameter(data) for data in given["data"]]
     stage[0] = "SGD"
     optimizer = hand_in.module.SGD(parameters, float(given["lr"]), float(given["momentum"]))
@@ -172,6 +178,7 @@ def sgd(hand_in, given, stage):
 
 
 def clip(hand_in, given, stage):
+    """The norm that is returned, and the gradients after clipping."""
     parameters = [Parameter(np.zeros(g.shape)) for g in given["gradients"]]
     for p, gradient in zip(parameters, given["gradients"], strict=True):
         p.grad[...] = gradient

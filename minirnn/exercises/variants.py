@@ -42,7 +42,10 @@ def starters_folder():
 
 
 def hand_out(folder, conventions):
-    """Copy the starters that are not there yet; returns (files written, files left alone)."""
+    """Copy the starters that are not there yet; returns (files written, files left alone).
+
+    Raises `DataError` where the package has come without its starters.
+    """
     source = starters_folder()
     files = sorted(source.glob("ex*.py"))
     if not files:

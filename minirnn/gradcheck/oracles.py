@@ -102,7 +102,7 @@ def step_sizes(problem, upstream, name, gradient, steps, dtype="float64"):
 
 
 def relative_error(a, b):
-    """|a - b| / max(|a|, |b|) in the 2-norm; 0 where both are zero."""
+    """|a - b| / max(|a|, |b|) in the 2-norm, of one shape; 0 where both are zero."""
     a, b = np.asarray(a), np.asarray(b)
     largest = max(np.linalg.norm(a), np.linalg.norm(b))
     return 0.0 if largest == 0 else float(np.linalg.norm(a - b) / largest)  # NaN stays NaN

@@ -14,6 +14,8 @@ from .export import answer, kind_of, run_of
 from .page import page
 
 LONGEST = 60  # letters, as in the data
+SIZES = ("hidden_size", "num_layers", "bidirectional", "embedding")
+SAME = ("model", *SIZES, "alphabet", "languages")  # of all nets on one page
 
 
 def parse(arguments, prog):
@@ -23,8 +25,9 @@ def parse(arguments, prog):
     )
     add = parser.add_argument
     add("name", metavar="NAME", nargs="+", help="a name, or several to choose from on the page")
-    add("--model", type=Path, default=Path("runs/names-lstm/model.npz"), metavar="FILE",
-        help="a net of examples/names.py (default: %(default)s)")  # fmt: skip
+    add("--model", type=Path, default=[Path("runs/names-lstm/model.npz")], nargs="+",
+        metavar="FILE", help="a net of examples/names.py (default: runs/names-lstm/model.npz); "
+        "of several, in the order of training, a slider goes from one to the next")  # fmt: skip
     add("--cell", metavar="FILE.py:CLASS", help="its cell class, where it is one of your own")
     add("--language", help="the answer that the loss is for (default: what the net says)")
     add("-o", "--output", type=Path, default=Path("stepper.html"), metavar="FILE")
@@ -33,19 +36,18 @@ def parse(arguments, prog):
 
 def build(settings, cell=None):
     """The net that the settings of examples/names.py describe."""
-    kept = ("hidden_size", "num_layers", "bidirectional", "embedding")
     return NameClassifier(
         len(settings["alphabet"]), len(settings["languages"]), rng=np.random.default_rng(0),
-        cell=cell or settings["model"], **{name: settings[name] for name in kept},
+        cell=cell or settings["model"], **{name: settings[name] for name in SIZES},
     )  # fmt: skip
 
 
 def run(arguments, prog):
-    """Write the page. Raises `DataError` for a name or a language that won't do, `CheckpointError`
-    for such a model."""
+    """Write the page. Raises `DataError` for a name or a language that won't do, or models that
+    don't belong together, `CheckpointError` for a file that holds no such model."""
     args = parse(arguments, prog)
     cell = scripts.load_cell(args.cell) if args.cell else None
-    net, settings = load_net(args.model, lambda settings: build(settings, cell))
+    nets, settings = load(args.model, cell)
     alphabet, languages = Alphabet(settings["alphabet"]), settings["languages"]
     label = None
     if args.language is not None:
@@ -53,24 +55,41 @@ def run(arguments, prog):
             known = ", ".join(languages)
             raise DataError(f"there is no language {printable(args.language)}; there are: {known}")
         label = languages.index(args.language)
-    kind = kind_of(net, settings["model"].upper() if cell is None else cell.__name__)
-    layers = layer_names(net)
+    kind = kind_of(nets[-1], settings["model"].upper() if cell is None else cell.__name__)
     names, runs = [], {}
     for k, text in enumerate(args.name):
         ids = letters(text, alphabet)
-        right = answer(net, ids) if label is None else label
-        names.append({"text": "".join(alphabet.characters[i] for i in ids), "label": right})
-        for layer in range(len(layers)):
-            runs[f"0/{k}/0/{layer}"] = run_of(net, kind, ids, right, layer)
+        right = answer(nets[-1], ids) if label is None else label
+        text = "".join(alphabet.characters[i] for i in ids)
+        names.append({"text": text, "ids": [int(i) for i in ids], "label": right})
+        for epoch, net in enumerate(nets):
+            for layer in range(len(kind["layers"])):
+                runs[f"0/{k}/{epoch}/{layer}"] = run_of(net, kind, ids, right, layer)
     shown = printable(args.name[0], 30) if len(names) == 1 else f"{len(names)} names"
     data = {
         "title": f"{kind['label']} reads {shown}", "kinds": [kind], "names": names,
-        "languages": languages, "epochs": [None], "layers": layers, "runs": runs,
-        "guessed": label is None,
+        "languages": languages, "alphabet": alphabet.characters, "runs": runs,
+        "epochs": [printable(path.stem, 30) for path in args.model], "guessed": label is None,
     }  # fmt: skip
     write_atomic(args.output, page(data).encode("utf-8"))
     print(f"{printable(str(args.output))}: open it in a browser")
     return 0
+
+
+def load(paths, cell=None):
+    """([net], settings) of several files. Raises `DataError` unless all are of one kind of net."""
+    nets, first = [], None
+    for path in paths:
+        net, settings = load_net(path, lambda settings: build(settings, cell))
+        first = first or settings
+        for name in SAME:
+            if settings[name] != first[name]:
+                raise DataError(
+                    f"{printable(str(path))} has another {name} than {printable(str(paths[0]))}; "
+                    "the models must be of one training run"
+                )
+        nets.append(net)
+    return nets, first
 
 
 def letters(text, alphabet):
@@ -79,15 +98,3 @@ def letters(text, alphabet):
     if not any(c.isalpha() for c in clean):
         raise DataError(f"{printable(text, 30)!r} has no letter of the net's alphabet")
     return alphabet.encode(clean)
-
-
-def layer_names(net):
-    """The layers and directions of a net, in the order of `Stack.layers`, for the page."""
-    recurrent = net.recurrent
-    named = []
-    for k in range(len(recurrent.layers)):
-        layer, backwards = divmod(k, recurrent.directions)
-        direction = "from the end" if backwards else "from the beginning"
-        name = f"{layer + 1}, read {direction}"
-        named.append({"name": name, "reversed": backwards == 1})
-    return named

@@ -23,32 +23,40 @@ HIDDEN, PER_LANGUAGE = 8, 300
 
 def data(seed=0):
     """What `page` draws: every kind of net, every name, every epoch."""
-    alphabet, names = Alphabet(), load_names()
-    rng = np.random.default_rng(seed)
-    wanted = [names.languages.index(language) for language in LANGUAGES]
-    chosen = np.concatenate([
-        rng.permutation(np.flatnonzero(names.labels == k))[:PER_LANGUAGE] for k in wanted
-    ])  # fmt: skip
-    ids = [alphabet.encode(names.names[k]) for k in chosen]
-    labels = [wanted.index(names.labels[k]) for k in chosen]
-    sequences = Sequences(ids, labels, len(wanted), len(alphabet))
+    alphabet = Alphabet()
+    sequences = some_names(alphabet, np.random.default_rng(seed))
     shown = [(alphabet.encode(text), LANGUAGES.index(language)) for text, language in NAMES.items()]
     kinds, runs = [], {}
     for k, (label, cell) in enumerate(KINDS.items()):
         net = NameClassifier(
-            len(alphabet), len(wanted), rng=np.random.default_rng(seed), cell=cell,
+            len(alphabet), len(LANGUAGES), rng=np.random.default_rng(seed), cell=cell,
             hidden_size=HIDDEN,
         )  # fmt: skip
         kinds.append(kind_of(net, label))
         for e, look in enumerate(looks(net, sequences, np.random.default_rng(seed))):
             for n, (letters, answer) in enumerate(shown):
                 runs[f"{k}/{n}/{e}/0"] = run_of(look, kinds[k], letters, answer)
-    listed = [{"text": text, "label": LANGUAGES.index(lang)} for text, lang in NAMES.items()]
+    listed = [
+        {"text": text, "ids": ids.tolist(), "label": label}
+        for text, (ids, label) in zip(NAMES, shown, strict=True)
+    ]
     return {
         "title": "Step through a net", "kinds": kinds, "names": listed, "languages": LANGUAGES,
-        "epochs": EPOCHS,
-        "layers": [{"name": "the only one", "reversed": False}], "runs": runs, "guessed": False,
+        "alphabet": alphabet.characters, "runs": runs, "guessed": False,
+        "epochs": [f"after epoch {e}" if e else "not trained" for e in EPOCHS],
     }  # fmt: skip
+
+
+def some_names(alphabet, rng):
+    """`Sequences` of PER_LANGUAGE names of each of the LANGUAGES."""
+    names = load_names()
+    wanted = [names.languages.index(language) for language in LANGUAGES]
+    chosen = np.concatenate([
+        rng.permutation(np.flatnonzero(names.labels == k))[:PER_LANGUAGE] for k in wanted
+    ])  # fmt: skip
+    ids = [alphabet.encode(names.names[k]) for k in chosen]
+    labels = [wanted.index(names.labels[k]) for k in chosen]
+    return Sequences(ids, labels, len(wanted), len(alphabet))
 
 
 def looks(net, sequences, rng):

@@ -15,23 +15,29 @@ from ..recurrent import Recurrent
 from .equations import equations
 from .trace import TracedCell
 
-SMALL = 16  # hidden units up to which the gradients of Wh and bh are shown too
-
 
 def kind_of(net, label):
-    """What is the same for every name: the panels of a net's cell, and its source.
+    """What is the same for every name: {"label", "hidden", "layers"}, a layer as `layer_of`."""
+    _, _, traced, inputs = _read(net, [0], 0)
+    layers = [layer_of(net, k, traced[k], inputs[k]) for k in range(len(traced))]
+    return {"label": label, "hidden": net.recurrent.hidden_size, "layers": layers}
+
+
+def layer_of(net, k, traced, x):
+    """The panels of one layer (in one direction), the factors of its sums, its cell's source.
 
     A panel is one value: `phase` says when it is computed, `name` and `equal` are its equation as
-    HTML, `path`, `line` and `code` the line that made it.
+    HTML, `path`, `line` and `code` the line that made it. The panels of the phase "sum" are the
+    gradients of weights and biases: the sum over the steps of the outer products of two factors,
+    `left` and `right`; without `left`, of the right one alone. `letters` says that x are letters,
+    the rows of Wx; then `left` may be "letter".
     """
-    _, _, (traced, *_) = _read(net, [0], 0)
-    cell, H = traced.cell, net.recurrent.hidden_size
+    layer, cell, letters = net.recurrent.layers[k], traced.cell, x.dtype.kind in "iu"
     steps = {"forward": traced.forwards[0], "backward": traced.backwards[0]}
-    vectors = net.embedding is not None or net.recurrent.num_layers > 1
-    line = "x @ Wx" if vectors else "take(x"  # ids pick rows of Wx
+    where = _source(Recurrent._project, "take(x" if letters else "x @ Wx")
     panels = [
         {"phase": "forward", "variable": f"gx_{gate}", "name": f"gx<sub>{gate}</sub>",
-         "equal": _projection(gate, cell), **_source(Recurrent._project, line)}
+         "equal": _projection(gate, layer, letters), **where}
         for gate in cell.gates
     ]  # fmt: skip
     sources = {}
@@ -47,43 +53,103 @@ def kind_of(net, label):
             }  # fmt: skip
             if _value(steps[phase], panel) is not None:
                 panels.append(panel)
-    if H <= SMALL:
-        where = _source(ProductBackward.weight_gradient, "+= ")
-        for gate in cell.gates:
-            below = f"h,{gate}" if len(cell.gates) > 1 else "h"
-            name = f"dW<sub>{below}</sub>"
-            equal = f"{name} = Σ<sub>t</sub> v<sub>t</sub><sup>⊤</sup> da<sub>t</sub>"
-            panels.append(
-                {"phase": "after", "variable": f"dWh_{gate}", "name": name, "equal": equal, **where}
-            )
-    return {"label": label, "hidden": H, "panels": panels, "sources": sources}
+    sums, factors = _sums(layer, letters)
+    number, backwards = divmod(k, net.recurrent.directions)
+    return {
+        "name": f"{number + 1}, read from the {'end' if backwards else 'beginning'}",
+        "reversed": backwards == 1, "letters": letters, "panels": panels + sums,
+        "factors": factors, "sources": sources,
+    }  # fmt: skip
+
+
+def _sums(layer, letters):
+    """(panels, factors): the gradients of a layer's parameters, and what they are made of.
+
+    A factor is {"name", "width"}. "v r" is what the product multiplied for gate r, "da r" the
+    gradient that came back to it, "dgx r" that of gx.
+    """
+    cell, H = layer.cell, layer.hidden_size
+    merged = getattr(cell, "additive", False)  # then dgx is da
+    factors = [] if letters else [{"name": "x", "width": layer.input_size}]
+    groups = {"dWx": [], "dWh": [], "dbx": [], "dbh": []}
+    for gate in cell.gates:
+        one = gate if len(cell.gates) > 1 else ""
+        comma = f",{one}" if one else ""
+        da, dgx = f"da<sub>{one},t</sub>", f"dgx<sub>{one},t</sub>"
+        if not one:
+            da, dgx = "da<sub>t</sub>", "dgx<sub>t</sub>"
+        back = {"da": (f"da {gate}", da), "dgx": (f"dgx {gate}", dgx)}
+        if merged:
+            back["dgx"] = back["da"]
+        names = [f"v {gate}", f"da {gate}"] + ([] if merged else [f"dgx {gate}"])
+        factors += [{"name": name, "width": H} for name in names]
+
+        right, sign = back["dgx"]
+        name = f"dW<sub>x{comma}</sub>"
+        if letters:
+            equal = f"row x<sub>t</sub> of {name} ← that row + {sign}"
+        else:
+            equal = f"{name} ← {name} + x<sub>t</sub><sup>⊤</sup> {sign}"
+        groups["dWx"].append({
+            "phase": "sum", "variable": f"dWx_{gate}", "name": name, "equal": equal,
+            "left": "letter" if letters else "x", "right": right, "rows": layer.input_size,
+            **_source(Recurrent._add_gradients, "self.Wx.grad +="),
+        })  # fmt: skip
+        right, sign = back["da"]
+        name = f"dW<sub>h{comma}</sub>"
+        groups["dWh"].append({
+            "phase": "sum", "variable": f"dWh_{gate}", "name": name,
+            "equal": f"{name} ← {name} + v<sub>t</sub><sup>⊤</sup> {sign}",
+            "left": f"v {gate}", "right": right, "rows": H,
+            **_source(ProductBackward.weight_gradient, "+= v.T @ da"),
+        })  # fmt: skip
+        for letter, bias, text, key in [
+            ("x", layer.bx, "dbx = ", "dgx"),
+            ("h", layer.bh, "self.bh.grad +=", "da"),
+        ]:
+            if bias is not None:
+                right, sign = back[key]
+                name = f"db<sub>{letter}{comma}</sub>"
+                groups[f"db{letter}"].append({
+                    "phase": "sum", "variable": f"db{letter}_{gate}", "name": name,
+                    "equal": f"{name} ← {name} + {sign}", "left": None, "right": right, "rows": 1,
+                    **_source(Recurrent._add_gradients, text),
+                })  # fmt: skip
+    return sum(groups.values(), []), factors
 
 
 def run_of(net, kind, ids, label, layer=0):
     """One name: the values of all panels for one layer, the loss and the probabilities.
 
     ids [T] are the letters, label the answer from which the loss is computed. `values` holds, for
-    every panel in turn, [T, H] numbers (of "after" panels [H, H]) as float32, in base64; NaN
-    where a step does not compute it. The net's gradients are zeroed and then added to. Raises
-    `NumberError` where the net's answer is not finite.
+    every panel that is not a sum, [T, H] numbers, and then for every factor [T, width], all as
+    float32 in base64; NaN where a step does not compute it. The net's gradients are zeroed and
+    then added to. Raises `NumberError` where the net's answer is not finite.
     """
-    logits, loss, traced = _read(net, ids, label)
+    logits, loss, traced, inputs = _read(net, ids, label)
     if not np.isfinite(logits).all() or not np.isfinite(loss):
         raise NumberError("the net's answer is not finite, so there is nothing to show")
-    cell, T, H = traced[layer], len(ids), kind["hidden"]
+    cell, shown, T, H = traced[layer], kind["layers"][layer], len(ids), kind["hidden"]
     steps = {"forward": cell.forwards, "backward": cell.backwards[::-1]}
-    gradient = asnumpy(net.recurrent.layers[layer].Wh.grad)
     parts = []
-    for panel in kind["panels"]:
-        if panel["phase"] == "after":
-            parts.append(gradient[cell.gates.index(panel["variable"][-1])])
-            continue
-        values = np.full((T, H), np.nan, "float32")
-        for t, noted in enumerate(steps[panel["phase"]]):
-            array = _value(noted, panel)
-            if array is not None:
-                values[t] = array
-        parts.append(values)
+    for panel in shown["panels"]:
+        if panel["phase"] != "sum":
+            values = np.full((T, H), np.nan, "float32")
+            for t, noted in enumerate(steps[panel["phase"]]):
+                array = _value(noted, panel)
+                if array is not None:
+                    values[t] = array
+            parts.append(values)
+    for factor in shown["factors"]:
+        name, gate = factor["name"].split() if factor["name"] != "x" else ("x", None)
+        if name == "x":
+            parts.append(asnumpy(inputs[layer]))
+        elif name == "dgx":
+            parts.append(_noted(steps["backward"], -1, f"da{gate}"))
+        else:
+            parts.append(
+                _noted(steps["forward" if name == "v" else "backward"], -2, f"{name} {gate}")
+            )
     flat = np.concatenate([part.astype("<f4").ravel() for part in parts])
     return {
         "values": base64.b64encode(flat.tobytes()).decode(),
@@ -93,7 +159,8 @@ def run_of(net, kind, ids, label, layer=0):
 
 
 def _read(net, ids, label):
-    """A forward and a backward pass: logits [K], the loss, and a traced cell for each layer."""
+    """A forward and a backward pass: logits [K], the loss, and for each layer a traced cell and
+    the rows that it read: ids [T] or [T, D]."""
     layers = net.recurrent.layers
     cells = [layer.cell for layer in layers]
     traced = [TracedCell(cell) for cell in cells]
@@ -109,12 +176,21 @@ def _read(net, ids, label):
     finally:
         for layer, cell in zip(layers, cells, strict=True):
             layer.cell = cell
-    return asnumpy(logits)[0], loss, traced
+    _, _, (caches, *_), *_ = cache
+    return asnumpy(logits)[0], loss, traced, [cache.x for cache in caches]
 
 
 def answer(net, ids):
-    """The class that a net takes these letters for."""
+    """The class that a net takes the letters `ids` [T] for."""
     return int(_read(net, ids, 0)[0].argmax())
+
+
+def _noted(steps, line, name):
+    """[T, H]: what every step noted under this line and name."""
+    return np.stack([
+        asnumpy(next(array for at, called, array in noted if (at, called) == (line, name)))[0]
+        for noted in steps
+    ])  # fmt: skip
 
 
 def _value(noted, panel):
@@ -130,12 +206,16 @@ def _value(noted, panel):
     return None
 
 
-def _projection(gate, cell):
-    below = f"x,{gate}" if len(cell.gates) > 1 else "x"
-    text = f"gx<sub>{gate}</sub> = x<sub>t</sub> W<sub>{below}</sub> + b<sub>{below}</sub>"
-    if getattr(cell, "additive", False):
+def _projection(gate, layer, letters):
+    """The equation of gx for one gate, with the biases that the layer has."""
+    below = f"x,{gate}" if len(layer.cell.gates) > 1 else "x"
+    weights = f"W<sub>{below}</sub>"
+    text = f"row x<sub>t</sub> of {weights}" if letters else f"x<sub>t</sub> {weights}"
+    if layer.bx is not None:
+        text += f" + b<sub>{below}</sub>"
+    if layer.bh is not None and getattr(layer.cell, "additive", False):
         text += f" + b<sub>{below.replace('x', 'h', 1)}</sub>"
-    return text
+    return f"gx<sub>{gate}</sub> = {text}"
 
 
 def _source(function, text):

@@ -1,5 +1,5 @@
-// Draws what minirnn/stepper/export.py has written. It computes nothing: every number is the
-// library's.
+// Draws what minirnn/stepper/export.py has written. Every number is the library's; only the
+// gradients of the weights are added up here, step by step, from the library's factors.
 "use strict";
 
 (function () {
@@ -11,10 +11,15 @@
   let values = [], shown = [], hovered = null;
 
   const kind = () => data.kinds[at.kind];
+  const layer = () => kind().layers[at.layer];
   const run = () => data.runs[`${at.kind}/${at.name}/${at.epoch}/${at.layer}`];
   const text = () => {
     const letters = Array.from(data.names[at.name].text);
-    return data.layers[at.layer].reversed ? letters.reverse() : letters;
+    return layer().reversed ? letters.reverse() : letters;
+  };
+  const ids = () => {
+    const places = [...data.names[at.name].ids];
+    return layer().reversed ? places.reverse() : places;
   };
 
   function element(tag, attributes, ...children) {
@@ -33,22 +38,53 @@
     });
   }
 
-  // The numbers of the run, cut into one array [columns, hidden] for each panel.
+  const largest = (array) => array.reduce((m, v) => (Math.abs(v) > m ? Math.abs(v) : m), 0);
+
+  // The numbers of the run: one array [columns, hidden] for each panel.
   function load() {
     const bytes = Uint8Array.from(atob(run().values), (c) => c.charCodeAt(0));
     const flat = new Float32Array(bytes.buffer);
-    const hidden = kind().hidden, T = text().length;
+    const hidden = kind().hidden, T = text().length, factors = {};
     let start = 0;
-    values = kind().panels.map((panel) => {
-      const columns = panel.phase === "after" ? hidden : T;
-      const array = flat.subarray(start, start + columns * hidden);
-      start += columns * hidden;
-      let scale = 0;
-      for (const v of array) if (Math.abs(v) > scale) scale = Math.abs(v);
-      return { panel, array, columns, scale };
+    const next = (size) => flat.subarray(start, start += size);
+    values = layer().panels.filter((panel) => panel.phase !== "sum").map((panel) => {
+      const array = next(T * hidden);
+      return { panel, array, columns: T, scale: largest(array) };
     });
+    for (const { name, width } of layer().factors) factors[name] = next(T * width);
+    for (const panel of layer().panels.filter((panel) => panel.phase === "sum")) {
+      const right = factors[panel.right], left = factors[panel.left], columns = panel.rows;
+      const array = new Float64Array(columns * hidden);
+      const value = { panel, array, columns, added: 0, scale: 0 };
+      // The share of step t: for each entry of the left factor, the right one times that entry.
+      value.add = (t) => {
+        for (let j = 0; j < columns; j++) {
+          const times = panel.left === "letter" ? Number(ids()[t] === j)
+            : left ? left[t * columns + j] : 1;
+          if (times === 0) continue;
+          for (let k = 0; k < hidden; k++) array[j * hidden + k] += times * right[t * hidden + k];
+        }
+      };
+      for (let steps = 1; steps <= T; steps++) {
+        addUp(value, steps);
+        value.scale = Math.max(value.scale, largest(value.array));
+      }
+      values.push(value);
+    }
     build();
     draw();
+  }
+
+  // Bring a sum to where so many steps of the way back have been added.
+  function addUp(value, steps) {
+    if (steps < value.added) {
+      value.array.fill(0);
+      value.added = 0;
+    }
+    while (value.added < steps) {
+      value.added += 1;
+      value.add(text().length - value.added);
+    }
   }
 
   function build() {
@@ -60,15 +96,14 @@
       element("span", {}, `loss ${loss.toPrecision(4)}, if ${data.languages[answer]} is right` +
         (data.guessed ? " (the net's own answer)" : "")),
     );
-    const epoch = data.epochs[at.epoch];
-    part("epoch-text").textContent = epoch === 0 ? "not trained" : `after epoch ${epoch}`;
+    part("epoch-text").textContent = data.epochs[at.epoch];
     part("letters").replaceChildren(...text().map((c, t) => element("span", {
       textContent: c, onclick: () => go(t + 1),
     })));
     const titles = {
       forward: "Forward: a row is a hidden unit, a column a letter",
       backward: "Backward: gradients of the loss, from the last letter to the first",
-      after: "After the loop: gradients of the weights, from a row to a column",
+      sum: "Gradients of weights and biases: a share is added at every step backward",
     };
     shown = [];
     part("panels").replaceChildren(...Object.entries(titles).map(([phase, title]) => {
@@ -79,7 +114,7 @@
       return element("section", { hidden: !grid.children.length },
         element("h2", { textContent: title }), grid);
     }));
-    part("source").replaceChildren(...Object.entries(kind().sources).map(([phase, source]) =>
+    part("source").replaceChildren(...Object.entries(layer().sources).map(([phase, source]) =>
       element("section", {}, element("h2", { textContent: `${source.path}, ${phase}` }),
         element("pre", {}, ...source.lines.map((line, k) => {
           const row = element("span", { textContent: line || " " });
@@ -129,13 +164,21 @@
     const T = text().length;
     if (panel.phase === "forward") return [0, Math.min(at.position, T)];
     if (panel.phase === "backward") return [Math.min(T, 2 * T - at.position), T];
-    return at.position === 2 * T ? [0, columns] : [0, 0];
+    return at.position > T ? [0, columns] : [0, 0];
   }
 
   const current = () => {  // the letter that the step belongs to, or -1
     const T = text().length;
     return at.position <= T ? at.position - 1 : 2 * T - at.position;
   };
+
+  // Each dot of an image as a rectangle.
+  function paint(pen, dots, width, height) {
+    const small = element("canvas", { width: dots.width, height: dots.height });
+    small.getContext("2d").putImageData(dots, 0, 0);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(small, 0, 0, dots.width * width, dots.height * height);
+  }
 
   function isDark() {
     const theme = document.body.dataset.theme;
@@ -148,22 +191,32 @@
     const zero = dark ? [44, 44, 50] : [247, 247, 247];
     const ends = dark ? [[90, 165, 255], [255, 135, 85]] : [[33, 102, 172], [178, 24, 43]];
     const hidden = kind().hidden, T = text().length, here = current();
-    for (const { panel, array, columns, scale, canvas, width, height } of shown) {
+    for (const value of shown) {
+      const { panel, array, columns, scale, canvas, width, height } = value;
+      if (value.add) addUp(value, Math.max(0, at.position - T));
       const pen = canvas.getContext("2d"), [from, to] = reached(panel, columns);
       pen.clearRect(0, 0, canvas.width, canvas.height);
       const gap = width > 6 && height > 6 ? 1 : 0;
+      const dots = new ImageData(columns, hidden);  // one for each number
       for (let column = 0; column < columns; column++) {
         for (let unit = 0; unit < hidden; unit++) {
           const v = array[column * hidden + unit];
-          if (column < from || column >= to || Number.isNaN(v)) {
-            pen.strokeStyle = dark ? "#3a3a42" : "#e3e3e8";
-            if (gap) pen.strokeRect(column * width + 0.5, unit * height + 0.5, width - 2, height - 2);
-            continue;
-          }
+          if (column < from || column >= to || Number.isNaN(v)) continue;
           const share = scale ? Math.abs(v) / scale : 0, end = ends[v < 0 ? 0 : 1];
           const mix = zero.map((z, k) => Math.round(z + (end[k] - z) * share));
-          pen.fillStyle = `rgb(${mix})`;
-          pen.fillRect(column * width, unit * height, width - gap, height - gap);
+          dots.data.set([...mix, 255], 4 * (unit * columns + column));
+        }
+      }
+      paint(pen, dots, width, height);
+      // Lines between the numbers, and around those that are not computed yet.
+      for (let column = 0; gap && column < columns; column++) {
+        for (let unit = 0; unit < hidden; unit++) {
+          const x = column * width, y = unit * height;
+          pen.clearRect(x + width - 1, y, 1, height);
+          pen.clearRect(x, y + height - 1, width, 1);
+          if (dots.data[4 * (unit * columns + column) + 3]) continue;
+          pen.strokeStyle = dark ? "#3a3a42" : "#e3e3e8";
+          pen.strokeRect(x + 0.5, y + 0.5, width - 2, height - 2);
         }
       }
       const live = at.position <= T ? panel.phase === "forward" : panel.phase === "backward";
@@ -203,12 +256,15 @@
     }
     const { value: { panel, array, columns }, column, unit } = hovered, hidden = kind().hidden;
     const [from, to] = reached(panel, columns), v = array[column * hidden + unit];
-    const place = panel.phase === "after" ? `from unit ${column + 1} to unit ${unit + 1}`
-      : `letter ${column + 1} (${text()[column]}), unit ${unit + 1}`;
+    const origin = panel.left === "letter" ? `letter ${Array.from(data.alphabet)[column]}`
+      : panel.left === "x" ? `input ${column + 1}` : `unit ${column + 1}`;
+    const start = panel.phase !== "sum" ? `letter ${column + 1} (${text()[column]}), `
+      : panel.left ? `from ${origin} to ` : "";
     const number = column < from || column >= to ? "not computed yet"
       : Number.isNaN(v) ? "not computed in this step" : v.toPrecision(7);
     const name = element("i", { innerHTML: panel.name });
-    out.replaceChildren(name, `, ${place}: `, element("b", { textContent: number }));
+    const place = `, ${start}unit ${unit + 1}: `;
+    out.replaceChildren(name, place, element("b", { textContent: number }));
   }
 
   function go(position) {
@@ -239,7 +295,7 @@
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   fill("name", data.names.map(({ text, label }) => `${text} (${data.languages[label]})`));
   fill("kind", data.kinds.map(({ label }) => label));
-  fill("layer", data.layers.map(({ name }) => name));
+  fill("layer", kind().layers.map(({ name }) => name));
   if (data.kinds.length > 1) { at.kind = 1; part("kind").value = 1; }
   at.position = text().length;
   load();

@@ -87,7 +87,8 @@ class TracedCell:
 
     `forwards` and `backwards` hold a list of (line, name, value) for each call, so the first of
     `backwards` belongs to the last step. What a method returns is noted with line -1, and gx,
-    which it is given, with line 0.
+    which it is given, with line 0. What the product was given for a gate, forward and backward,
+    is noted with line -2 under "v GATE" and "da GATE": the factors of the gradient of Wh.
     """
 
     def __init__(self, cell):
@@ -100,6 +101,8 @@ class TracedCell:
         kept = [(0, f"gx_{gate}", np.array(gx[k])) for k, gate in enumerate(self.gates)]
         result, noted = self._watched("forward", gx, state, product)
         ends = [(-1, name, array) for name, array in zip(self.states, result[0], strict=True)]
+        for asked, inputs in product.inputs.items():
+            ends += [(-2, f"v {gate}", np.array(inputs[-1])) for gate in asked or self.gates]
         self.forwards.append(kept + noted + ends)
         return result
 
@@ -108,6 +111,10 @@ class TracedCell:
         result, noted = self._watched("backward", dstate, cache, product)
         ends = [(-1, f"da{gate}", d) for gate, d in zip(self.gates, result[0], strict=True)]
         ends += [(-1, f"d{name}_prev", d) for name, d in zip(self.states, result[1], strict=True)]
+        kept = product.da[:, product.rows]
+        ends += [
+            (-2, f"da {gate}", np.array(da)) for gate, da in zip(self.gates, kept, strict=True)
+        ]
         self.backwards.append(noted + ends)
         return result
 

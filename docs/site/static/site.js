@@ -13,6 +13,18 @@
   }));
 })();
 
+// A comma after a formula stays on the formula's line.
+for (const formula of document.querySelectorAll("article span.math")) {
+  const next = formula.nextSibling;
+  const signs = next?.nodeType === Node.TEXT_NODE && next.data.match(/^[,.;:)]+/);
+  if (!signs) continue;
+  const together = document.createElement("span");
+  together.style.whiteSpace = "nowrap";
+  formula.replaceWith(together);
+  together.append(formula, signs[0]);
+  next.data = next.data.slice(signs[0].length);
+}
+
 (function () {
   const column = document.querySelector(".beside");
   if (!column) return;
