@@ -29,16 +29,11 @@ from minirnn.errors import DataError, NumberError
 from minirnn.functions import softmax
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
+from minirnn.snapshots import Snapshots
 from minirnn.training import Trainer, predict
 
-UNSAVED = (
-    "output",
-    "resume",
-    "predict",
-    "backend",
-    "cell",
-    "snapshots",
-)  # what the weights don't depend on
+# what the weights don't depend on
+UNSAVED = "output", "resume", "predict", "backend", "cell", "snapshots"
 
 
 def parse():
@@ -105,26 +100,6 @@ def guess(args, rng):
     sequences = Sequences(ids, np.zeros(len(ids), int), num_symbols=len(alphabet))
     for name, p in zip(usable, softmax(predict(net, sequences, np.arange(len(ids)))), strict=True):
         print(f"{printable(name):20s} {report.likeliest(p, settings['languages'])}")
-
-
-class Snapshots(Checkpoint):
-    """A checkpoint that keeps the net of every epoch too, for `python -m minirnn stepper`."""
-
-    def __call__(self, trainer):
-        super().__call__(trainer)
-        if trainer.position == 0:
-            self.keep(trainer)
-
-    def keep(self, trainer):
-        path = self.path.with_name(f"epoch-{trainer.epoch:03d}.npz")
-        save_net(path, trainer.net, self.settings)
-
-    def begin(self, trainer):
-        """Remove what another run has left, and keep the net that is not trained yet."""
-        with scripts.alone_in(self.path.parent):
-            for old in self.path.parent.glob("epoch-[0-9][0-9][0-9].npz"):
-                old.unlink()
-            self.keep(trainer)
 
 
 def train(args, rng):

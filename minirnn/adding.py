@@ -106,7 +106,10 @@ class AddingTrainer:
         self.optimizer.step()
 
     def error(self, y, target):
-        """(mean squared error, cache); raises `NumberError` where it is not finite."""
+        """(mean squared error, cache) of y and target [N, 1].
+
+        Raises `NumberError` where it is not finite.
+        """
         error, cache = self.loss.forward(y, target)
         if not math.isfinite(error := float(error)):
             raise NumberError(

@@ -338,7 +338,7 @@ def many_hot(ids, size, dtype):
 
 
 def last_rows(sizes):
-    """Where the last element of each sequence lies in a packed batch: N rows."""
+    """Where the last element of each sequence lies in a packed batch: N rows of [S, ...]."""
     return slice(len(sizes) - 1, None) if sizes[0] == 1 else _last_rows(tuple(sizes))
 
 
@@ -350,7 +350,7 @@ def _last_rows(sizes):
 
 
 def previous_rows(sizes):
-    """Where the element before each one lies, for all but the first of every sequence."""
+    """Where in [S, ...] the element before each one lies, for all but each sequence's first."""
     return slice(len(sizes) - 1) if sizes[0] == 1 else _previous_rows(tuple(sizes))
 
 
