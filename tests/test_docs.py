@@ -225,7 +225,7 @@ def test_links_and_pictures_are_there(chapter):
 
 def test_messages_point_to_sections_that_are_there():
     found = set()
-    for path in [*(ROOT / "minirnn").rglob("*.py"), *(ROOT / "examples").glob("*.py")]:
+    for path in [*(ROOT / "minirnn").rglob("*.py"), *(ROOT / "examples").rglob("*.py")]:
         for target in re.findall(r"docs/([\w-]+\.md(?:#[\w-]+)?)", path.read_text("utf-8")):
             found.add(target)
     promised = """03-softmax-and-loss.md#backward 04-one-step.md#derivatives 04-one-step.md#linear
@@ -235,6 +235,23 @@ def test_messages_point_to_sections_that_are_there():
     for target in sorted(found | set(promised)):
         if target.partition("#")[0] not in COMING or (DOCS / target.partition("#")[0]).exists():
             resolve(DOCS / "README.md", target)
+
+
+def test_every_exercise_has_its_place_in_the_chapters_that_it_sends_to():
+    from minirnn.exercises.catalogue import EXERCISES
+    from minirnn.exercises.references import Conventions
+
+    for exercise in EXERCISES:
+        steps = exercise.steps(None, Conventions(), np.random.default_rng(0))
+        sections = {section for _, section, _ in steps}
+        for target in sections:
+            resolve(ROOT / "x", target)
+        chapters = {target.partition("#")[0].removeprefix("docs/") for target in sections}
+        chapters = {"08-gradient-checking.md"} if exercise.number == 9 else chapters
+        for chapter in chapters:
+            place = rf"\*\*[Ee]xercise {exercise.number}\*\*"
+            assert re.search(place, text(chapter)), f"{chapter} has no exercise {exercise.number}"
+        assert any(exercise.file in text(chapter) for chapter in chapters)
 
 
 def test_the_contents_list_every_chapter():

@@ -115,6 +115,21 @@ def test_no_wrong_hand_in_passes_and_most_are_told_what_is_wrong():
     for _, name, result, *_ in found:
         assert max(map(len, describe(result).splitlines())) <= 80, name
     assert np.mean(places) >= 0.85 and np.mean(mistakes) >= 0.7
+    assert table.TABLE.read_text(encoding="utf-8") == table.page(found), "table.py --write"
+
+
+def test_the_course_plan_quotes_what_the_checker_says():
+    plan = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    said = table.TABLE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d+ \| .* \| (.*) \|$", plan.partition("## What students")[2], re.M)
+    assert len(rows) >= 12
+    for message in rows:
+        assert message in said, message
+    passed = re.search(r"(\d+) wrong hand-ins: 0 passed, (\d+) .* place, (\d+) \((\d+)%", said)
+    total, place, mistake, share = passed.groups()
+    words = " ".join(plan.split())
+    assert place == total and f"puts {total} wrong hand-ins" in words
+    assert f"and {mistake} ({share} %) the right mistake" in words
 
 
 def test_start_never_overwrites(tmp_path, capsys):

@@ -205,8 +205,7 @@ def grade(args):
             for name, results in pool.map(one, students):
                 graded.append((name, results))
                 print(row(name, results, colour), flush=True)
-        finally:  # after Ctrl-C too: those that are done keep their rows, the others are not begun
-            pool.shutdown(wait=False, cancel_futures=True)
+        finally:  # after Ctrl-C too: those that are done keep their rows
             if args.csv:
                 write_csv(args.csv, graded)
     if args.json:

@@ -104,7 +104,9 @@ def array(name, thing, shape, what=""):
     label = f"{name}{what}"
     if not isinstance(thing, np.ndarray):
         raise Wrong(
-            "wrong shape", f"{label} is {described(thing)}, but must be an array of shape {shape}"
+            "wrong shape",
+            f"{label} is {described(thing)}, but must be an array of shape {shape}",
+            "Is a `return` missing, or a value that should be returned?" if thing is None else "",
         )
     if thing.shape != tuple(shape):
         hint = ""

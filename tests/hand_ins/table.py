@@ -34,29 +34,31 @@ def rows():
         yield (number, name, result, bool(re.search(place, where)), bool(re.search(mistake, why)))
 
 
+def page(found):
+    """The text of the table for these rows, with the sums below."""
+    yes = {True: "yes", False: "no"}
+    lines = ["| exercise | hand-in | mark | place | mistake | message |", "|--|--|--|--|--|--|"]
+    for number, name, result, place, mistake in found:
+        said = f"{result.text}. {result.mistake}".replace("|", "/").replace("\n", " ").strip()
+        lines.append(
+            f"| {number} | {name} | {result.mark} | {yes[place]} | {yes[mistake]} | {said} |"
+        )
+    passed, place, mistake = (
+        sum(column) for column in zip(*((bool(r), p, m) for _, _, r, p, m in found), strict=True)
+    )
+    head = "# What the checker says to wrong hand-ins\n\n"
+    head += "Made by `python tests/hand_ins/table.py --write`.\n\n"
+    lines += ["", f"{len(found)} wrong hand-ins: {passed} passed, {place} "
+              f"({place / len(found):.0%}) with the right place, {mistake} "
+              f"({mistake / len(found):.0%}) with the right mistake."]  # fmt: skip
+    return head + "\n".join(lines) + "\n"
+
+
 def main():
-    lines, found = (
-        ["| exercise | hand-in | mark | place | mistake | message |", "|--|--|--|--|--|--|"],
-        [],
-    )
-    for number, name, result, place, mistake in rows():
-        found.append((bool(result), place, mistake))
-        said = f"{result.text}. {result.mistake}".replace("|", "/").replace("\n", " ")
-        yes = {True: "yes", False: "no"}
-        line = f"| {number} | {name} | {result.mark} | {yes[place]} | {yes[mistake]} | {said} |"
-        lines.append(line)
-        print(line)
-    passed, place, mistake = (sum(column) for column in zip(*found, strict=True))
-    lines.append("")
-    lines.append(
-        f"{len(found)} wrong hand-ins: {passed} passed, {place} ({place / len(found):.0%}) with "
-        f"the right place, {mistake} ({mistake / len(found):.0%}) with the right mistake."
-    )
-    print(lines[-1])
+    text = page(list(rows()))
+    print(text, end="")
     if "--write" in sys.argv:
-        head = "# What the checker says to wrong hand-ins\n\n"
-        head += "Made by `python tests/hand_ins/table.py --write`.\n\n"
-        TABLE.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+        TABLE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
