@@ -78,6 +78,10 @@ def test_page_loads_and_fits(browser, site, name):
         assert browser.run("document.querySelectorAll('.math').length") == browser.run(
             "document.querySelectorAll('.math > mjx-container').length"
         )
+        # No line begins with the comma after a formula.
+        assert browser.run("""[...document.querySelectorAll('article span.math')].every((m) =>
+            !/^[,.;:)]/.test(m.nextSibling?.data ?? '')
+            || getComputedStyle(m.parentNode).whiteSpace === 'nowrap')""")
         assert browser.run("document.querySelectorAll('[data-mjx-error], mjx-merror').length") == 0
         broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
         assert browser.run(broken) == []
