@@ -47,7 +47,7 @@ KINDS = {
     "C": Kind(lab.GRU, 0.01, "GRU", "90 %"),
     "D": Kind(lab.BuiltinLSTM, 0.01, "built-in LSTM", "85 %"),
     "E": Kind(lab.OutputGateLSTM, 0.01, "LSTM that classifies its output gate", "70 %"),
-    "F": Kind(lab.Generator, 0.005, "name generator", "structure only"),
+    "F": Kind(lab.Generator, 0.002, "name generator", "structure only"),
     "A+tanh": Kind(_rnn(nonlinearity="tanh"), 0.005, "A with tanh", "-"),
     "A+new": Kind(_rnn(reads="new"), 0.005, "A with the output from h_t", "-"),
     "A+both": Kind(
