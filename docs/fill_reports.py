@@ -33,6 +33,7 @@ def take(name, folder):
     """Copy what the page needs of a run: numbers without the curves, and the figures."""
     found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     found.pop("runs", None)  # of reproduce.py: every row of every curve
+    found["settings"].pop("source", None)  # a path of the machine; the digest of the names stays
     for part in ("adding", "gradients"):  # of why_lstm.py likewise
         for entry in found.get(part, {}).values():
             for key in ("history", "norms", "singular_values", "path"):
@@ -61,19 +62,19 @@ def table(found):
     """The nets of one run of reproduce.py."""
     if found is None:
         return f"\n{UNKNOWN}\n"
-    head = ("net", "the report", "trained on", "never seen", "stopped early", "loss", "seconds")
+    head = ("net", "the report", "trained on", "never seen", "stopped early", "loss")
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for kind, row in found["rows"].items():
         if kind != "F":
             numbers = [
-                "-" if row[key] is None else format(row[key], ".3f" if key != "seconds" else ".0f")
-                for key in ("train", "unseen", "unseen_stopped", "loss", "seconds")
+                "-" if row[key] is None else format(row[key], ".3f")
+                for key in ("train", "unseen", "unseen_stopped", "loss")
             ]
             cells = [f"{kind} {row['title']}", row["report"], *numbers]
             lines.append(f"| {' | '.join(cells)} |")
     trigrams = [row["trigrams"] for row in found["rows"].values() if row["trigrams"]]
     if trigrams:
-        lines.append(f"| trigram counts | - | - | {trigrams[0]:.3f} | - | - | - |")
+        lines.append(f"| trigram counts | - | - | {trigrams[0]:.3f} | - | - |")
     return "\n" + "\n".join(lines) + "\n"
 
 

@@ -111,7 +111,7 @@ def multiply(v, W):
     taken in blocks of columns, in place, without a copy.
     """
     (G, H, K), n = W.shape, v.shape[-2]
-    if n > 32 or K == BLOCK or K % BLOCK:
+    if n > 16 or K == BLOCK or K % BLOCK:
         return v @ W
     product = np.empty((G, n, K), v.dtype)
     blocks = product.reshape(G, n, -1, BLOCK).swapaxes(1, 2)

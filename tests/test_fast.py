@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
-from minirnn.fast import LOOPS, FastCache, FastRecurrent
+from minirnn.fast import LOOPS, FastCache, FastRecurrent, multiply
 from minirnn.gradcheck.ladder import randomised
 from minirnn.recurrent import Recurrent, RecurrentCache
 
@@ -70,3 +70,23 @@ def test_every_cell_of_the_package_has_a_loop_and_no_other():
     net = FastRecurrent(Mine, 3, 5, rng=np.random.default_rng(0))
     _, _, cache = net.forward(np.zeros((2, 1, 3), "float32"))
     assert isinstance(cache, RecurrentCache)
+
+
+@pytest.mark.parametrize("n, K", [(1, 256), (16, 256), (16, 384), (17, 256), (3, 128), (5, 200)])
+def test_products_in_blocks(n, K, rng):
+    """Narrow or in blocks of columns, it is the product; other rows are not touched."""
+    W = rng.standard_normal((3, 24, K))
+    for v in (rng.standard_normal((n, 24)), rng.standard_normal((3, n, 24))):
+        np.testing.assert_allclose(multiply(v, W), v @ W, rtol=1e-12)
+
+
+def test_a_layer_wide_enough_for_blocks(rng):
+    x, up = rng.standard_normal((3, 5, 8)), rng.standard_normal((3, 5, 256))
+    results = []
+    for layer in (FastRecurrent, Recurrent):
+        net = layer(LSTMCell, 8, 256, rng=np.random.default_rng(0), dtype="float64")
+        y, _, cache = net.forward(x)
+        dx, _ = net.backward(up, cache)
+        results.append([y, dx, *(p.grad for p in net.parameters())])
+    for quick, clear in zip(*results, strict=True):
+        np.testing.assert_allclose(quick, clear, rtol=1e-9, atol=1e-12)
