@@ -73,14 +73,16 @@ def test_every_cell_of_the_package_has_a_loop_and_no_other():
 
 
 @pytest.mark.parametrize("n, K", [(1, 256), (16, 256), (16, 384), (17, 256), (3, 128), (5, 200)])
-def test_products_in_blocks(n, K, rng):
-    """Narrow or in blocks of columns, it is the product; other rows are not touched."""
+def test_products_in_blocks(n, K):
+    """Narrow or in blocks of columns, it is the product."""
+    rng = np.random.default_rng(0)
     W = rng.standard_normal((3, 24, K))
     for v in (rng.standard_normal((n, 24)), rng.standard_normal((3, n, 24))):
         np.testing.assert_allclose(multiply(v, W), v @ W, rtol=1e-12)
 
 
-def test_a_layer_wide_enough_for_blocks(rng):
+def test_a_layer_wide_enough_for_blocks():
+    rng = np.random.default_rng(0)
     x, up = rng.standard_normal((3, 5, 8)), rng.standard_normal((3, 5, 256))
     results = []
     for layer in (FastRecurrent, Recurrent):
