@@ -330,8 +330,19 @@ def test_stepper_of_a_trained_model(browser, tmp_path):
         assert browser.errors == [] and len(browser.requests) == 1
         assert browser.run("document.documentElement.scrollWidth") <= width
     assert browser.run("document.querySelectorAll('.stepper b b').length") == 0
+    assert browser.run("document.querySelector('.stepper-epochs').hidden")
     choose(browser, "layer", 1)
     letters = browser.run("document.querySelector('[data-is=letters]').textContent")
     assert letters == page_data(out)["names"][0]["text"][::-1]
     press(browser, "last")
     check_numbers(browser, page_data(out), "0/0/0/1")
+    models = [saved(tmp_path / f"epoch-{k:03d}.npz", seed=k) for k in range(3)]
+    assert command(name, "--model", *models, "-o", out) == 0
+    browser.open(out)
+    assert not browser.run("document.querySelector('.stepper-epochs').hidden")
+    press(browser, "last")
+    for epoch in (0, 2, 1):
+        choose(browser, "epoch", epoch)
+        text = browser.run("document.querySelector('[data-is=epoch-text]').textContent")
+        assert text == f"epoch-{epoch:03d}"
+        check_numbers(browser, page_data(out), f"0/0/{epoch}/0")
