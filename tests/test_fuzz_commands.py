@@ -277,11 +277,28 @@ def in_output(place, function, argv, files=(), codes=(0, 1, 2, None)):
 
 @pytest.fixture
 def short(monkeypatch):
-    """`watch` looks twice; what runs for each exercise is given little time."""
+    """`watch` looks twice, and then somebody types Ctrl-C."""
     watch = exercises.COMMANDS["watch"]
-    monkeypatch.setitem(exercises.COMMANDS, "watch", lambda args: watch(args, 2, 0))
+
+    def twice(args):
+        looks = iter("ab")
+
+        def wait(seconds):
+            if next(looks) == "b":
+                raise KeyboardInterrupt
+
+        return watch(args, wait)
+
+    monkeypatch.setitem(exercises.COMMANDS, "watch", twice)
 
 
+CONVENTIONS = st.one_of(
+    st.just("{}"),
+    st.dictionaries(
+        st.sampled_from("lstm_gates gru_gates z_keeps bugs other".split()),
+        st.one_of(numbers, st.permutations("rzn"), st.lists(numbers, max_size=5)),
+    ).map(json.dumps),
+)
 STARTER = "def sigmoid(a):\n    return a\n"
 
 
@@ -291,14 +308,17 @@ STARTER = "def sigmoid(a):\n    return a\n"
         "mine, empty, new, 1, 3, --level 2, --conventions conventions.json, --csv marks.csv, "
         "--json marks.json, --seconds 3, --help"
     ),
+    CONVENTIONS,
 )
-@example("check", ["mine", "1"])
-@example("start", ["new", "--conventions", "conventions.json"])
-@example("grade", ["mine", "--csv", "marks.csv"])
+@example("check", ["mine", "1"], "{}")
+@example("start", ["new", "--conventions", "conventions.json"], "[" * 100_000)
+@example("start", ["new", "--conventions", "conventions.json"], '{"bugs": [[1], 2, 3, 4, 5]}')
+@example("start", ["new", "--conventions", "conventions.json"], '{"lstm_gates": 3}')
+@example("grade", ["mine", "--csv", "marks.csv"], "{}")
 @cases(40, 1500)
-def test_exercises(place, short, command, options):
+def test_exercises(place, short, command, options, conventions):
     count("command lines of exercises")
-    files = {"conventions.json": "{}"}
+    files = {"conventions.json": conventions}
 
     def run():
         Path("empty").mkdir()
@@ -306,7 +326,7 @@ def test_exercises(place, short, command, options):
         Path("mine/ex01_functions.py").write_text(STARTER)
         return door.run(["exercises", command, *options])
 
-    in_output(place, run, ["minirnn"], files)
+    in_output(place, run, ["minirnn"], files, (0, 1, 2, 130))
 
 
 @pytest.fixture(scope="module")

@@ -726,9 +726,22 @@ def _(world):
     return world.command("exercises", "hint", 11)
 
 
-@cause("conventions that are none")
+@cause("a file in place of the folder of exercises")
 def _(world):
-    Path("c.json").write_text("[]")
+    Path("mine").write_text("")
+    return world.command("exercises", "check", "mine")
+
+
+CONVENTIONS = {
+    "conventions that are not JSON": "[" * 100_000,
+    "conventions that are none": "[]",
+    "conventions that cannot be": '{"z_keeps": "both"}',
+}
+
+
+@cause(*CONVENTIONS)
+def _(world):
+    Path("c.json").write_text(CONVENTIONS[world.name])
     return world.command("exercises", "start", "mine", "--conventions", "c.json")
 
 

@@ -84,7 +84,7 @@ def read_conventions(path):
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {error}") from None
     known = [field.name for field in fields(Conventions)]
     if not isinstance(found, dict) or not set(found) <= set(known):
