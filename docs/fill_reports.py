@@ -52,9 +52,10 @@ def results(name):
 
 
 def value(found, key, form):
-    """One number: key is a path with dots into the JSON; + stands for a blank."""
+    """One number: key is a path with dots into the JSON; + may stand for a blank."""
     for part in key.split("."):
-        found = None if found is None else found.get(part.replace("+", " "))
+        if found is not None:
+            found = found.get(part, found.get(part.replace("+", " ")))
     return UNKNOWN if found is None else format(found, form)
 
 
