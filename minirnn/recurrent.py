@@ -72,7 +72,7 @@ class Recurrent(Module):
         state goes on. Returns [T, N, H] or [S, H], a tuple of [N, H], and the cache.
         """
         x, sizes, shape = self._rows(x, sizes)
-        gx = self._project(x)
+        gx = self._project(x, self._bias())
         xp, dtype = get_array_module(gx), gx.dtype
         state = self._initial_state(state, xp, sizes[0], dtype)
         product = Product(self.cell.gates, self.Wh.data, None if self._merged else _data(self.bh))
@@ -151,10 +151,9 @@ class Recurrent(Module):
             check_ids(x, self.input_size)
         return x, sizes, shape
 
-    def _project(self, x):
-        """gx = x Wx + bx [G, S, H] for all steps; also + bh, where the cell only adds the two."""
-        Wx, bx, bh = self.Wx.data, _data(self.bx), _data(self.bh)
-        bias = bx + bh if self._merged and bh is not None else bx
+    def _project(self, x, bias):
+        """gx = x Wx + bias [G, S, H] for all steps."""
+        Wx = self.Wx.data
         if x.dtype.kind in "iu":  # a one-hot row picks a row of Wx
             if bias is not None and len(x) > Wx.shape[1]:  # fewer additions before than after
                 return (Wx + bias[:, None]).take(x, axis=1)
@@ -166,6 +165,11 @@ class Recurrent(Module):
                 gx = gx.astype(get_array_module(gx).result_type(gx, bias))
             gx += bias[:, None]
         return gx
+
+    def _bias(self):
+        """What is added to x Wx [G, H]: bx, or both where they act as one; None without biases."""
+        bx, bh = _data(self.bx), _data(self.bh)
+        return bx + bh if self._merged and bh is not None else bx
 
     def _initial_state(self, state, xp, N, dtype):
         names, shape = self.cell.states, (N, self.hidden_size)

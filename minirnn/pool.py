@@ -1,0 +1,71 @@
+"""Memory for large arrays that is used again, in place of being given back and asked for anew.
+
+NumPy gives the memory of a large array back to the operating system as soon as the array is gone.
+The next one gets its memory page by page, each on its first use, and a training step makes the same
+arrays again and again: up to a fifth of its time went there (`docs/performance.md`). CuPy and
+PyTorch keep such memory on a GPU, in what they call a memory pool; this is one for the CPU.
+"""
+
+import math
+import sys
+from collections import deque
+
+import numpy as np
+
+LEAST = 2**17  # bytes: what is smaller, NumPy's own allocator keeps
+MOST = 2**29  # bytes that are kept
+
+
+class MemoryPool:
+    """Flat arrays that are kept, by length and type. What is handed out is a view of one, and as
+    long as somebody holds a view, it has one reference more than the pool's own."""
+
+    def __init__(self):
+        self.arrays, self.bytes = {}, 0
+        array = np.empty(0)
+        self.alone = sys.getrefcount(array)  # of an array with no view
+
+    def empty(self, shape, dtype):
+        """An array with anything in it, as `numpy.empty`; it may be handed out and kept."""
+        count, dtype = math.prod(shape), np.dtype(dtype)
+        if count * dtype.itemsize < LEAST:
+            return np.empty(shape, dtype)
+        step = 1 << count.bit_length() - 4  # eight lengths to each power of two: batches differ
+        length = -(-count // step) * step
+        arrays = self.arrays.setdefault((length, dtype), deque())
+        for _ in range(len(arrays)):
+            array = arrays.popleft()  # while it is out, no other thread can find it
+            view = array[:count].reshape(shape) if sys.getrefcount(array) == self.alone else None
+            arrays.append(array)
+            if view is not None:
+                return view
+        array = np.empty(length, dtype)
+        if self.bytes + array.nbytes > MOST:  # forget all; what is in use lives on elsewhere
+            self.arrays, self.bytes = {}, 0
+        else:
+            arrays.append(array)
+            self.bytes += array.nbytes
+        return array[:count].reshape(shape)
+
+
+_pool = MemoryPool()
+empty = _pool.empty
+
+
+def empty_like(array):
+    """An array of the same shape and type with anything in it, its axes in order."""
+    return empty(array.shape, array.dtype)
+
+
+def copied(array):
+    """A copy, its axes in order."""
+    result = empty(array.shape, array.dtype)
+    result[...] = array
+    return result
+
+
+def product(a, b):
+    """a @ b, of arrays with two axes or more."""
+    outer = a.shape[:-2] or b.shape[:-2]
+    result = empty((*outer, a.shape[-2], b.shape[-1]), np.result_type(a, b))
+    return np.matmul(a, b, out=result)
