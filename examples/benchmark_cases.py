@@ -97,7 +97,7 @@ class Ours:
 
     def train(self):
         for batch in self.batches:
-            self.net.zero_grad()
+            self.optimizer.zero_grad()
             if self.loss is None:
                 _, _, cache = self.net.forward(batch.x, batch.sizes)
                 self.net.backward(batch.dy, cache)

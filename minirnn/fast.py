@@ -10,6 +10,7 @@ version; `docs/performance.md` tells what it gains.
 
 import copy
 from bisect import bisect
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -81,8 +82,8 @@ class FastRecurrent(Recurrent):
         if sizes[0] == 1 and len(gx) > 1:  # a step's gates side by side in memory: [S, G, H]
             gx = gx.swapaxes(0, 1).copy().swapaxes(0, 1)
         state = self._initial_state(state, np, sizes[0], gx.dtype)
-        loop = loop(self.cell, sizes, truncate)
-        output, final, kept = loop.forward(gx, self.Wh.data, bh, state)
+        loop = loop(self.cell, self.Wh.data, sizes, truncate)
+        output, final, kept = loop.forward(gx, bh, state)
         cache = FastCache(x, shape, loop, kept)
         return output.reshape(*shape, -1) if shape else output, final, cache
 
@@ -92,10 +93,7 @@ class FastRecurrent(Recurrent):
         x, shape, loop, kept = cache
         rows_shape, N, dtype = (len(x), self.hidden_size), loop.sizes[0], kept[0].dtype
         doutput, dfinal = self._upstream(doutput, dfinal, rows_shape, N, shape, dtype)
-        Wh_T = self.Wh.data.swapaxes(-1, -2)
-        if N >= 8:  # BLAS multiplies by a copy in order up to three times as fast
-            Wh_T = np.ascontiguousarray(Wh_T)
-        dgx, undone, dstate = loop.backward(doutput, dfinal, kept, Wh_T)
+        dgx, undone, dstate = loop.backward(doutput, dfinal, kept)
         self._add_gradients(x, dgx, undone)
         return self._dx(x, dgx, shape), dstate
 
@@ -114,16 +112,15 @@ class FastRecurrent(Recurrent):
 
     def _add_gradients(self, x, dgx, undone):
         if x.dtype.kind in "iu":
-            ids, x = x, empty((len(x), self.input_size), dgx.dtype)
-            x.fill(0)
-            x[np.arange(len(x)), ids] = 1
+            rows = empty((len(x), self.input_size), dgx.dtype)
+            x = identity_matrix(self.input_size, dgx.dtype).take(x, axis=0, out=rows, mode="clip")
         self.Wx.grad += product(x.T, dgx)
         self.Wh.grad += undone.weight_gradient()
-        dbx = dgx.sum(axis=1)
+        dbx = np.add.reduce(dgx, axis=1)
         if self.bx is not None:
             self.bx.grad += dbx
         if self.bh is not None:
-            self.bh.grad += dbx if dgx is undone.da else undone.da.sum(axis=1)
+            self.bh.grad += dbx if dgx is undone.da else np.add.reduce(undone.da, axis=1)
 
     def _dx(self, x, dgx, shape):
         if x.dtype.kind in "iu":
@@ -145,6 +142,41 @@ class FastRecurrent(Recurrent):
         if not isinstance(cache, FastCache):
             return super().gates(cache)
         return {name: a.copy() for name, a in zip(self.cell.gates, cache.kept[0], strict=True)}
+
+
+@lru_cache(4)
+def identity_matrix(size, dtype):
+    """Its rows are the one-hot rows: to pick them is faster than to write ones among zeros."""
+    return np.eye(size, dtype=dtype)
+
+
+class Products:
+    """v Wh for v [n, H] and all gates of Wh [G, H, H], and the way back, each as BLAS is fastest.
+
+    One sequence alone has the gates side by side, as one matrix [H, G H]; more have one matrix for
+    each gate, small enough for the routines that OpenBLAS has for small ones.
+    """
+
+    def __init__(self, Wh, N):
+        self.Wh, self.joint = Wh, None
+        if N == 1:
+            self.joint = Wh.swapaxes(0, 1).reshape(Wh.shape[1], -1)
+        self.Wh_T = Wh.swapaxes(-1, -2)
+        self.ordered = N < 8  # from 8 on a copy of Wh_T in order is up to three times as fast
+
+    def forward(self, v):
+        """v Wh [G, n, H]."""
+        if self.joint is not None:
+            return v.dot(self.joint).reshape(len(self.Wh), 1, -1)
+        return multiply(v, self.Wh)
+
+    def backward(self, da):
+        """The sum over the gates of da Wh^T [n, H], of da [G, n, H]."""
+        if self.joint is not None:
+            return da.reshape(1, -1).dot(self.joint.T)
+        if not self.ordered:
+            self.Wh_T, self.ordered = np.ascontiguousarray(self.Wh_T), True
+        return np.add.reduce(multiply(da, self.Wh_T), axis=0)
 
 
 def multiply(v, W):
@@ -169,8 +201,8 @@ class Loop:
     """What the loops share: which rows of [S, H] belong to a step, and the way back through
     time."""
 
-    def __init__(self, cell, sizes, truncate=None):
-        self.cell, self.sizes, self.truncate = cell, sizes, truncate
+    def __init__(self, cell, Wh, sizes, truncate=None):
+        self.cell, self.Wh, self.sizes, self.truncate = cell, Wh, sizes, truncate
         self.dense = sizes[0] == sizes[-1]  # no sequence ends before another
         self.ends = list(accumulate(sizes))
         self.rows = [slice(end - n, end) for n, end in zip(sizes, self.ends, strict=True)]
@@ -184,22 +216,14 @@ class Loop:
             return list(array.reshape(-1, *shape).swapaxes(0, 1))
         return [array[rows] if array.ndim == 2 else array[:, rows] for rows in self.rows]
 
-    def states(self, first):
-        """Room for a state at every step, [N + S, H]: `first` [N, H], then what is still empty."""
-        N, H = first.shape
-        array = empty((N + self.ends[-1], H), first.dtype)
-        array[:N] = first
-        return array
-
-    def previous(self, states):
-        """For every row [S, H] the state one step before, where the first N states come first."""
+    def previous(self, array, first):
+        """For every row [S, H] that of the step before: `first` [N, H] before step 0."""
         if self.dense:
-            return states[: -self.sizes[0]]
-        N = self.sizes[0]
-        starts = [0, N, *(N + end for end in self.ends)]
-        return np.concatenate(
-            [states[start : start + n] for start, n in zip(starts, self.sizes, strict=False)]
-        )
+            parts = [first, array[: -len(first)]]
+        else:
+            later = zip(self.rows, self.sizes[1:], strict=False)
+            parts = [first, *(array[r.start : r.start + n] for r, n in later)]
+        return np.concatenate(parts, out=empty_like(array))
 
     def at_the_end(self, array):
         """The row of every sequence's own last step [N, H]."""
@@ -216,96 +240,93 @@ class Loop:
         Before the steps of each block of them prepare(rows) is called: so what can be computed for
         many steps at once is, but for so few that it is still in the cache when it is needed.
         """
-        dstate = [d.copy() if self.dense else d[:0] for d in dfinal]
-        prepared = self.ends[-1]  # the first row that is
-        for t in reversed(range(len(self.sizes))):
-            n, rows = self.sizes[t], self.rows[t]
-            if rows.start < prepared:
-                first = bisect(self.ends, rows.stop - CACHED // dstate[0].shape[1], hi=t)
-                start = self.rows[first].start
-                prepare(slice(start, prepared))
-                prepared = start
-            if self.truncate and t + 1 < len(self.sizes) and (t + 1) % self.truncate == 0:
-                for d in dstate:
-                    d[...] = 0
-            if n > len(dstate[0]):
-                alive = len(dstate[0])
-                dstate[:] = [
-                    np.concatenate([d, last[alive:n]])
-                    for d, last in zip(dstate, dfinal, strict=True)
-                ]
-            if doutput is not None:
-                dstate[0] += doutput[rows]
-            yield t, dstate
+        dstate, alive = [d.copy() if self.dense else d[:0] for d in dfinal], 0
+        last, few = len(self.sizes), CACHED // dfinal[0].shape[1]  # rows of a block
+        while last:
+            first = bisect(self.ends, self.ends[last - 1] - few, hi=last - 1)
+            prepare(slice(self.rows[first].start, self.ends[last - 1]))
+            for t in range(last - 1, first - 1, -1):
+                if self.truncate and t + 1 < len(self.sizes) and (t + 1) % self.truncate == 0:
+                    for d in dstate:
+                        d[...] = 0
+                n = self.sizes[t]
+                if n > alive and not self.dense:
+                    for k, end in enumerate(dfinal):
+                        dstate[k] = np.concatenate([dstate[k], end[alive:n]])
+                    alive = n
+                if doutput is not None:
+                    dstate[0] += doutput[self.rows[t]]
+                yield t, dstate
+            last = first
 
 
 class RNNLoop(Loop):
     """`RNNCell` through time: a tanh and a product a step. Shapes as in `LSTMLoop`."""
 
-    def forward(self, gx, Wh, bh, state):
-        (h,), (gx,), (W,), f = state, gx, Wh, self.cell.f
-        hs = self.states(h)
-        for n, a, now in zip(self.sizes, self.steps(gx), self.steps(hs[len(h) :]), strict=True):
-            np.matmul(h[:n], W, out=now)
-            now += a
+    def forward(self, gx, bh, state):
+        (h,), (hs,), (W,), f = state, gx, self.Wh, self.cell.f
+        for n, now in zip(self.sizes, self.steps(hs), strict=True):
+            now += (h[:n] if n < len(h) else h).dot(W)
             if f is tanh:
                 np.tanh(now, out=now)
             elif f is not identity:
                 now[...] = f(now)
             h = now
-        output = hs[self.sizes[0] :]
-        return copied(output), (self.at_the_end(output),), (output[None], hs)
+        return copied(hs), (self.at_the_end(hs),), (gx, *state)
 
-    def backward(self, doutput, dfinal, kept, Wh_T):
-        (h,), hs = kept
-        da, (W_T,) = empty((1, *h.shape), h.dtype), Wh_T
+    def backward(self, doutput, dfinal, kept):
+        (hs,), first = kept
+        da, W_T = empty((1, *hs.shape), hs.dtype), self.Wh[0].T
 
         def prepare(rows):
-            da[0, rows] = self.cell.d_f(h[rows])
+            da[0, rows] = self.cell.d_f(hs[rows])
 
         das = self.steps(da[0])
         for t, dstate in self.steps_back(doutput, dfinal, prepare):
             now = das[t]
             now *= dstate[0]
-            np.matmul(now, W_T, out=dstate[0])
-        return da, Undone(da, self.previous(hs)), tuple(dstate)
+            np.dot(now, W_T, dstate[0])
+        return da, Undone(da, self.previous(hs, first)), tuple(dstate)
 
 
 class LSTMLoop(Loop):
     """`LSTMCell` through time, with the sigmoids of i, f and o and the tanh of g as one tanh.
 
-    forward(gx [G, S, H], Wh [G, H, H], bh, state of [N, H]) returns the output [S, H], the final
-    states [N, H] and what is kept; it writes into gx. backward(doutput, dfinal, kept, Wh_T) returns
-    dgx [G, S, H], the way back of the products, and the gradients of the initial states.
+    forward(gx [G, S, H], bh, state of [N, H]) returns the output [S, H], the final states [N, H]
+    and what is kept; it writes into gx. backward(doutput, dfinal, kept) returns dgx [G, S, H], what
+    the gradient of Wh is made of, and the gradients of the initial states.
     """
 
-    def forward(self, gx, Wh, bh, state):
+    def forward(self, gx, bh, state):
         (h, c), N = state, self.sizes[0]
-        hs, cs, tanh_cs = self.states(h), self.states(c), empty_like(gx[0])
+        products = Products(self.Wh, N)
+        cs, tanh_cs, hs = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(3))
         # sigmoid(a) = tanh(a / 2) / 2 + 1 / 2; g is a tanh. One sequence alone is three times as
         # fast with constants of its own shape as with ones that are broadcast.
         half = np.empty((4, 1, h.shape[1] if N == 1 else 1), gx.dtype)
         half[...] = np.array([0.5, 0.5, 1, 0.5])[:, None, None]
         offset = 1 - half
-        parts = map(self.steps, (gx, cs[N:], tanh_cs, hs[N:]))
+        parts = map(self.steps, (gx, cs, tanh_cs, hs))
         for n, a, c_now, tanh_c, h_now in zip(self.sizes, *parts, strict=True):
-            sums = multiply(h[:n], Wh)
+            if n < len(h):
+                h, c = h[:n], c[:n]
+            sums = products.forward(h)
             sums += a
             sums *= half
             np.tanh(sums, out=a)
             a *= half
             a += offset
             i, f, g, o = a
-            c = np.multiply(f, c[:n], out=c_now)
+            c = np.multiply(f, c, out=c_now)
             c += i * g
             np.tanh(c, out=tanh_c)
             h = np.multiply(o, tanh_c, out=h_now)
-        final = self.at_the_end(hs[N:]), self.at_the_end(cs[N:])
-        return copied(hs[N:]), final, (gx, cs, tanh_cs, hs)
+        final = self.at_the_end(hs), self.at_the_end(cs)
+        return copied(hs), final, (gx, cs, tanh_cs, hs, state, products)
 
-    def backward(self, doutput, dfinal, kept, Wh_T):
-        gates, cs, tanh_cs, hs = kept
-        c_prevs, da, to_c = self.previous(cs), empty_like(gates), empty_like(tanh_cs)
+    def backward(self, doutput, dfinal, kept):
+        gates, cs, tanh_cs, hs, (h0, c0), products = kept
+        c_prevs, da, to_c = self.previous(cs, c0), empty_like(gates), empty_like(tanh_cs)
 
         def prepare(rows):
             """What each gradient is multiplied by: dc for i, f and g, dh for o and on its way to
@@ -324,40 +345,42 @@ class LSTMLoop(Loop):
             now[:3] *= dc
             now[3] *= dh
             dc *= fs[t]
-            np.add.reduce(multiply(now, Wh_T), axis=0, out=dh)
-        return da, Undone(da, self.previous(hs)), tuple(dstate)
+            dstate[0] = products.backward(now)
+        return da, Undone(da, self.previous(hs, h0)), tuple(dstate)
 
 
 class GRULoop(Loop):
     """`GRUCell` through time, reset after the product; `bh` [H] is gate n's, the others are in gx.
     Shapes as in `LSTMLoop`."""
 
-    def forward(self, gx, Wh, bh, state):
-        (h,), N = state, self.sizes[0]
-        hs, product_ns = self.states(h), empty_like(gx[0])
-        parts = map(self.steps, (gx, product_ns, hs[N:]))
+    def forward(self, gx, bh, state):
+        (h,), products = state, Products(self.Wh, self.sizes[0])
+        hs, product_ns = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(2))
+        parts = map(self.steps, (gx, product_ns, hs))
         for n, a, product_n, h_now in zip(self.sizes, *parts, strict=True):
-            h = h[:n]
-            r_z, now = a[:2], a[2]
-            r_z += multiply(h, Wh[:2])
+            if n < len(h):
+                h = h[:n]
+            sums, r_z, now = products.forward(h), a[:2], a[2]
+            r_z += sums[:2]
             r_z *= 0.5
             np.tanh(r_z, out=r_z)
             r_z *= 0.5
             r_z += 0.5
-            np.matmul(h, Wh[2], out=product_n)
-            if bh is not None:
-                product_n += bh
+            if bh is None:
+                product_n[...] = sums[2]
+            else:
+                np.add(sums[2], bh, out=product_n)
             now += a[0] * product_n
             np.tanh(now, out=now)
             before = h
             h = np.subtract(before, now, out=h_now)  # (1 - z) n + z h_prev = n + z (h_prev - n)
             h *= a[1]
             h += now
-        return copied(hs[N:]), (self.at_the_end(hs[N:]),), (gx, product_ns, hs)
+        return copied(hs), (self.at_the_end(hs),), (gx, product_ns, hs, *state, products)
 
-    def backward(self, doutput, dfinal, kept, Wh_T):
-        gates, product_ns, hs = kept
-        h_prevs, dgx, da = self.previous(hs), empty_like(gates), empty_like(gates)
+    def backward(self, doutput, dfinal, kept):
+        gates, product_ns, hs, first, products = kept
+        h_prevs, dgx, da = self.previous(hs, first), empty_like(gates), empty_like(gates)
 
         def prepare(rows):
             """What dh is multiplied by."""
@@ -373,7 +396,7 @@ class GRULoop(Loop):
             now *= dh
             dans[t] *= dh
             dh *= zs[t]
-            dh += np.add.reduce(multiply(now, Wh_T), axis=0)
+            dh += products.backward(now)
         dgx[:2] = da[:2]
         return dgx, Undone(da, h_prevs), tuple(dstate)
 
@@ -381,30 +404,31 @@ class GRULoop(Loop):
 class GRUBeforeLoop(Loop):
     """`GRUBeforeCell` through time: two products a step. Shapes as in `LSTMLoop`."""
 
-    def forward(self, gx, Wh, bh, state):
-        (h,), N = state, self.sizes[0]
-        hs, resets = self.states(h), empty_like(gx[0])
-        parts = map(self.steps, (gx, resets, hs[N:]))
+    def forward(self, gx, bh, state):
+        (h,), products, W_n = state, Products(self.Wh[:2], self.sizes[0]), self.Wh[2]
+        hs, resets = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(2))
+        parts = map(self.steps, (gx, resets, hs))
         for n, a, reset, h_now in zip(self.sizes, *parts, strict=True):
-            h = h[:n]
+            if n < len(h):
+                h = h[:n]
             r_z, now = a[:2], a[2]
-            r_z += multiply(h, Wh[:2])
+            r_z += products.forward(h)
             r_z *= 0.5
             np.tanh(r_z, out=r_z)
             r_z *= 0.5
             r_z += 0.5
             np.multiply(a[0], h, out=reset)
-            now += reset @ Wh[2]
+            now += reset.dot(W_n)
             np.tanh(now, out=now)
             before = h
             h = np.subtract(before, now, out=h_now)  # (1 - z) n + z h_prev = n + z (h_prev - n)
             h *= a[1]
             h += now
-        return copied(hs[N:]), (self.at_the_end(hs[N:]),), (gx, resets, hs)
+        return copied(hs), (self.at_the_end(hs),), (gx, resets, hs, *state, products)
 
-    def backward(self, doutput, dfinal, kept, Wh_T):
-        gates, resets, hs = kept
-        h_prevs, da = self.previous(hs), empty_like(gates)
+    def backward(self, doutput, dfinal, kept):
+        gates, resets, hs, first, products = kept
+        h_prevs, da, W_n_T = self.previous(hs, first), empty_like(gates), self.Wh[2].T
 
         def prepare(rows):
             """What dh is multiplied by, and dreset for r."""
@@ -417,12 +441,12 @@ class GRUBeforeLoop(Loop):
         for t, dstate in self.steps_back(doutput, dfinal, prepare):
             (dh,), now = dstate, das[t]
             now[1:] *= dh
-            dreset = now[2] @ Wh_T[2]
+            dreset = now[2].dot(W_n_T)
             now[0] *= dreset
             dh *= zs[t]
             dreset *= rs[t]
             dh += dreset
-            dh += np.add.reduce(multiply(now[:2], Wh_T[:2]), axis=0)
+            dh += products.backward(now[:2])
         return da, UndoneBefore(da, h_prevs, resets), tuple(dstate)
 
 

@@ -297,7 +297,10 @@ class SideBySide(Linear):
 
     def forward(self, ids, h):
         W = self.W.data
-        y = W.take(ids, axis=0).sum(axis=1) + h @ W[self.num_ids :] + self.b.data
+        y = h.dot(W[self.num_ids :])  # for one row, NumPy's @ would do without BLAS
+        y += self.b.data
+        for column in ids.T:
+            y += W.take(column, axis=0)
         return y, (ids, h)
 
     def backward(self, dy, cache):
@@ -310,7 +313,7 @@ class SideBySide(Linear):
         else:
             self.W.grad[:D] += many_hot(ids, D, dy.dtype).T @ dy
         self.W.grad[D:] += h.T.dot(dy)
-        return dy @ self.W.data[D:].T
+        return dy.dot(self.W.data[D:].T)
 
     def __repr__(self):
         return linear_text(*self.W.shape)

@@ -71,19 +71,17 @@ class NameClassifier(Module):
 
     def _join(self, h):
         """The last layer's states [directions, N, H], side by side: [N, directions * H]."""
-        directions = self.recurrent.directions
-        last = h[-directions:]
-        xp = get_array_module(h)
-        return xp.concatenate(list(last), axis=1), h.shape
+        last = h[-self.recurrent.directions :]
+        return last.swapaxes(0, 1).reshape(h.shape[1], -1), h.shape
 
     def _split(self, dlast, h_shape):
         """`_join` undone: zeros for the layers below."""
-        xp, H = get_array_module(dlast), h_shape[-1]
-        dh = xp.zeros(h_shape, dlast.dtype)
-        directions = self.recurrent.directions
-        for k in range(directions):
-            dh[k - directions] = dlast[:, k * H : (k + 1) * H]
-        return dh
+        _, N, H = h_shape
+        dh = dlast.reshape(N, -1, H).swapaxes(0, 1)
+        if len(dh) == h_shape[0]:
+            return dh
+        xp = get_array_module(dlast)
+        return xp.concatenate([xp.zeros((h_shape[0] - len(dh), N, H), dlast.dtype), dh])
 
 
 def _dtype(options):

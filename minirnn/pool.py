@@ -12,7 +12,7 @@ from collections import deque
 
 import numpy as np
 
-LEAST = 2**17  # bytes: what is smaller, NumPy's own allocator keeps
+LEAST = 2**15  # numbers: what is smaller, NumPy's own allocator keeps
 MOST = 2**29  # bytes that are kept
 
 
@@ -27,8 +27,8 @@ class MemoryPool:
 
     def empty(self, shape, dtype):
         """An array with anything in it, as `numpy.empty`; it may be handed out and kept."""
-        count, dtype = math.prod(shape), np.dtype(dtype)
-        if count * dtype.itemsize < LEAST:
+        count = math.prod(shape)
+        if count < LEAST:
             return np.empty(shape, dtype)
         step = 1 << count.bit_length() - 4  # eight lengths to each power of two: batches differ
         length = -(-count // step) * step
@@ -53,19 +53,23 @@ empty = _pool.empty
 
 
 def empty_like(array):
-    """An array of the same shape and type with anything in it, its axes in order."""
+    """An array of the same shape and type with anything in it; in memory its axes are in order, or
+    as in `array` the first two of them swapped."""
+    if array.ndim == 3 and array.strides[0] < array.strides[1]:
+        return empty_like(array.swapaxes(0, 1)).swapaxes(0, 1)
     return empty(array.shape, array.dtype)
 
 
 def copied(array):
-    """A copy, its axes in order."""
-    result = empty(array.shape, array.dtype)
+    """A copy."""
+    result = empty_like(array)
     result[...] = array
     return result
 
 
 def product(a, b):
     """a @ b, of arrays with two axes or more."""
-    outer = a.shape[:-2] or b.shape[:-2]
-    result = empty((*outer, a.shape[-2], b.shape[-1]), np.result_type(a, b))
-    return np.matmul(a, b, out=result)
+    shape = (*(a.shape[:-2] or b.shape[:-2]), a.shape[-2], b.shape[-1])
+    if math.prod(shape) < LEAST:
+        return a @ b
+    return np.matmul(a, b, out=empty(shape, np.result_type(a, b)))

@@ -49,9 +49,11 @@ class Stack(Module):
                 "truncate has no meaning for a bidirectional net: its backward direction starts "
                 "at the end of the sequence; use one direction"
             )
-        x, sizes, shape = as_rows(x, sizes, self.input_size)
         xp = get_array_module(self.layers[0].Wx.data)
-        order = xp.asarray(reversal(sizes)) if self.directions == 2 else None
+        shape = order = None
+        if self.directions == 2:
+            x, sizes, shape = as_rows(x, sizes, self.input_size)
+            order = xp.asarray(reversal(sizes))
         states = [None] * len(self.layers) if state is None else self._split(state)
 
         finals, caches, masks = [], [], []
@@ -70,7 +72,7 @@ class Stack(Module):
                 finals.append(final)
                 caches.append(cache)
             x = outputs[0] if order is None else xp.concatenate(outputs, axis=1)
-        final = tuple(xp.stack(arrays) for arrays in zip(*finals, strict=True))
+        final = tuple(map(_stacked, zip(*finals, strict=True)))
         return x.reshape(*shape, -1) if shape else x, final, (caches, masks, order, shape)
 
     def backward(self, doutput, cache, dfinal=None):
@@ -85,7 +87,7 @@ class Stack(Module):
             dx = None
             for k in range(first, first + self.directions):
                 side, backwards = k - first, k > first
-                part = None if doutput is None else doutput[:, side * H : (side + 1) * H]
+                part = None if doutput is None else doutput[..., side * H : (side + 1) * H]
                 if backwards and part is not None:
                     part = part[order]
                 part, dstates[k] = self.layers[k].backward(part, caches[k], dfinals[k])
@@ -95,7 +97,7 @@ class Stack(Module):
             if first > 0:
                 dx = self.dropout.backward(dx, masks[first // self.directions])
             doutput = dx
-        dstate = tuple(xp.stack(arrays) for arrays in zip(*dstates, strict=True))
+        dstate = tuple(map(_stacked, zip(*dstates, strict=True)))
         return doutput.reshape(*shape, -1) if shape and doutput is not None else doutput, dstate
 
     def _split(self, state):
@@ -121,6 +123,11 @@ class Stack(Module):
 
     def __repr__(self):
         return f"{type(self).__name__}({self.extra_repr()})"
+
+
+def _stacked(arrays):
+    """The states [N, H] of all layers, [layers, N, H]."""
+    return get_array_module(*arrays).stack(arrays) if len(arrays) > 1 else arrays[0][None]
 
 
 class RNN(Stack):
