@@ -652,9 +652,7 @@ def _(rng):
     call = lambda: cell.forward(gx, (h, c), product)  # noqa: E731
     (s,) = watched(other_cells.PeepholeLSTMCell.forward, call)
     w = cell.p.data[1].tolist()
-    ours = [
-        [sigmoid(a + w[j] * c[n, j]) for j, a in enumerate(row)] for n, row in enumerate(s.af)
-    ]
+    ours = [[sigmoid(a + w[j] * c[n, j]) for j, a in enumerate(row)] for n, row in enumerate(s.af)]
     same(ours, s.f)
 
 
