@@ -8,23 +8,35 @@ page nor the check can be changed alone.
 """
 
 import cmath
+import copy
+import importlib.util
 import math
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
-from minirnn import functions, optim, packing
+from minirnn import functions, optim, packing, plotting
 from minirnn.baselines import TrigramBayes, trigrams
+from minirnn.batches import Sequences, balanced
 from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from minirnn.gradcheck import oracles, rtrl
 from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.models import NameClassifier
 from minirnn.parameters import Parameter
 from minirnn.product import Product, ProductBackward
 from minirnn.recurrent import Recurrent
+from minirnn.stacked import RNN
 from minirnn.training import Evaluation
+
+spec = importlib.util.spec_from_file_location(
+    "other_cells", Path(__file__).resolve().parent.parent / "tests" / "other_cells.py"
+)
+other_cells = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(other_cells)
 
 CHECKS = {}  # {label: function(rng) that raises AssertionError where the equation does not hold}
 TEXTS = {}  # {label: the equations as the chapter has them}
@@ -136,13 +148,14 @@ def through(s, gate, da):
     return times(da, transposed(s.Wh[s.gates.index(gate)].tolist()))
 
 
-def over_time(rng, Cell=GRUCell, T=4, N=2, D=3, H=5):
+def over_time(rng, Cell=GRUCell, T=4, N=2, D=3, H=5, ids=False, truncate=None):
     """A cell carried through time and back, with the locals of each backward step, by step."""
     net = Recurrent(Cell, D, H, rng=rng, dtype="float64")
     s = SimpleNamespace(net=net, T=T)
-    s.x, s.doutput = rng.standard_normal((T, N, D)), rng.standard_normal((T, N, H))
-    s.dfinal = rng.standard_normal((N, H))
-    s.output, _, cache = net.forward(s.x, state=(rng.standard_normal((N, H)),))
+    s.x = rng.integers(D, size=(T, N)) if ids else rng.standard_normal((T, N, D))
+    s.doutput, s.dfinal = rng.standard_normal((T, N, H)), rng.standard_normal((N, H))
+    state = (rng.standard_normal((N, H)),)
+    s.output, _, cache = net.forward(s.x, state=state, truncate=truncate)
 
     def call():
         s.dx, s.dstate = net.backward(s.doutput, cache, (s.dfinal,))
@@ -170,10 +183,33 @@ def _(rng):
     same(slopes, loss.backward(cache), 1e-8)
 
 
+@equation("sum-axis", r"y_k = \sum_n x_{nk}")
+def _(rng):
+    layer, _, _, _, dy = linear(rng)  # the gradient of a bias is a sum over the rows
+    same([sum(row[k] for row in dy) for k in range(2)], layer.b.grad)
+
+
+@equation("broadcast", r"y_{nk} = x_{nk} + b_k")
+def _(rng):
+    v, Wh, bh = (rng.standard_normal(shape) for shape in [(2, 3), (4, 3, 3), (4, 3)])
+    without, y = Product("ifgo", Wh, None)(v).tolist(), Product("ifgo", Wh, bh)(v)
+    for x, b, gate in zip(without, bh.tolist(), y, strict=True):
+        same([[x[n][k] + b[k] for k in range(3)] for n in range(2)], gate)
+
+
 @equation("matrix-product", r"y_{nk} = \sum_j x_{nj} W_{jk}")
 def _(rng):
     x, W = rng.standard_normal((2, 3)), rng.standard_normal((3, 4))
     same(times(x.tolist(), W.tolist()), x @ W)
+
+
+@equation("first-values", r"\mathrm{bound} = \frac{1}{\sqrt{H}}")
+def _(rng):
+    again = copy.deepcopy(rng)
+    net = Recurrent(LSTMCell, 3, 7, rng=rng, dtype="float64")
+    bound = 1 / math.sqrt(7)
+    for p in (net.Wx, net.Wh):
+        same(each(lambda u: (2 * u - 1) * bound, again.random(p.shape)), p.data)
 
 
 # 3 Softmax and loss
@@ -212,6 +248,14 @@ def _(rng):
     p, loss = softmaxes(logits), CrossEntropy()
     ours = [[(p[n][k] - (k == labels[n])) / 3 for k in range(4)] for n in range(3)]
     same(ours, loss.backward(loss.forward(logits, labels)[1]))
+
+
+@equation("ignored", r"L = -\frac{\sum_n m_n \log p_{n q_n}}{\sum_n m_n}")
+def _(rng):
+    logits, labels = rng.standard_normal((4, 3)), [1, -1, 0, -1]
+    p, m = softmaxes(logits), [float(q != -1) for q in labels]
+    ours = -sum(m[n] * math.log(p[n][q]) for n, q in enumerate(labels)) / sum(m)
+    same(ours, CrossEntropy(ignore_index=-1).forward(logits, np.array(labels))[0])
 
 
 @equation(
@@ -388,6 +432,45 @@ def _(rng):
     same(add(s.doutput[-1], s.dfinal), s.steps[-1].dh)
 
 
+@equation("time-dh0", r"dh_0 = dh_1 \frac{\partial h_1}{\partial h_0}")
+def _(rng):
+    s = over_time(rng, RNNCell)
+    Wh = s.net.Wh.data[0].tolist()
+    da = each(lambda dh, h: dh * (1 - h * h), s.steps[0].dh, s.output[0])
+    same(times(da, transposed(Wh)), s.dstate[0])
+
+
+@equation("time-truncated", r"dh_k = u_k")
+def _(rng):
+    s = over_time(rng, truncate=2)
+    same(s.doutput[1].tolist(), s.steps[1].dh)  # step 2 of 4; the last has `dfinal` as well
+    same(add(s.doutput[0], s.steps[1].dh_prev), s.steps[0].dh)
+
+
+@equation("one-hot-dWx", r"dW_{x,ij} = \sum_t [x_t = i] dgx_{tj}")
+def _(rng):
+    s = over_time(rng, RNNCell, ids=True)
+    letters = s.x.ravel().tolist()
+    rows = [row for one in s.steps for row in one.da.tolist()]
+    ours = [
+        [sum((x == i) * row[j] for x, row in zip(letters, rows, strict=True)) for j in range(5)]
+        for i in range(3)
+    ]
+    same(ours, s.net.Wx.grad[0])
+
+
+@equation("both-dx", r"dx = dx_{\mathrm{forward}} + dx_{\mathrm{backward}}")
+def _(rng):
+    net = RNN(3, 4, bidirectional=True, rng=rng, dtype="float64")
+    x, doutput = rng.standard_normal((5, 2, 3)), rng.standard_normal((5, 2, 8))
+    parts = []
+    for layer, way, side in [(0, 1, slice(0, 4)), (1, -1, slice(4, 8))]:
+        _, _, cache = net.layers[layer].forward(x[::way])
+        dx, _ = net.layers[layer].backward(doutput[::way, :, side], cache)
+        parts.append(dx[::way])
+    same(add(*parts), net.backward(doutput, net.forward(x)[2])[0])
+
+
 def gate_gradients(one):
     """(da of the products, dgx) of one GRU step: they differ in gate n."""
     return (one.dar, one.daz, one.dproduct_n), (one.dar, one.daz, one.dan)
@@ -561,6 +644,18 @@ def _(rng):
     same(each(lambda dc_prev, dc: dc_prev / dc, b.dc_prev, b.dc), b.f)
 
 
+@equation("peephole", r"f = \sigma(a_f + w_f \odot c_{t-1})")
+def _(rng):
+    cell, H = other_cells.PeepholeLSTMCell(3), 3
+    gx, (h, c) = rng.standard_normal((4, 2, H)), rng.standard_normal((2, 2, H))
+    product = Product("ifgo", rng.standard_normal((4, H, H)), rng.standard_normal((4, H)))
+    call = lambda: cell.forward(gx, (h, c), product)  # noqa: E731
+    (s,) = watched(other_cells.PeepholeLSTMCell.forward, call)
+    w = cell.p.data[1].tolist()
+    ours = [[sigmoid(a + w[j] * c[n, j]) for j, a in enumerate(row)] for n, row in enumerate(s.af)]
+    same(ours, s.f)
+
+
 # 7 GRU
 
 
@@ -698,6 +793,20 @@ def _(rng):
     problem, s = function_problem(functions.tanh, functions.d_tanh, a), 1e-4
     ours = each(lambda a, u: u * (math.tanh(a + s) - math.tanh(a - s)) / (2 * s), a, u)
     same(ours, oracles.central_difference(problem, {"y": u}, "a", s), 1e-10)
+
+
+@equation("v-bottom", r"s = \left(\frac{\varepsilon}{2}\right)^{1/3}")
+def _(rng):
+    for precision in (np.finfo("float32").eps / 2, np.finfo("float64").eps / 2):
+        s = (precision / 2) ** (1 / 3)
+        error = lambda s: s * s + precision / s  # noqa: B023, E731
+        assert error(s) < min(error(0.99 * s), error(1.01 * s))
+    assert s / 10 < oracles.STEP < 10 * s
+    a, u = 0.5 + rng.random(4), 0.5 + rng.random(4)  # measured: at s, and far to both sides of it
+    problem = function_problem(functions.tanh, functions.d_tanh, a)
+    exact = u * functions.d_tanh(functions.tanh(a))
+    left, bottom, right = oracles.step_sizes(problem, {"y": u}, "a", exact, [s / 1e3, s, s * 1e3])
+    assert bottom < min(left, right) / 10
 
 
 @equation(
@@ -888,6 +997,27 @@ def _(rng):
         assert bayes.predict([name])[0] == scores.index(max(scores))
 
 
+@equation("balanced-draw", r"p = \frac{1}{K n_k}")
+def _(rng):
+    labels = np.array([0, 1, 1, 2, 2, 2])  # K = 3, and n = 1, 2, 3
+    sequences = Sequences([np.array([0])] * 6, labels)
+    draws = np.concatenate(balanced(sequences, np.tile(np.arange(6), 10_000), 1000, rng)).tolist()
+    for k, n in enumerate([1, 2, 3]):
+        p = 1 / (3 * n)
+        for j in np.flatnonzero(labels == k).tolist():  # within 5 standard errors
+            off = abs(draws.count(j) / len(draws) - p)
+            assert off < 5 * math.sqrt(p * (1 - p) / len(draws))
+
+
+@equation("classifier", r"a = h_T W + b")
+def _(rng):
+    net = NameClassifier(5, 3, rng=rng, cell="gru", hidden_size=4, dtype="float64")
+    batch = Sequences([np.array([0, 3, 2, 4]), np.array([1, 2])], [2, 0], 3, 5).batch(np.arange(2))
+    logits, _ = net.forward(batch)
+    _, (h,), _ = net.recurrent.forward(batch.x, batch.sizes)
+    same(affine(h[0].tolist(), net.linear.W.data.tolist(), net.linear.b.data.tolist()), logits)
+
+
 def confusion(rng):
     found = Evaluation.of(rng.integers(3, size=40), rng.integers(3, size=40), 3)
     return found, found.confusion.tolist()
@@ -924,3 +1054,34 @@ def _(rng):
     layer, x, _, mask, m = dropped(rng)
     dy = rng.standard_normal(x.shape)
     same(each(lambda dy, m: dy * m / (1 - 0.4), dy, m), layer.backward(dy, mask))
+
+
+# 12 Reading the plots
+
+
+@equation("nats", r"p = e^{-L}")
+def _(rng):
+    logits = rng.standard_normal((1, 4))
+    loss = float(CrossEntropy().forward(logits, np.array([2]))[0])
+    same(math.exp(-loss), functions.softmax(logits)[0, 2])
+
+
+@equation("standard-error", r"\sqrt{\frac{p (1 - p)}{N}}")
+def _(rng):
+    N, p = 7, float(rng.random())  # all outcomes of N names, weighed by how likely they are
+    chance = [math.comb(N, k) * p**k * (1 - p) ** (N - k) for k in range(N + 1)]
+    shares = []
+    for k in range(N + 1):
+        guesses = np.array([1] * k + [0] * (N - k))
+        shares.append(Evaluation.of(np.ones(N, int), guesses, 2).accuracy)
+    mean = sum(c * share for c, share in zip(chance, shares, strict=True))
+    spread = sum(c * (share - mean) ** 2 for c, share in zip(chance, shares, strict=True))
+    same(math.sqrt(p * (1 - p) / N), np.array(math.sqrt(spread)))
+
+
+@equation("confusion-share", r"p_{ik} = \frac{n_{ik}}{\sum_j n_{ij}}")
+def _(rng):
+    found, n = confusion(rng)
+    draw = lambda: plotting.plot_confusion(found.confusion, ["a", "b", "c"])  # noqa: E731
+    (s,) = watched(plotting.plot_confusion, draw)
+    same([[n[i][k] / sum(n[i]) for k in range(3)] for i in range(3)], s.shares)

@@ -76,7 +76,8 @@ def test_no_python_block_is_typed(chapter):
 
 
 @pytest.mark.parametrize("chapter", [c for c in CHAPTERS if "<!-- experiment -->" in text(c)])
-def test_experiments_print_what_the_page_says(chapter):
+def test_experiments_print_what_the_page_says(chapter, monkeypatch):
+    monkeypatch.chdir(ROOT)
     expected = [m["output"] for m in sync.EXPERIMENT.finditer(text(chapter))]
     for number, (ours, page) in enumerate(
         zip(sync.outputs(text(chapter), chapter), expected, strict=True), 1
@@ -196,14 +197,19 @@ def test_notation_agrees_with_the_code():
 # Links and pictures
 
 
+def anchor(heading):
+    """The anchor that GitHub makes of a heading."""
+    heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def anchors(chapter):
-    """The anchors that GitHub makes of the headings."""
+    """The anchors of a chapter; of a heading that stands there again, with a number."""
     found = []
     for heading in re.findall(r"^#+ (.+)$", FENCED.sub("", text(chapter)), re.M):
-        heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
-        anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        number = sum(a == anchor or re.fullmatch(rf"{anchor}-\d+", a) is not None for a in found)
-        found.append(f"{anchor}-{number}" if number else anchor)
+        name = anchor(heading)
+        number = sum(a == name or re.fullmatch(rf"{name}-\d+", a) is not None for a in found)
+        found.append(f"{name}-{number}" if number else name)
     return found
 
 
@@ -329,7 +335,7 @@ def test_names_exist(chapter):
     own = set(re.findall(r"[A-Za-z_]\w+", " ".join(m[0] for m in FENCED.finditer(text(chapter)))))
     others = set("torch nn pytest nvidia smi numpy linear_before_reset PackedSequence".split())
     for span in spans(chapter):
-        if re.fullmatch(r"[\w/.-]+\.(py|md|npz|png|txt|csv|json|zip)", span):
+        if re.fullmatch(r"[\w/.-]+\.(py|md|npz|png|txt|csv|json|zip|html|css|js)", span):
             folders = (ROOT / "minirnn", ROOT / "examples")
             kept = (ROOT / span).exists() or any(any(f.rglob(span)) for f in folders)
             assert kept or not span.endswith(".py") or span.startswith("my_"), f"no file {span}"
@@ -391,11 +397,165 @@ def test_every_exercise_is_named_where_it_trains_something():
             assert f"xercise {exercise.number}**" in text(chapter)
 
 
-def test_every_chapter_has_something_to_try():
+# Sections
+
+ELEMENTS = {
+    "equation": re.compile(r"^<!-- eq: ", re.M),
+    "code": re.compile(r"^<!-- code: ", re.M),
+    "experiment": re.compile(r"^<!-- experiment -->", re.M),
+    "practice": re.compile(r"\*\*(?:Try it\.|[Ee]xercise \d+)\*\*"),
+}
+
+# What a section of the chapters 2 to 14 does without, and why. Chapter 1 only defines letters.
+WITHOUT = {
+    "02-arrays-and-backends.md#views-and-writing-in-place": {
+        "equation": "about who holds the memory: in an equation nothing is overwritten",
+    },
+    "02-arrays-and-backends.md#types-of-numbers": {
+        "equation": "about how numbers are stored; what rounding does is an equation of chapter 8",
+    },
+    "02-arrays-and-backends.md#backends": {
+        "equation": "about where arrays live: the numbers are the same",
+    },
+    "07-gru.md#other-frameworks": {
+        "equation": "a table of conventions; both forms have their equations in the sections above",
+    },
+    "08-gradient-checking.md#the-ladder": {"equation": "an order of checks, not a computation"},
+    "08-gradient-checking.md#the-report": {"equation": "what is printed, not a computation"},
+    "08-gradient-checking.md#what-can-be-checked": {"equation": "a list of functions"},
+    "08-gradient-checking.md#the-bug-zoo": {"equation": "a list of wrong lines"},
+    "08-gradient-checking.md#when-it-says-wrong": {
+        "equation": "advice on reading a report",
+        "code": "it is the reader's own that is wrong",
+        "experiment": "the report that is read stands three sections above",
+    },
+    "10-data.md#letters": {"equation": "characters are looked up, not computed with"},
+    "10-data.md#three-parts": {"equation": "about who may look at which names"},
+    "10-data.md#honest-splits": {"equation": "a rule on which names belong together"},
+    "11-training.md#a-step-by-hand": {
+        "equation": "puts the equations of the chapters 3 to 9 together, and adds none",
+        "code": "the experiment is the code; the same lines of the library follow one section on",
+    },
+    "11-training.md#the-trainer": {"equation": "a loop around the step by hand"},
+    "11-training.md#the-example": {"equation": "a command"},
+    "11-training.md#weights-on-disk": {"equation": "numbers are written and read, not computed"},
+    "12-reading-the-plots.md#the-gates": {
+        "equation": "draws the values whose equations are in the chapters 6 and 7",
+    },
+    "13-gpu.md#switching": {"equation": "about where arrays live: the numbers are the same"},
+    "13-gpu.md#what-happens-underneath": {"equation": "about when the host waits"},
+    "13-gpu.md#the-same-on-both": {"equation": "about the order of one and the same sum"},
+    "13-gpu.md#what-is-proven-without-a-card": {"equation": "about what is forbidden on a card"},
+    "13-gpu.md#recipe-for-a-hosted-notebook": {
+        "equation": "commands for another machine",
+        "code": "commands for another machine",
+        "experiment": "needs a card, which the tests have not",
+        "practice": "is practice from the first line to the last",
+    },
+    "13-gpu.md#when-it-goes-wrong": {"equation": "a table of messages"},
+    "14-your-own-data.md#names-of-your-own": {"equation": "about files"},
+    "14-your-own-data.md#labelled-sequences": {"equation": "about a form of data"},
+    "14-your-own-data.md#measurements-in-place-of-letters": {
+        "equation": "the net's is that of NameClassifier, in chapter 11",
+    },
+    "14-your-own-data.md#is-your-net-right": {"equation": "the check's are in chapter 8"},
+    "14-your-own-data.md#before-you-believe-a-result": {
+        "equation": "a list of questions to oneself; their numbers are in the chapters 10 and 12",
+        "code": "it is about the reader's own data",
+        "experiment": "it is about the reader's own data",
+    },
+}
+
+
+def sections():
+    """{chapter#anchor: text} of the sections of the chapters 2 to 14."""
+    found = {}
     for chapter in CHAPTERS:
         if re.match(r"0[2-9]|1\d", chapter):
-            assert "**Try it.**" in text(chapter) or "**Exercise " in text(chapter), chapter
-            assert "<!-- experiment -->" in text(chapter), chapter
+            names = re.findall(r"^## (.+)$", FENCED.sub("", text(chapter)), re.M)
+            bodies = re.split(r"^## .+$", text(chapter), flags=re.M)[1:]
+            for name, body in zip(names, bodies, strict=True):
+                found[f"{chapter}#{anchor(name)}"] = body
+    return found
+
+
+def lacking(body):
+    return {element for element, pattern in ELEMENTS.items() if not pattern.search(body)}
+
+
+@pytest.mark.parametrize("section", list(sections()))
+def test_section_has_equation_code_experiment_and_practice(section):
+    """All four, but for what `WITHOUT` gives a reason for; and that is really left out."""
+    assert lacking(sections()[section]) == set(WITHOUT.get(section, {})), section
+
+
+def test_exceptions_are_sections_with_reasons():
+    assert set(WITHOUT) <= set(sections())
+    assert all(len(reason) > 5 for reasons in WITHOUT.values() for reason in reasons.values())
+    assert len(sections()) > 70 and sum(map(len, WITHOUT.values())) < len(sections()) / 2
+
+
+def test_lacking_elements_are_noticed():
+    whole = "<!-- eq: a -->\n<!-- code: b -->\n<!-- experiment -->\n**Exercise 3** is this.\n"
+    assert lacking(whole) == set()
+    assert lacking("nothing") == set(ELEMENTS)
+    assert lacking(whole.replace("**Exercise 3**", "exercise 3")) == {"practice"}
+    assert lacking(whole.replace("eq:", "eq")) == {"equation"}
+
+
+def test_every_section_has_an_anchor_of_its_own():
+    """One that stays: GitHub and the site number a heading that stands twice in a chapter."""
+    for chapter in CHAPTERS:
+        if chapter != "api.md":
+            found = anchors(chapter)
+            assert len(found) == len({re.sub(r"-\d+$", "", a) for a in found}), chapter
+
+
+def test_every_exercise_stands_in_the_sections_that_it_sends_to():
+    from minirnn.exercises.catalogue import EXERCISES
+    from minirnn.exercises.references import Conventions
+
+    for exercise in EXERCISES:
+        if exercise.number not in (9, 10):  # which are about all cells, and about the reader's own
+            rungs = exercise.steps(None, Conventions(), np.random.default_rng(0))
+            for section in {section.removeprefix("docs/") for _, section, _ in rungs}:
+                place = rf"\*\*[Ee]xercise {exercise.number}\*\*"
+                assert re.search(place, sections()[section]), f"{section}: {exercise.number}"
+
+
+# Files
+
+
+def rows():
+    """[(chapter, the files beside it)] of the table of contents."""
+    row = re.compile(r"^\|[ \d]*\| \[[^]]+\]\(([\w.-]+)\).*\| ([^|]+) \|$", re.M)
+    return [(c, re.findall(r"`([\w/.]+)`", files)) for c, files in row.findall(text("README.md"))]
+
+
+def test_every_file_has_a_chapter():
+    """The table of contents names every file of the package; each chapter begins with its own."""
+    listed = {file for _, files in rows() for file in files}
+    files = {path.name for path in (ROOT / "minirnn").glob("*.py")}
+    folders = {f"{path.parent.name}/" for path in (ROOT / "minirnn").glob("*/__init__.py")}
+    assert listed == files | folders
+    for chapter, files in rows():
+        for file in files if re.match(r"\d\d-", chapter) else ():
+            head = text(chapter).partition("\n## ")[0]
+            assert f"`minirnn/{file}`" in head, f"{chapter} does not name {file}"
+
+
+@pytest.mark.parametrize(
+    "folder, chapter",
+    [
+        ("gradcheck", "08-gradient-checking.md"),
+        ("exercises", "teaching.md"),
+        ("stepper", "stepper.md"),
+    ],
+)
+def test_every_file_of_a_folder_is_named_in_its_chapter(folder, chapter):
+    for path in (ROOT / "minirnn" / folder).glob("[!_]*"):
+        if path.is_file():
+            assert f"`{path.name}`" in text(chapter), f"{chapter} does not name {path.name}"
 
 
 def test_the_map_is_complete_and_no_file_imports_a_later_one():
