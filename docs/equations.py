@@ -519,7 +519,7 @@ def _(rng):
 @equation("time-gx", r"gx_{kt} = x_t W_{x,k} + b_{x,k}")
 def _(rng):
     s = over_time(rng)
-    gx = s.net._project(s.x.reshape(-1, 3)).reshape(3, s.T, 2, 5)
+    gx = s.net._project(s.x.reshape(-1, 3), s.net.bx.data).reshape(3, s.T, 2, 5)
     for k in range(3):
         W, b = s.net.Wx.data[k].tolist(), s.net.bx.data[k].tolist()
         for t in range(s.T):

@@ -48,21 +48,20 @@ class CrossEntropy:
         if self.log_prior is not None:
             logits = logits + xp.asarray(self.log_prior, dtype=logits.dtype)
         log_p = log_softmax(logits)
-        rows = xp.arange(len(labels))
-        losses = -log_p[rows, labels]
+        losses = -log_p[xp.arange(len(labels)), labels]
         count = len(labels)
         if keep is not None:
             keep = keep.astype(logits.real.dtype)
             losses, count = losses * keep, xp.maximum(keep.sum(), 1)
         divisor = {"mean": count, "sum": 1}.get(self.normaliser, self.normaliser)
-        return losses.sum() / divisor, (log_p, rows, labels, keep, divisor, shape)
+        return losses.sum() / divisor, (log_p, labels, keep, divisor, shape)
 
     def backward(self, cache, dloss=1.0):
         """dlogits = (softmax(logits) - one-hot label) / normaliser."""
-        log_p, rows, labels, keep, divisor, shape = cache
+        log_p, labels, keep, divisor, shape = cache
         xp = get_array_module(log_p)
         dlogits = xp.exp(log_p)
-        dlogits[rows, labels] -= 1
+        dlogits[xp.arange(len(labels)), labels] -= 1
         if keep is not None:
             dlogits *= keep[:, None]
         return (dlogits * (dloss / divisor)).reshape(shape)

@@ -32,7 +32,7 @@ class MemoryPool:
             return np.empty(shape, dtype)
         step = 1 << count.bit_length() - 4  # eight lengths to each power of two: batches differ
         length = -(-count // step) * step
-        arrays = self.arrays.setdefault((length, dtype), deque())
+        arrays = self.arrays.setdefault((length, np.dtype(dtype)), deque())
         for _ in range(len(arrays)):
             array = arrays.popleft()  # while it is out, no other thread can find it
             view = array[:count].reshape(shape) if sys.getrefcount(array) == self.alone else None

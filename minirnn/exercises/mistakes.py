@@ -327,7 +327,7 @@ GRU = {
     },
 }
 TIME = {
-    "gx = self._project(x)": {
+    "gx = self._project(x, self._bias())": {
         "gx = x @ self.Wx.data": "bx is left out of gx",
     },
     "state = self._initial_state(state, xp, sizes[0], dtype)": {

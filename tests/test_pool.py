@@ -1,0 +1,78 @@
+"""The memory pool: what is handed out is nobody else's as long as anything looks at it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minirnn import pool
+from minirnn.pool import LEAST, MemoryPool
+
+LARGE = LEAST // 6, 8
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 3)), max_size=40))
+def test_no_two_arrays_in_use_share_memory(actions):
+    """Arrays are made and dropped at random, and of some only a view is kept."""
+    memory, held = MemoryPool(), []
+    for step, (make, which, kind) in enumerate(actions):
+        if make:
+            array = memory.empty((LARGE[0] + 7000 * kind, 8), "float32")
+            array[...] = step
+            held.append((array[3:9, 2:5].T if kind == 1 else array, step))
+        elif held:
+            held.pop(which % len(held))
+        for array, number in held:
+            assert (array == number).all()
+
+
+def test_memory_is_used_again_once_nothing_looks_at_it():
+    memory = MemoryPool()
+    array = memory.empty(LARGE, "float32")
+    first, view = address(array), array[1:].reshape(-1)
+    del array
+    assert address(memory.empty(LARGE, "float32")) != first  # the view is still there
+    del view
+    assert address(memory.empty(LARGE, "float32")) == first
+    assert address(memory.empty((LARGE[0] - 50, 8), "float32")) == first  # about as long
+    assert address(memory.empty(LARGE, np.dtype("float32"))) == first
+    assert address(memory.empty(LARGE, "float64")) != first  # another type
+
+
+def test_small_arrays_are_numpys():
+    memory = MemoryPool()
+    assert memory.empty((LEAST - 1,), "float32").base is None and memory.bytes == 0
+
+
+def test_no_more_is_kept_than_allowed(monkeypatch):
+    monkeypatch.setattr(pool, "MOST", 10 * LEAST)
+    memory, held = MemoryPool(), []
+    for number in range(12):
+        held.append(memory.empty((LEAST,), "float32"))
+        held[-1][...] = number
+        assert memory.bytes <= pool.MOST
+    assert all((array == number).all() for number, array in enumerate(held))
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (4, LEAST // 8, 8)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_copy_keeps_the_order_in_memory(shape, swapped):
+    array = np.random.default_rng(0).standard_normal(shape)
+    array = array.swapaxes(0, 1) if swapped else array
+    for result in (pool.copied(array), pool.empty_like(array)):
+        assert result.shape == array.shape and result.strides == array.strides
+    np.testing.assert_array_equal(pool.copied(array), array)
+    assert not np.shares_memory(pool.copied(array), array)
+
+
+@pytest.mark.parametrize("a, b", [((3, 4), (4, 5)), ((200, 4), (2, 4, 300)), ((2, 200, 4), (4, 300))])
+def test_products(a, b):
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal(a), rng.standard_normal(b).astype("float32")
+    result = pool.product(a, b)
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, a @ b, rtol=1e-12)
