@@ -33,14 +33,17 @@ def test_no_two_arrays_in_use_share_memory(actions):
 def test_memory_is_used_again_once_nothing_looks_at_it():
     memory = MemoryPool()
     array = memory.empty(LARGE, "float32")
-    first, view = address(array), array[1:].reshape(-1)
+    first, view, kept = address(array), array[1:].reshape(-1), memory.bytes
     del array
-    assert address(memory.empty(LARGE, "float32")) != first  # the view is still there
+    array = memory.empty(LARGE, "float32")
+    assert address(array) != first and memory.bytes == 2 * kept  # the view is still there
     del view
-    assert address(memory.empty(LARGE, "float32")) == first
-    assert address(memory.empty((LARGE[0] - 50, 8), "float32")) == first  # about as long
-    assert address(memory.empty(LARGE, np.dtype("float32"))) == first
-    assert address(memory.empty(LARGE, "float64")) != first  # another type
+    array = memory.empty(LARGE, np.dtype("float32"))
+    assert address(array) == first and memory.bytes == 2 * kept
+    array = memory.empty((LARGE[0] - 50, 8), "float32")  # about as long
+    assert memory.bytes == 2 * kept
+    memory.empty(LARGE, "float64")  # another type
+    assert memory.bytes == 4 * kept
 
 
 def test_small_arrays_are_numpys():
@@ -69,7 +72,9 @@ def test_a_copy_keeps_the_order_in_memory(shape, swapped):
     assert not np.shares_memory(pool.copied(array), array)
 
 
-@pytest.mark.parametrize("a, b", [((3, 4), (4, 5)), ((200, 4), (2, 4, 300)), ((2, 200, 4), (4, 300))])
+@pytest.mark.parametrize(
+    "a, b", [((3, 4), (4, 5)), ((200, 4), (2, 4, 300)), ((2, 200, 4), (4, 300))]
+)
 def test_products(a, b):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal(a), rng.standard_normal(b).astype("float32")
