@@ -78,7 +78,7 @@ class Stack(Module):
     def backward(self, doutput, cache, dfinal=None):
         """As `Recurrent.backward`: dx, and the gradient of the initial state."""
         caches, masks, order, shape = cache
-        xp, H = get_array_module(self.layers[0].Wx.data), self.hidden_size
+        H = self.hidden_size
         if doutput is not None and shape:
             doutput = doutput.reshape(-1, doutput.shape[-1])
         dfinals = [None] * len(caches) if dfinal is None else self._split(dfinal)
