@@ -77,26 +77,38 @@ def columns(results):
         ("torch.nn", "train", "torch"),
         ("loop", "train", "loop"),
         ("floor", "train", "floor"),
+        ("limit", "train", "limit"),
         ("NumPy", "train", "numpy"),
         ("torch.nn, forward", "forward", "torch"),
     ]
     return [
         column
         for column in known
-        if any(column[2] in case["ratios"][column[1]] for case in results["cases"])
+        if any(ratio(case, *column[1:]) for case in results["cases"])
     ]
+
+
+def ratio(case, what, contestant):
+    """A ratio with its quartiles, as text, or "" where there is none.
+
+    The limit is PyTorch's time over the floor: what ours would be if a step were bare products.
+    """
+    found = case["ratios"][what]
+    if contestant == "limit":
+        if not {"torch", "floor"} <= found.keys():
+            return ""
+        return f"{found['torch'][1] / found['floor'][1]:.2f}"
+    if contestant not in found:
+        return ""
+    low, middle, high = found[contestant]
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
 
 
 def cells(results, case):
     """The case's row: our time with its quartiles, then each ratio with its own."""
     low, median, high = case["times"]["train"]["ours"]
     row = [f"{median:.3g} ({low:.3g}-{high:.3g})"]
-    for _, what, contestant in columns(results):
-        if contestant in case["ratios"][what]:
-            low, ratio, high = case["ratios"][what][contestant]
-            row.append(f"{ratio:.2f} ({low:.2f}-{high:.2f})")
-        else:
-            row.append("-")
+    row += [ratio(case, what, contestant) or "-" for _, what, contestant in columns(results)]
     return row
 
 
