@@ -2,12 +2,17 @@
 
 import functools
 import os
+import signal
 import warnings
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A shell ignores Ctrl-C in what it starts in the background, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Never a deadline: the first call of a test pays for imports, and a busy machine is no bug.
 settings.register_profile("dev", deadline=None, max_examples=50)
