@@ -27,6 +27,20 @@ settings.load_profile(
 )
 
 
+@pytest.fixture
+def without_figures():
+    """Figures are empty files, for tests of something else: to draw them is most of a short run."""
+    from minirnn import checkpoints, report
+
+    def write_nothing(path, figure):
+        checkpoints.write_atomic(path, b"")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner in (checkpoints, report):
+            patch.setattr(owner, "write_figure", write_nothing)
+        yield
+
+
 @functools.cache
 def no_gpu():
     """Why the CuPy backend cannot be used here, or None where it can."""

@@ -497,7 +497,7 @@ SCRIPTS = {
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * n.startswith("why")) for n in SCRIPTS]
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "reproduce.py")) for n in SCRIPTS]
 )
 def test_interrupted_killed_and_resumed(name, data, tmp_path):
     """Ctrl-C, then kill -9, each while a net is half trained: the same results as in one go."""
@@ -528,14 +528,21 @@ def test_interrupted_killed_and_resumed(name, data, tmp_path):
     assert not begun(broken) and not list(broken.rglob("*.tmp"))
 
 
-def test_why_lstm_goes_on_in_every_part(data, tmp_path, monkeypatch):
-    """In this process, and for each task once: begun, stopped, and gone on with in a later call."""
-    script = loaded("why_lstm.py")
-    options = ["--iterations", 4, "--adding-iterations", 3, "--lengths", 3, "--data", data]
+PARTS = {  # options, and the number of nets
+    "why_lstm.py": (["--iterations", 4, "--adding-iterations", 3, "--lengths", 3], 9),
+    "generate.py": (["--iterations", 4, "--count", 1], 1),
+}
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize("name", PARTS)
+def test_goes_on_in_every_part(name, data, tmp_path, monkeypatch):
+    """In this process, and for each net once: begun, stopped, and gone on with in a later call."""
+    script, (options, count) = loaded(name), PARTS[name]
 
     def call(folder, *more):
-        argv = [*options, "--output", tmp_path / folder, *more]
-        monkeypatch.setattr(sys, "argv", ["why_lstm.py", *map(str, argv)])
+        argv = [*options, "--data", data, "--output", tmp_path / folder, *more]
+        monkeypatch.setattr(sys, "argv", [name, *map(str, argv)])
         return scripts.main(script.run)
 
     monkeypatch.setattr(script.jobs, "run", in_this_process(None))
@@ -543,11 +550,11 @@ def test_why_lstm_goes_on_in_every_part(data, tmp_path, monkeypatch):
     monkeypatch.setattr(script.jobs, "run", in_this_process(steps=2))
     calls = [call("broken")]
     while calls[-1] == 130:
-        assert len(list((tmp_path / "broken" / "nets").glob("*.part.npz"))) == 1
+        assert len(begun(tmp_path / "broken")) == 1
         calls.append(call("broken", "--resume"))
-    assert calls == [130] * 9 + [0], "six nets on names, three that add"
-    found = [(tmp_path / folder / "results.json").read_bytes() for folder in ("whole", "broken")]
-    assert found[0] == found[1] and results(tmp_path / "whole") == results(tmp_path / "broken")
+    assert calls == [130] * count + [0]
+    found = results(tmp_path / "whole")
+    assert found == results(tmp_path / "broken") and len(found) > count
 
 
 def loaded(name):
