@@ -10,15 +10,15 @@ import numpy as np
 from .errors import NumberError
 from .layers import Linear
 from .losses import MeanSquaredError
-from .online import check_history, check_place
 from .optim import Adam, clip_grad_norm
 from .parameters import Module
 from .resume import check_arrays, check_optimizer, generator_at, is_number, require
+from .rows import Rows
 from .stacked import Recurrent
 
 CHANCE = 1 / 6  # the error of always answering 1: the variance of a sum of two even draws
 SOLVED = 0.02  # an eighth of it
-POINTS = 40  # of a curve: so often in a run, the error is measured and a checkpoint written
+POINTS = 40  # of a curve: so often in a run, the error is measured
 
 
 def draw(rng, T, N, dtype="float32"):
@@ -55,46 +55,33 @@ class Adder(Module):
         self.recurrent.backward(None, cache, (dlast, *[None] * others))
 
 
-class AddingTrainer:
+class AddingTrainer(Rows):
     """Adam on batches of new sequences, until the error on 512 others is below `SOLVED`.
 
-    The history has (iteration, mean squared error on the 512) forty times in a run. A run that is
-    stopped goes on from its last row, and ends with the same bits.
+    The history has (iteration, mean squared error on the 512) forty times in a run.
     """
 
     def __init__(self, net, T, rng, *, iterations, batch_size=32, lr=5e-3, clip=1.0):
-        self.net, self.T, self.rng, self.iterations = net, T, rng, iterations
+        super().__init__(iterations, POINTS)
+        self.net, self.T, self.rng = net, T, rng
         self.batch_size, self.clip = batch_size, clip
         self.loss, self.optimizer = MeanSquaredError(), Adam(net.parameters(), lr)
         self.test = draw(rng, T, 512)
-        self.every = -(-iterations // POINTS)
-        self.iteration, self.history = 0, []
 
     def is_over(self):
         """Whether it is solved, or all iterations are done."""
         solved = bool(self.history) and self.history[-1][1] < SOLVED
-        return solved or self.iteration >= self.iterations
+        return solved or super().is_over()
 
-    def fit(self, progress=None, checkpoint=None, stopped=None):
-        """Train to the end: True; or until stopped() is true: False.
+    def advance(self, left):
+        """One step."""
+        self.step()
+        return 1
 
-        progress(1) is called after every step, checkpoint(trainer) after every row of the
-        history. Raises `NumberError` where the error is NaN or infinite.
-        """
-        while not self.is_over():
-            steps = min(self.every, self.iterations - self.iteration)
-            for _ in range(steps):
-                self.step()
-                if progress:
-                    progress(1)
-                if stopped and stopped():
-                    return False
-            self.iteration += steps
-            x, target = self.test
-            self.history.append((self.iteration, self.error(self.net.forward(x)[0], target)[0]))
-            if checkpoint:
-                checkpoint(self)
-        return True
+    def add_row(self):
+        """Measure the error on the 512, and add a row to the history."""
+        x, target = self.test
+        self.history.append((self.iteration, self.error(self.net.forward(x)[0], target)[0]))
 
     def step(self):
         """Forward, backward and Adam's step on one batch."""
@@ -125,7 +112,9 @@ class AddingTrainer:
         arrays |= {f"optimizer.{n}": a for n, a in optimizer.items() if isinstance(a, np.ndarray)}
         numbers = {n: a for n, a in optimizer.items() if not isinstance(a, np.ndarray)}
         history, rng = [list(row) for row in self.history], self.rng.bit_generator.state
-        return arrays, {"optimizer": numbers, "history": history, "rng": rng}
+        return arrays, {
+            "optimizer": numbers, "history": history, "position": self.position, "rng": rng
+        }  # fmt: skip
 
     def load_state_dict(self, arrays, facts):
         """Take up what `state_dict` gave. Raises `CheckpointError` where something does not fit,
@@ -139,6 +128,7 @@ class AddingTrainer:
         self.optimizer.load_state_dict({**parts["optimizer"], **facts["optimizer"]})
         self.history = [tuple(row) for row in facts["history"]]
         self.iteration = self.history[-1][0] if self.history else 0
+        self.position = facts["position"]
         self.rng.bit_generator.state = facts["rng"]
 
     def check_state(self, arrays, facts):
@@ -147,17 +137,19 @@ class AddingTrainer:
         whole = isinstance(facts, dict) and facts.keys() == own_facts.keys()
         require(whole, "its facts are not whole")
         rows = facts["history"]
-        check_history(rows, self.iterations, self.every)
+        self.check_rows(rows)
         for k, row in enumerate(rows):
             where = f"row {k + 1} of its history"
             require(isinstance(row, list) and len(row) == 2, f"{where} is not one")
-            check_place(k, row[0], self.iterations, self.every)
+            self.check_place(k, row[0])
             require(is_number(row[1]) and row[1] >= 0, f"{where} has an error of {row[1]!r}")
-        solved = [k for k, row in enumerate(rows[:-1]) if row[1] < SOLVED]
-        require(not solved, "its history goes on after the problem was solved")
-        iteration = rows[-1][0] if rows else 0
+        iteration, position = rows[-1][0] if rows else 0, facts["position"]
+        self.check_position(position, iteration)
+        going_on = rows if position else rows[:-1]
+        unsolved = all(row[1] >= SOLVED for row in going_on)
+        require(unsolved, "its history goes on after the problem was solved")
         own, found = own_facts["optimizer"], facts["optimizer"]
-        check_optimizer(found, own, iteration)
+        check_optimizer(found, own, iteration + position)
         words = f"its learning rate is {found['lr']}, but this run's is {own['lr']}"
         require(found["lr"] == own["lr"], words)
         check_arrays(arrays, own_arrays)

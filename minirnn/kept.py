@@ -36,15 +36,16 @@ class Kept:
     def train(self, trainer, finish, progress=None, stopped=None, saved=()):
         """Train to the end, or go on where it stopped; the result, or None if it was stopped.
 
-        finish() gives the result, {name: value} for JSON, which is kept beside the weights.
-        saved: more settings for the file of weights.
+        It is saved every few seconds (see `Checkpoint`), and where it is stopped. finish() gives
+        the result, {name: value} for JSON, which is kept beside the weights. saved: more settings
+        for the file of weights.
         """
         checkpoint = Checkpoint(self.path("part.npz"), self.settings)
         if self.begun():
             checkpoint.resume(trainer)
             if progress:
-                progress(trainer.iteration)
-        if not trainer.fit(progress, checkpoint.save, stopped):
+                progress(trainer.iteration + trainer.position)
+        if not trainer.fit(progress, checkpoint, stopped):
             return None
         result = {**self.settings, **finish()}
         save_net(self.path("npz"), trainer.net, {**self.settings, **dict(saved)})

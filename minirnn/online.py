@@ -12,55 +12,44 @@ import numpy as np
 
 from .errors import NumberError
 from .optim import SGD
-from .resume import check_arrays, generator_at, is_number, is_whole, require
+from .resume import check_arrays, generator_at, is_number, require
+from .rows import Rows
 
-POINTS = 60  # of a curve: so often in a run, accuracy is measured and a checkpoint written
-PATCH = 100  # steps between two signs of life
+POINTS = 60  # of a curve: so often in a run, accuracy is measured
+PATCH = 100  # steps between two looks at the clock, and two signs of life
 
 
-class OneByOne:
+class OneByOne(Rows):
     """SGD on one `Batch` of a single sequence at a time.
 
     batches: a list of them; classes: for every class the places in it. measure: {name: function
     of the net}, the numbers that a row of the history holds beside iteration and loss (a mean
     since the last row); where there is a "validation", the weights with the best one are kept in
     `best`.
-    A run that is stopped goes on from its last row, and ends with the same bits.
     """
 
     def __init__(self, net, loss, batches, classes, *, rng, lr, iterations, measure=None):
+        super().__init__(iterations, POINTS)
         self.net, self.loss, self.batches = net, loss, batches
         self.optimizer, self.rng = SGD(net.parameters(), lr), rng
-        self.iterations, self.every = iterations, -(-iterations // POINTS)
         self.sizes = np.array([len(places) for places in classes])
         self.starts, self.order = np.cumsum(self.sizes) - self.sizes, np.concatenate(classes)
         self.measure = measure or {}
-        self.iteration, self.history, self.seconds = 0, [], 0.0
+        self.draws = self.row_rng = None  # places for this row, and the generator that drew them
+        self.losses, self.seconds = 0.0, 0.0  # the sum in this row; those of training steps
         self.best, self.best_score, self.best_iteration = None, -math.inf, 0
 
-    def fit(self, progress=None, checkpoint=None, stopped=None):
-        """Train to the end: True; or until stopped() is true: False.
-
-        progress(number of steps) is called every now and then, checkpoint(trainer) after every
-        row of the history. Raises `NumberError` where the loss is NaN or infinite.
-        """
-        while self.iteration < self.iterations:
-            steps = min(self.every, self.iterations - self.iteration)
-            total, started, draws = 0.0, time.perf_counter(), self.draw(steps)
-            for first in range(0, steps, PATCH):
-                patch = draws[first : first + PATCH]
-                for place in patch:
-                    total += self.step(self.batches[place])
-                if progress:
-                    progress(len(patch))
-                if stopped and stopped():
-                    return False
-            self.seconds += time.perf_counter() - started
-            self.iteration += steps
-            self.add_row(total / steps)
-            if checkpoint:
-                checkpoint(self)
-        return True
+    def advance(self, left):
+        """At most `PATCH` steps; how many there were."""
+        started = time.perf_counter()
+        if not self.position:
+            self.row_rng, self.losses = self.rng.bit_generator.state, 0.0
+            self.draws = self.draw(left)
+        patch = self.draws[self.position : self.position + PATCH]
+        for place in patch:
+            self.losses += self.step(self.batches[place])
+        self.seconds += time.perf_counter() - started
+        return len(patch)
 
     def draw(self, count):
         """Places of `count` sequences: a class each, then one of its sequences."""
@@ -84,8 +73,9 @@ class OneByOne:
         self.optimizer.step()
         return loss
 
-    def add_row(self, loss):
+    def add_row(self):
         """Measure, add a row to the history, and keep the weights if they are the best so far."""
+        loss = self.losses / len(self.draws)
         measured = {name: function(self.net) for name, function in self.measure.items()}
         row = {"iteration": self.iteration, "loss": loss, **measured}
         self.history.append(row)
@@ -97,8 +87,13 @@ class OneByOne:
         """({name: array}, facts for JSON) of everything that a later step depends on."""
         arrays = {f"net.{name}": a for name, a in self.net.state_dict().items()}
         arrays |= {f"best.{name}": a for name, a in (self.best or {}).items()}
-        rng = self.rng.bit_generator.state
-        return arrays, {"history": list(self.history), "seconds": self.seconds, "rng": rng}
+        inside = self.position > 0
+        return arrays, {
+            "history": list(self.history), "seconds": self.seconds, "position": self.position,
+            "losses": self.losses if inside else 0.0,
+            "row_rng": self.row_rng if inside else None,
+            "rng": self.rng.bit_generator.state,
+        }  # fmt: skip
 
     def load_state_dict(self, arrays, facts):
         """Take up what `state_dict` gave. Raises `CheckpointError` where something does not fit,
@@ -116,6 +111,11 @@ class OneByOne:
             best = max(self.history, key=lambda row: row["validation"])  # the first of equals
             self.best, self.best_score = parts["best"], best["validation"]
             self.best_iteration = best["iteration"]
+        self.position, self.losses = facts["position"], facts["losses"]
+        self.row_rng = facts["row_rng"]
+        if self.position:  # the row is drawn again; what follows it in the stream is not
+            self.rng.bit_generator.state = self.row_rng
+            self.draws = self.draw(self.row_length())
         self.rng.bit_generator.state = facts["rng"]
 
     def check_state(self, arrays, facts):
@@ -124,32 +124,24 @@ class OneByOne:
         whole = isinstance(facts, dict) and facts.keys() == own_facts.keys()
         require(whole, "its facts are not whole")
         rows, columns = facts["history"], {"iteration", "loss", *self.measure}
-        check_history(rows, self.iterations, self.every)
+        self.check_rows(rows)
         for k, row in enumerate(rows):
             where = f"row {k + 1} of its history"
             require(isinstance(row, dict) and row.keys() == columns, f"{where} is not one")
-            check_place(k, row["iteration"], self.iterations, self.every)
+            self.check_place(k, row["iteration"])
             for column, number in row.items():
                 require(is_number(number), f"{where} has {column} = {number!r}")
-        seconds = facts["seconds"]
+        self.check_position(facts["position"], rows[-1]["iteration"] if rows else 0)
+        seconds, losses = facts["seconds"], facts["losses"]
         require(is_number(seconds) and seconds >= 0, f"its seconds are {seconds!r}")
+        require(is_number(losses), f"its sum of losses is {losses!r}")
         expected = {n: a for n, a in own_arrays.items() if n.startswith("net.")}
         if rows and "validation" in self.measure:
             expected |= {n.replace("net", "best", 1): a for n, a in expected.items()}
         check_arrays(arrays, expected)
         generator_at(facts["rng"], self.rng)
-
-
-def check_history(rows, iterations, every):
-    """A history with a row after `every` iterations and after the last: a list, not too long."""
-    most = -(-iterations // every)
-    require(isinstance(rows, list) and len(rows) <= most, f"its history is not 0 to {most} rows")
-
-
-def check_place(k, iteration, iterations, every):
-    """Row k of such a history, counted from 0, is of the iteration that it must be of."""
-    expected = min((k + 1) * every, iterations)
-    require(
-        is_whole(iteration) and iteration == expected,
-        f"row {k + 1} of its history is of iteration {iteration!r}, but must be of {expected}",
-    )
+        if facts["position"]:
+            generator_at(facts["row_rng"], self.rng)
+        else:
+            begun = facts["row_rng"] is not None or losses != 0
+            require(not begun, "it has a state or losses for a row not begun")

@@ -21,10 +21,7 @@ def check_state(trainer, arrays, facts):
     rows, position = facts["history"], facts["position"]
     check_rows(rows, trainer.epochs, per_epoch)
     most = per_epoch - 1 if len(rows) < trainer.epochs else 0
-    require(
-        is_whole(position) and 0 <= position <= most,
-        f"its position in the epoch is {position!r}, but must be 0 to {most}",
-    )
+    check_position(position, most, "epoch")
     step = len(rows) * per_epoch + position
     check_optimizer(facts["optimizer"], own_facts["optimizer"], step)
     require(isinstance(facts["over"], bool), f"over is {facts['over']!r}, not true or false")
@@ -66,6 +63,14 @@ def check_rows(rows, epochs, per_epoch):
         whole = is_whole(row["epoch"]) and is_whole(row["step"])
         fits = whole and (row["epoch"], row["step"]) == (k + 1, (k + 1) * per_epoch)
         require(fits, f"{where} is of epoch {row['epoch']!r}, step {row['step']!r}")
+
+
+def check_position(position, most, what):
+    """So many steps are done in this epoch, or whatever it is, at most `most`."""
+    require(
+        is_whole(position) and 0 <= position <= most,
+        f"its position in the {what} is {position!r}, but must be 0 to {most}",
+    )
 
 
 def check_optimizer(found, own, step):

@@ -2,12 +2,17 @@
 
 import functools
 import os
+import signal
 import warnings
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A shell ignores Ctrl-C in what it starts in the background, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Never a deadline: the first call of a test pays for imports, and a busy machine is no bug.
 settings.register_profile("dev", deadline=None, max_examples=50)
@@ -20,6 +25,20 @@ settings.register_profile(
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
 )
+
+
+@pytest.fixture
+def without_figures():
+    """Figures are empty files, for tests of something else: to draw them is most of a short run."""
+    from minirnn import checkpoints, report
+
+    def write_nothing(path, figure):
+        checkpoints.write_atomic(path, b"")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner in (checkpoints, report):
+            patch.setattr(owner, "write_figure", write_nothing)
+        yield
 
 
 @functools.cache

@@ -4,7 +4,9 @@
 must end with the same bytes as if they had not been.
 """
 
+import contextlib
 import importlib.util
+import itertools
 import json
 import os
 import signal
@@ -19,13 +21,14 @@ import pytest
 from test_resume import array, rewritten, rng, run_fact
 
 import minirnn
-from minirnn import jobs, kept, scripts
+from minirnn import checkpoints, jobs, kept, online, scripts
 from minirnn.adding import SOLVED, Adder, AddingTrainer
 from minirnn.batches import Sequences
 from minirnn.cells import GRUCell
 from minirnn.checkpoints import Checkpoint, read_npz
 from minirnn.errors import CheckpointError, DataError, NumberError
-from minirnn.lab import Classifier
+from minirnn.lab import Classifier, Generator
+from minirnn.lab_runs import generator_batch
 from minirnn.losses import CrossEntropy
 from minirnn.online import OneByOne
 
@@ -36,7 +39,7 @@ EXAMPLES = ROOT / "examples"
 # The trainers
 
 
-def one_by_one(seed=0, iterations=120, validation=True):
+def one_by_one(seed=0, iterations=252, validation=True):
     """A trainer of a tiny net, one sequence at a time; its measures follow from the weights."""
     generator = np.random.default_rng(seed)
     words = [generator.integers(5, size=size) for size in (1, 2, 2, 3, 3, 4, 4, 5, 6)]
@@ -53,13 +56,26 @@ def one_by_one(seed=0, iterations=120, validation=True):
     )  # fmt: skip
 
 
-def adding_trainer(seed=0, iterations=40, T=4):
+def adding_trainer(seed=0, iterations=88, T=4):
     generator = np.random.default_rng(seed)
     net = Adder(GRUCell, 3, rng=generator)
     return AddingTrainer(net, T, generator, iterations=iterations, batch_size=4)
 
 
-TRAINERS = {"one by one": one_by_one, "adding": adding_trainer}
+def writing_trainer(seed=0, iterations=252):
+    """A trainer of net F: its dropout draws from the generator that draws the names."""
+    generator = np.random.default_rng(seed)
+    words = [generator.integers(5, size=size) for size in (1, 2, 2, 3, 3, 4)]
+    batches = [generator_batch(k % 3, word, 3, 5) for k, word in enumerate(words)]
+    net = Generator(6, 3, 4, dropout=0.3, rng=generator)
+    return OneByOne(
+        net, CrossEntropy("sum"), batches, [np.array([k, k + 3]) for k in range(3)],
+        rng=generator, lr=0.05, iterations=iterations,
+    )  # fmt: skip
+
+
+# Each with rows of several steps, and a last one of fewer.
+TRAINERS = {"one by one": one_by_one, "writing": writing_trainer, "adding": adding_trainer}
 
 
 def ending(trainer):
@@ -70,34 +86,78 @@ def ending(trainer):
     return arrays, trainer.history, trainer.rng.bit_generator.state, vars(trainer).get("best_score")
 
 
-def stopped(make, path, rows):
-    """A checkpoint of a run that ends, as if killed, after so many rows."""
+class Killed(Exception):
+    """A process that ends here, with what is on the disk."""
+
+
+def stopped(make, path, rows, inside=False):
+    """A checkpoint of a run that ends, as if killed, after so many rows, or inside the next."""
     trainer, checkpoint = make(), Checkpoint(path, {"a": 1})
 
     def save(trainer):
-        checkpoint.save(trainer)
-        if len(trainer.history) == rows:
-            raise KeyboardInterrupt
+        if len(trainer.history) == rows and (trainer.position > 0) == inside:
+            checkpoint.save(trainer)
+            raise Killed
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(online, "PATCH", 2)
         trainer.fit(None, save)
 
 
+def at(trainer):
+    return trainer.iteration + trainer.position
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize(
+    "name, patch", [("one by one", 1), ("one by one", 3), ("writing", 3), ("adding", 1)]
+)
+def test_stopped_at_any_step(tmp_path, monkeypatch, name, patch, how):
+    """In one run, at every place where it can be: stopped, which saves; or killed, with what was
+    saved where it looked at the clock before. All places at the beginning and at the end, and some
+    between."""
+    monkeypatch.setattr(online, "PATCH", patch)
+    make, path, looks = TRAINERS[name], tmp_path / "part.npz", []
+    whole = make()
+    whole.fit(None, lambda trainer: looks.append(at(trainer)))
+    assert len(looks) > 50 and looks[-1] == whole.iterations
+    for stop in [*looks[:14], *looks[14:-14:17], *looks[-14:-1], None]:
+        run = make()
+        if path.exists():
+            Checkpoint(path, {"a": 1}).resume(run)
+        checkpoint = Checkpoint(path, {"a": 1}, every_seconds=0 if how == "kill" else 1000)
+        steps, over = [at(run)], None
+
+        def look(run, stop=stop, checkpoint=checkpoint):
+            if how == "kill" and at(run) == stop:
+                raise Killed
+            checkpoint(run)
+
+        with contextlib.suppress(Killed):
+            over = run.fit(steps.append, look, lambda: how == "stop" and at(run) == stop)  # noqa: B023
+        assert sum(steps) == at(run) == (stop or whole.iterations)
+        assert over is (True if stop is None else False if how == "stop" else None)
+    assert ending(run) == ending(whole)
+
+
 @pytest.mark.parametrize("make", TRAINERS.values(), ids=TRAINERS)
-@pytest.mark.parametrize("rows", [1, 7, 39])
-def test_a_killed_run_ends_with_the_same_bits(tmp_path, make, rows):
-    whole, path = make(), tmp_path / "part.npz"
-    whole.fit()
-    stopped(make, path, rows)
-    again = make()
-    Checkpoint(path, {"a": 1}).resume(again)
-    assert len(again.history) == rows and 0 < again.iteration < again.iterations
-    if rows > 1:  # stopped by stopped() too, in the middle of a row: nothing is saved there
-        assert again.fit(None, None, lambda: True) is False
-        again = make()
-        Checkpoint(path, {"a": 1}).resume(again)
-    assert again.fit() is True
-    assert ending(again) == ending(whole)
+def test_saved_when_it_is_time(tmp_path, monkeypatch, make):
+    """Within a row, at its end, and at the end of all, by a clock that moves 3 seconds whenever it
+    is asked: once where the run looks at it, and once a save."""
+    monkeypatch.setattr(online, "PATCH", 2)
+    clock, looks, saved = itertools.count(0, 3.0), [], []
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: next(clock))
+    checkpoint = Checkpoint(tmp_path / "part.npz", {}, every_seconds=10)
+    save = checkpoint.save
+    monkeypatch.setattr(checkpoint, "save", lambda run: (saved.append(len(looks)), save(run)))
+
+    def look(trainer):
+        looks.append(trainer.position)
+        checkpoint(trainer)
+
+    make().fit(None, look)
+    assert saved[:3] == [4, 8, 12] and saved[-1] == len(looks)
+    assert {looks[k - 1] > 0 for k in saved} == {True, False}
 
 
 def test_a_trainer_with_nothing_to_choose_by_keeps_no_best(tmp_path):
@@ -114,21 +174,18 @@ def test_a_trainer_with_nothing_to_choose_by_keeps_no_best(tmp_path):
 def test_the_adding_problem_is_learned_and_ends_there():
     generator = np.random.default_rng(0)
     net = Adder(GRUCell, 16, rng=generator)
-    trainer, rows = AddingTrainer(net, 4, generator, iterations=2000), []
-    assert trainer.fit(None, lambda trainer: rows.append(trainer.iteration))
+    trainer, steps = AddingTrainer(net, 4, generator, iterations=2000), []
+    assert trainer.fit(None, lambda trainer: steps.append(at(trainer)))
     assert trainer.is_over() and trainer.iteration < 2000
-    assert (
-        [iteration for iteration, _ in trainer.history]
-        == rows
-        == list(range(50, trainer.iteration + 1, 50))
-    )
+    rows = [iteration for iteration, _ in trainer.history]
+    assert rows == steps[49::50] == list(range(50, trainer.iteration + 1, 50))
     assert [error < SOLVED for _, error in trainer.history] == [False] * (len(rows) - 1) + [True]
 
 
 def test_an_error_that_is_not_finite_stops_adding():
     trainer = adding_trainer()
     trainer.net.linear.b.data[0] = np.nan
-    with pytest.raises(NumberError, match="the error is nan after 0 to 1 iterations"):
+    with pytest.raises(NumberError, match="the error is nan after 0 to 3 iterations"):
         trainer.fit()
 
 
@@ -164,19 +221,29 @@ COMMON = [
     (rng(state={"state": -1, "inc": 1}), "no state of the random numbers"),
     (array("stray", np.zeros(1)), "it has stray, which this run has not"),
     (lambda arrays, facts: arrays.pop(next(iter(arrays))), "it has no net."),
+    (drop("position"), "its facts are not whole"),
+    *[
+        (run_fact("position", value), f"its position in the row is {value!r}, but must be 0 to")
+        for value in (-1, 5, 99, 1.0, True, None, "1")
+    ],
 ]
 BAD = {
     "one by one": [
         *COMMON,
         (history(4.0, 0, "iteration"), "row 1 of its history is of iteration 4.0, but must"),
         (history(True, 0, "iteration"), "row 1 of its history is of iteration True"),
-        (history(6, 1, "iteration"), "row 2 of its history is of iteration 6, but must be of 4"),
+        (history(6, 1, "iteration"), "row 2 of its history is of iteration 6, but must be of 10"),
         (history(float("nan"), 0, "loss"), "row 1 of its history has loss = nan"),
         (history("1", 0, "train"), "row 1 of its history has train = '1'"),
         (history(10**400, 3, "validation"), "row 4 of its history has validation = 1000"),
         (history(1.0, 0, "more"), "row 1 of its history is not one"),
         (run_fact("seconds", -1.0), "its seconds are -1.0"),
         (run_fact("seconds", "1"), "its seconds are '1'"),
+        (run_fact("losses", None), "its sum of losses is None"),
+        (run_fact("losses", float("nan")), "its sum of losses is nan"),
+        (run_fact("row_rng", None), "no state of the random numbers"),
+        (run_fact("row_rng", {"state": 1}), "no state of the random numbers"),
+        (run_fact("position", 0), "it has a state or losses for a row not begun"),
         (array("net.out.b", np.zeros(4, "f4")), r"net.out.b has shape \(4,\), but this run's has"),
         (array("net.out.b", np.zeros(3)), "dtype float64, but this run's has float32"),
         (array("best.out.b", np.full(3, np.nan, "f4")), "its best.out.b holds something that is"),
@@ -184,16 +251,19 @@ BAD = {
     ],
     "adding": [
         *COMMON,
-        (history(7, 0, 0), "row 1 of its history is of iteration 7, but must be of 1"),
+        (history(7, 0, 0), "row 1 of its history is of iteration 7, but must be of 3"),
         (history(1.0, 0, 0), "row 1 of its history is of iteration 1.0"),
         (history(float("inf"), 2, 1), "row 3 of its history has an error of inf"),
         (history(-1.0, 2, 1), "row 3 of its history has an error of -1.0"),
         (history(0.01, 2, 1), "its history goes on after the problem was solved"),
         (history([1, 1.0, 1], 0), "row 1 of its history is not one"),
         (run_fact("optimizer", {"steps": 5}), "its optimiser is another one"),
-        (run_fact("optimizer", {"steps": 9, "lr": 1.0}), "made 9 steps, but the history has 5"),
-        (run_fact("optimizer", {"steps": 5, "lr": "x"}), "its learning rate is 'x'"),
-        (run_fact("optimizer", {"steps": 5, "lr": 9e9}), "is 9000000000.0, but this run"),
+        (history(0.01, 4, 1), "its history goes on after the problem was solved"),
+        (run_fact("position", 0), "made 16 steps, but the history has 15"),
+        (run_fact("position", 2), "made 16 steps, but the history has 17"),
+        (run_fact("optimizer", {"steps": 9, "lr": 1.0}), "made 9 steps, but the history has 16"),
+        (run_fact("optimizer", {"steps": 16, "lr": "x"}), "its learning rate is 'x'"),
+        (run_fact("optimizer", {"steps": 16, "lr": 9e9}), "is 9000000000.0, but this run"),
         (array("optimizer.m.0", np.full((3, 2, 3), np.inf, "f4")), "optimizer.m.0 holds something"),
         (lambda arrays, facts: arrays.pop("optimizer.v.1"), "it has no optimizer.v.1"),
     ],
@@ -205,14 +275,14 @@ BAD = {
 )
 def test_a_state_that_the_run_cannot_have_had(tmp_path, name, change, words):
     make, path = TRAINERS[name], tmp_path / "part.npz"
-    stopped(make, path, 5)
+    stopped(make, path, 5, inside=True)
     rewritten(path, change)
     trainer = make(seed=3)
-    before = ending(trainer), trainer.iteration, trainer.state_dict()[1]
+    before = ending(trainer), at(trainer), trainer.state_dict()[1]
     with pytest.raises(CheckpointError, match=words) as error:
         Checkpoint(path, {"a": 1}).resume(trainer)
     assert str(path) in str(error.value) and len(str(error.value)) < 500
-    assert (ending(trainer), trainer.iteration, trainer.state_dict()[1]) == before
+    assert (ending(trainer), at(trainer), trainer.state_dict()[1]) == before
 
 
 # The files of a run
@@ -233,18 +303,18 @@ class Tiny(kept.Kept):
 
 
 def test_a_run_leaves_its_weights_and_its_result(tmp_path):
-    run = Tiny(20, str(tmp_path))
-    assert run.settings == {"iterations": 20} and not run.begun() and run.result() is None
+    run = Tiny(88, str(tmp_path))
+    assert run.settings == {"iterations": 88} and not run.begun() and run.result() is None
     calls = iter([False] * 4)
     assert run.go(stopped=lambda: next(calls, True)) is None
     assert run.begun() and run.result() is None
     steps = []
     found = run.go(progress=steps.append)
-    assert steps == [4] + [1] * 16, "progress begins with what was done before"
+    assert steps == [5] + [1] * 83, "progress begins with what was done before"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.npz"]
     assert json.loads(json.dumps(found)) == run.result() and not run.begun()
-    with pytest.raises(CheckpointError, match="made with iterations = 20, but now it is 21; use"):
-        Tiny(21, str(tmp_path)).result()
+    with pytest.raises(CheckpointError, match="made with iterations = 88, but now it is 89; use"):
+        Tiny(89, str(tmp_path)).result()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"a": 1}', "[" * 100_000, "\xff"])
@@ -383,7 +453,10 @@ def data(tmp_path_factory):
 
 
 def start(name, folder, *options):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1",
+        "MINIRNN_CHECKPOINT_SECONDS": "0",
+    }  # fmt: skip
     command = [sys.executable, str(EXAMPLES / name), *map(str, options), "--output", str(folder)]
     return subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
@@ -424,7 +497,7 @@ SCRIPTS = {
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * n.startswith("why")) for n in SCRIPTS]
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n != "reproduce.py")) for n in SCRIPTS]
 )
 def test_interrupted_killed_and_resumed(name, data, tmp_path):
     """Ctrl-C, then kill -9, each while a net is half trained: the same results as in one go."""
@@ -455,14 +528,21 @@ def test_interrupted_killed_and_resumed(name, data, tmp_path):
     assert not begun(broken) and not list(broken.rglob("*.tmp"))
 
 
-def test_why_lstm_goes_on_in_every_part(data, tmp_path, monkeypatch):
-    """In this process, and for each task once: begun, stopped, and gone on with in a later call."""
-    script = loaded("why_lstm.py")
-    options = ["--iterations", 4, "--adding-iterations", 3, "--lengths", 3, "--data", data]
+PARTS = {  # options, and the number of nets
+    "why_lstm.py": (["--iterations", 4, "--adding-iterations", 3, "--lengths", 3], 9),
+    "generate.py": (["--iterations", 4, "--count", 1], 1),
+}
+
+
+@pytest.mark.usefixtures("without_figures")
+@pytest.mark.parametrize("name", PARTS)
+def test_goes_on_in_every_part(name, data, tmp_path, monkeypatch):
+    """In this process, and for each net once: begun, stopped, and gone on with in a later call."""
+    script, (options, count) = loaded(name), PARTS[name]
 
     def call(folder, *more):
-        argv = [*options, "--output", tmp_path / folder, *more]
-        monkeypatch.setattr(sys, "argv", ["why_lstm.py", *map(str, argv)])
+        argv = [*options, "--data", data, "--output", tmp_path / folder, *more]
+        monkeypatch.setattr(sys, "argv", [name, *map(str, argv)])
         return scripts.main(script.run)
 
     monkeypatch.setattr(script.jobs, "run", in_this_process(None))
@@ -470,11 +550,11 @@ def test_why_lstm_goes_on_in_every_part(data, tmp_path, monkeypatch):
     monkeypatch.setattr(script.jobs, "run", in_this_process(steps=2))
     calls = [call("broken")]
     while calls[-1] == 130:
-        assert len(list((tmp_path / "broken" / "nets").glob("*.part.npz"))) == 1
+        assert len(begun(tmp_path / "broken")) == 1
         calls.append(call("broken", "--resume"))
-    assert calls == [130] * 9 + [0], "six nets on names, three that add"
-    found = [(tmp_path / folder / "results.json").read_bytes() for folder in ("whole", "broken")]
-    assert found[0] == found[1] and results(tmp_path / "whole") == results(tmp_path / "broken")
+    assert calls == [130] * count + [0]
+    found = results(tmp_path / "whole")
+    assert found == results(tmp_path / "broken") and len(found) > count
 
 
 def loaded(name):

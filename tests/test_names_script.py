@@ -231,12 +231,14 @@ def test_same_seed_same_bytes(trained, data, tmp_path):
     assert again.stdout.splitlines()[:-9] == out.splitlines()[:-9], "all but the speed"
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_another_seed_is_another_run(script, trained):
     assert script("--seed", 1, "--output", "out")[0] == 0
     found, other = read_npz("out/model.npz"), read_npz(trained[0] / "model.npz")
     assert not np.array_equal(found["linear.W"], other["linear.W"])
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_it_learns(script, trained):
     """Endings tell the three languages apart: a minute's work for any of the nets."""
     code, _, _ = script("--epochs", 30, "--hidden-size", 16, "--dropout", 0.1, "--lr", 0.03)
@@ -307,6 +309,7 @@ def test_hostile_data_trains(script, tmp_path):
 # Guessing
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_snapshots_are_the_nets_of_the_epochs(script, trained):
     """Not trained, then after each epoch; the run itself stays the same, to the bit."""
     folder = Path("runs/names-lstm")
@@ -386,6 +389,7 @@ def cell_file(tmp_path):
     return path
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_cell_of_ones_own(script, cell_file):
     code, out, err = script("--cell", f"{cell_file}:MyCell", "--num-layers", 2)
     assert (code, err) == (0, "") and "4, 5" in out
@@ -500,6 +504,7 @@ def test_output_that_cannot_be_written(script, tmp_path):
         one_line(script("--output", "locked"), "cannot be written")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_an_old_model_outlives_a_bad_run(script):
     """A run that fails before its first epoch ends has nothing better to put in its place."""
     assert script("--output", "out")[0] == 0

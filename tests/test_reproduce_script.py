@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_kept import loaded
 
 import minirnn
-from minirnn import jobs, lab_runs
+from minirnn import jobs, lab_runs, scripts
 from minirnn.errors import CheckpointError, MinirnnError
 
 ROOT = Path(minirnn.__file__).resolve().parents[1]
@@ -54,11 +55,25 @@ def call(name, *options, code=0):
     return out, err
 
 
-def refused(name, *options):
-    """The one line with which a script refuses its options."""
-    out, err = call(name, *options, code=2)
-    assert err.startswith("error: ") and len(err.splitlines()) == 1
-    return err
+@pytest.fixture
+def refused(monkeypatch, capsys):
+    """refused(name, options...): what a script says to options that it refuses, with exit code 2.
+    In this process: there is nothing to train."""
+
+    def say(name, *options):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, options)])
+        capsys.readouterr()
+        try:
+            code = scripts.main(loaded(name).run)
+        except SystemExit as exit:  # of argparse
+            code = exit.code
+        err = capsys.readouterr().err
+        assert code == 2 and (err.startswith("usage: ") or err.count("\n") == 1)
+        *_, last = err.splitlines()
+        assert last.startswith("error: ") or last.startswith(f"{name}: error: argument ")
+        return last
+
+    return say
 
 
 def nets(folder):
@@ -69,7 +84,7 @@ def nets(folder):
 def reproduced(data, tmp_path_factory):
     """(folder, what was printed) of all nets, hardly trained."""
     folder = tmp_path_factory.mktemp("reports") / "out"
-    options = ["--iterations", 40, "--jobs", 2, "--data", data, "--output", folder]
+    options = ["--iterations", 12, "--jobs", 2, "--data", data, "--output", folder]
     return folder, *call("reproduce.py", *options)
 
 
@@ -78,7 +93,7 @@ def test_every_net_every_figure_one_table(reproduced):
     figures = {f"{k}-{f}.png" for k in "ABCDE" for f in ("loss", "accuracy", "confusion")}
     figures |= {"F-loss.png", "rnn-beside-lstm-loss.png", "rnn-beside-lstm-accuracy.png"}
     assert {path.name for path in folder.glob("*.png")} == figures
-    assert "11 runs of 40 iterations; 0 are done" in out
+    assert "11 runs of 12 iterations; 0 are done" in out
     text = (folder / "index.md").read_text()
     for title in ("A RNN as printed", "B LSTM", "C GRU", "D built-in LSTM", "E LSTM that"):
         assert f"| {title}" in text
@@ -93,7 +108,7 @@ def test_results_hold_every_number(reproduced):
     assert sorted(found["rows"]) == list("ABCDEF") and len(found["runs"]) == 11
     for name, run in found["runs"].items():
         assert name == f"{run['kind']}-{run['protocol']}-0"
-        assert [row["iteration"] for row in run["history"]][-1] == 40
+        assert [row["iteration"] for row in run["history"]][-1] == 12
         if run["kind"] == "F":
             assert set(run["samples"]) == {"Ab", "Cd", "Ef"} and 0 <= run["right"] <= 1
             continue
@@ -113,21 +128,21 @@ def test_results_hold_every_number(reproduced):
 def test_running_again_trains_nothing(reproduced, data):
     folder, before = reproduced[0], nets(reproduced[0])
     files = {p: p.read_bytes() for p in folder.iterdir() if p.suffix in (".md", ".json")}
-    options = ["--only", "A,F", "--iterations", 40, "--data", data, "--output", folder]
+    options = ["--only", "A,F", "--iterations", 12, "--data", data, "--output", folder]
     out, _ = call("reproduce.py", *options)
-    assert "3 runs of 40 iterations; 3 are done" in out
+    assert "3 runs of 12 iterations; 3 are done" in out
     assert nets(folder) == before
     assert {p: p.read_bytes() for p in files} == files
 
 
-def test_other_settings_are_not_mixed(reproduced, data, tmp_path):
+def test_other_settings_are_not_mixed(reproduced, refused, data, tmp_path):
     folder, before = reproduced[0], nets(reproduced[0])
     options = ["--only", "A", "--output", folder, "--iterations"]
-    said = refused("reproduce.py", *options, 41, "--data", data)
-    assert "made with iterations = 40, but now it is 41" in said
+    said = refused("reproduce.py", *options, 13, "--data", data)
+    assert "made with iterations = 12, but now it is 13" in said
     for path in data.iterdir():
         (tmp_path / path.name).write_text(path.read_text() + "Newname\n")
-    assert "made with names = " in refused("reproduce.py", *options, 40, "--data", tmp_path)
+    assert "made with names = " in refused("reproduce.py", *options, 12, "--data", tmp_path)
     assert nets(folder) == before
 
 
@@ -141,12 +156,11 @@ def test_other_settings_are_not_mixed(reproduced, data, tmp_path):
         (["--seeds", "-1"], "at least 0"),
     ],
 )
-def test_options_of_reproduce(options, words):
-    _, err = call("reproduce.py", *options, code=2)
-    assert words in err
+def test_options_of_reproduce(refused, options, words):
+    assert words in refused("reproduce.py", *options)
 
 
-def test_data_that_is_not_there(tmp_path):
+def test_data_that_is_not_there(refused, tmp_path):
     out = tmp_path / "out"
     said = refused("reproduce.py", "--data", tmp_path / "none", "--output", out)
     assert "there is no folder" in said and not out.exists()
@@ -210,27 +224,26 @@ def test_generator_is_used_again(generator):
         (["--iterations", 301], "made with iterations = 300, but now it is 301"),
     ],
 )
-def test_generator_refuses(generator, asked, words):
+def test_generator_refuses(generator, refused, asked, words):
     assert words in refused("generate.py", *generator[1], *asked)
 
 
-def test_generator_refuses_before_it_trains(data, tmp_path):
+def test_generator_refuses_before_it_trains(refused, data, tmp_path):
     out = tmp_path / "out"
     refused("generate.py", "--language", "Klingon", "--data", data, "--output", out)
     assert not out.exists()
 
 
 @pytest.mark.parametrize("option", ["--iterations", "--count", "--temperature"])
-def test_generator_options_are_above_zero(option):
-    _, err = call("generate.py", option, "0", code=2)
-    assert f"argument {option}" in err
+def test_generator_options_are_above_zero(refused, option):
+    assert f"argument {option}" in refused("generate.py", option, "0")
 
 
 # why_lstm.py
 
 
 @pytest.mark.slow
-def test_why_lstm(data, tmp_path):
+def test_why_lstm(refused, data, tmp_path):
     options = ["--iterations", 20, "--adding-iterations", 6, "--lengths", 4, 6, "--jobs", 2]
     options += ["--data", data, "--output", tmp_path]
     out, _ = call("why_lstm.py", *options)
@@ -251,9 +264,8 @@ def test_why_lstm(data, tmp_path):
 
 
 @pytest.mark.parametrize("options", [["--iterations", "0"], ["--lengths", "1"]])
-def test_options_of_why_lstm(options):
-    _, err = call("why_lstm.py", *options, code=2)
-    assert f"argument {options[0]}" in err
+def test_options_of_why_lstm(refused, options):
+    assert f"argument {options[0]}" in refused("why_lstm.py", *options)
 
 
 # benchmark_reports.py

@@ -437,6 +437,7 @@ def files(folder):
     return {name: (folder / "out" / name).read_bytes() for name in FILES}
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 def test_one_interrupt_saves_and_says_so(data, tmp_path, monkeypatch, capsys):
     """Ctrl-C in training: 130, one sentence, and --resume ends with the same bytes."""
@@ -460,6 +461,7 @@ def test_one_interrupt_saves_and_says_so(data, tmp_path, monkeypatch, capsys):
     assert files(tmp_path) == files(tmp_path / "whole")
 
 
+@pytest.mark.usefixtures("without_figures")
 @pytest.mark.parametrize("place", ["load_names", "split", "save_net", "report"])
 def test_interrupts_outside_training(data, tmp_path, monkeypatch, capsys, place):
     """130, nothing half written, and --resume (or a new start) ends with the same bytes."""

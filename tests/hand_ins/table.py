@@ -7,10 +7,12 @@ right mistake (by the patterns that stand beside the hand-in), and the message.
 import re
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import collection
 
+from minirnn import jobs
 from minirnn.exercises.catalogue import BY_NUMBER
 from minirnn.exercises.checking import check
 
@@ -25,10 +27,18 @@ def judged(number, text, **options):
         return check(exercise, folder, **options)
 
 
+def all_judged(hand_ins, **options):
+    """The results of hand-ins [(number, text)], in their order: as many at a time as there are
+    processor cores, for each runs in a process of its own."""
+    with ThreadPoolExecutor(jobs.cores()) as pool:
+        return list(pool.map(lambda one: judged(*one, **options), hand_ins))
+
+
 def rows():
     """(number, name, result, names the place, names the mistake) of every wrong hand-in."""
-    for number, name, place, mistake, text in collection.wrong():
-        result = judged(number, text, seed=0)
+    wrong = collection.wrong()
+    results = all_judged([(number, text) for number, *_, text in wrong], seed=0)
+    for (number, name, place, mistake, _), result in zip(wrong, results, strict=True):
         where = f"{result.text} {result.code} {result.pair}"
         why = f"{result.mistake} {result.text if result.mark != 'wrong value' else ''}"
         yield (number, name, result, bool(re.search(place, where)), bool(re.search(mistake, why)))
