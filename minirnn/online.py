@@ -25,11 +25,14 @@ class OneByOne(Rows):
     batches: a list of them; classes: for every class the places in it. measure: {name: function
     of the net}, the numbers that a row of the history holds beside iteration and loss (a mean
     since the last row); where there is a "validation", the weights with the best one are kept in
-    `best`.
+    `best`. decay: the learning rate falls in a straight line, from row to row, from lr to nothing.
     """
 
-    def __init__(self, net, loss, batches, classes, *, rng, lr, iterations, measure=None):
+    def __init__(
+        self, net, loss, batches, classes, *, rng, lr, iterations, measure=None, decay=False
+    ):  # fmt: skip
         super().__init__(iterations, POINTS)
+        self.lr, self.decay = lr, decay
         self.net, self.loss, self.batches = net, loss, batches
         self.optimizer, self.rng = SGD(net.parameters(), lr), rng
         self.sizes = np.array([len(places) for places in classes])
@@ -45,6 +48,8 @@ class OneByOne(Rows):
         if not self.position:
             self.row_rng, self.losses = self.rng.bit_generator.state, 0.0
             self.draws = self.draw(left)
+        if self.decay:
+            self.optimizer.lr = self.lr * (1 - self.iteration / self.iterations)
         patch = self.draws[self.position : self.position + PATCH]
         for place in patch:
             self.losses += self.step(self.batches[place])

@@ -292,7 +292,7 @@ def test_weights_that_do_not_fit_change_nothing(missing):
 # Training one name at a time
 
 
-def tiny_trainer(iterations=120, lr=0.05, measure=None):
+def tiny_trainer(iterations=120, lr=0.05, measure=None, decay=False):
     rng = np.random.default_rng(0)
     net = lab.LSTM(5, 3, 6, rng=rng)
     sequences = Sequences([rng.integers(0, 5, 3) for _ in range(9)], np.arange(9) % 3, 3, 5)
@@ -300,7 +300,7 @@ def tiny_trainer(iterations=120, lr=0.05, measure=None):
     classes = [np.arange(9)[sequences.labels == c] for c in range(3)]
     return online.OneByOne(
         net, CrossEntropy(), batches, classes, rng=rng, lr=lr, iterations=iterations,
-        measure=measure,
+        measure=measure, decay=decay,
     )  # fmt: skip
 
 
@@ -316,6 +316,17 @@ def test_a_step_is_plain_sgd():
         np.linalg.norm(p.grad) < 1.5 * np.linalg.norm(gradients[name])
         for name, p in trainer.net.named_parameters().items()
     )
+
+
+def test_a_learning_rate_that_falls_is_nothing_at_the_end():
+    rates = []
+    for decay in (False, True):
+        trainer = tiny_trainer(decay=decay)
+        seen = []
+        trainer.fit(progress=lambda _, t=trainer, seen=seen: seen.append(t.optimizer.lr))
+        rates.append(seen)
+    assert set(rates[0]) == {0.05} and len(rates[1]) == online.POINTS
+    np.testing.assert_allclose(rates[1], 0.05 * np.arange(60, 0, -1) / 60)
 
 
 def test_classes_are_drawn_evenly_then_a_member():
