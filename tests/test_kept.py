@@ -70,7 +70,7 @@ def writing_trainer(seed=0, iterations=252):
     net = Generator(6, 3, 4, dropout=0.3, rng=generator)
     return OneByOne(
         net, CrossEntropy("sum"), batches, [np.array([k, k + 3]) for k in range(3)],
-        rng=generator, lr=0.05, iterations=iterations,
+        rng=generator, lr=0.05, iterations=iterations, decay=True,
     )  # fmt: skip
 
 
