@@ -32,7 +32,7 @@ def load(name):
 
 sync, equations, api = load("sync"), load("equations"), load("api")
 
-DRAWN_ELSEWHERE = {"confusion"}  # by examples/names.py, for README.md
+DRAWN_ELSEWHERE = {"confusion", "performance"}  # by examples/names.py and examples/benchmark.py
 COMING = {"performance.md"}  # chapters that messages may name before they are written
 
 FENCED = re.compile(r"^( *)```.*?^\1```$", re.M | re.S)
