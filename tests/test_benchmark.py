@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import minirnn
-from minirnn import fast
+from minirnn import fast, scripts
 from minirnn.errors import MinirnnError
 from minirnn.stacked import GRU, LSTM, RNN
 
@@ -162,6 +162,23 @@ def benchmark(*arguments):
     return subprocess.run(command, capture_output=True, text=True, env=environment)
 
 
+@pytest.fixture
+def benchmark_here(monkeypatch, capsys):
+    """The same in this process, for what measures nothing: (exit code, stdout, stderr)."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+    def run(*arguments):
+        script = importlib.import_module("benchmark")
+        monkeypatch.setattr(sys, "argv", ["benchmark.py", *map(str, arguments)])
+        try:
+            code = scripts.main(script.run)
+        except SystemExit as exit:  # of argparse
+            code = exit.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory):
     """The folder with the results of one small case, without torch."""
@@ -199,26 +216,27 @@ def test_picture(timed):
     assert png.startswith(b"\x89PNG") and len(png) > 10_000
 
 
-def test_tables_go_into_a_page(timed):
+def test_tables_go_into_a_page(timed, benchmark_here):
     page = timed / "page.md"
     marks = "<!-- results: begin -->\n{}<!-- results: end -->\n"
     page.write_text("above\n" + marks.format("old\n") + "below\n")
     for _ in range(2):
-        done = benchmark("--load", timed / "found.json", "--markdown", page)
-        assert done.returncode == 0, done.stderr
+        code, _, err = benchmark_here("--load", timed / "found.json", "--markdown", page)
+        assert code == 0, err
         text = page.read_text()
         assert text.startswith("above\n") and text.endswith("below\n") and "old" not in text
         assert text.count("\n| rnn names N=1 H=128 |") == 1
 
 
-def test_compare_names_what_fell(timed):
+def test_compare_names_what_fell(timed, benchmark_here):
     results = json.loads((timed / "found.json").read_text())
     ratio = results["cases"][0]["ratios"]["train"]["floor"]
     for factor, code, words in ((1.1, 0, "none fell"), (1.3, 1, "fell: rnn names N=1 H=128")):
         results["cases"][0]["ratios"]["train"]["floor"] = [factor * r for r in ratio]
         (timed / "old.json").write_text(json.dumps(results))
-        done = benchmark("--load", timed / "found.json", "--compare", timed / "old.json")
-        assert done.returncode == code and words in done.stdout, done.stdout + done.stderr
+        now, old = timed / "found.json", timed / "old.json"
+        found, out, err = benchmark_here("--load", now, "--compare", old)
+        assert found == code and words in out, out + err
 
 
 @pytest.mark.parametrize(
@@ -230,10 +248,10 @@ def test_compare_names_what_fell(timed):
         (["--rounds", "0"], "a whole number from 1"),
     ],
 )
-def test_bad_input_ends_in_one_line(arguments, words):
-    done = benchmark("--no-torch", *arguments)
-    assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert words in done.stderr.splitlines()[-1]
+def test_bad_input_ends_in_one_line(benchmark_here, arguments, words):
+    code, _, err = benchmark_here("--no-torch", *arguments)
+    assert code == 2 and "Traceback" not in err
+    assert words in err.splitlines()[-1]
 
 
 def test_the_grid(monkeypatch):

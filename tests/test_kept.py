@@ -528,6 +528,33 @@ def test_interrupted_killed_and_resumed(name, data, tmp_path):
     assert not begun(broken) and not list(broken.rglob("*.tmp"))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sends signals")
+@pytest.mark.slow
+def test_twenty_kills(data, tmp_path):
+    """kill -9 at random moments, of the first process alone: the same command always goes on."""
+    options = [*SCRIPTS["reproduce.py"], "--data", data]
+    began = time.monotonic()
+    ended(start("reproduce.py", tmp_path / "whole", *options))
+    duration, expected = time.monotonic() - began, results(tmp_path / "whole")
+    random, kills, finished, resumed = np.random.default_rng(), 0, 0, 0
+    while kills < 20:
+        folder = tmp_path / f"{finished}"
+        process, again = start("reproduce.py", folder, *options), bool(begun(folder))
+        try:
+            process.communicate(timeout=duration * random.uniform(0.2, 0.8))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills, resumed = kills + 1, resumed + again
+            continue
+        assert process.returncode == 0 and results(folder) == expected
+        finished += 1
+    folder = tmp_path / f"{finished}"
+    ended(start("reproduce.py", folder, *options))
+    assert results(folder) == expected and not list(folder.rglob("*.tmp"))
+    print(f"{kills} kills, {resumed} of them in resumed runs, {finished + 1} runs ended alike")
+
+
 PARTS = {  # options, and the number of nets
     "why_lstm.py": (["--iterations", 4, "--adding-iterations", 3, "--lengths", 3], 9),
     "generate.py": (["--iterations", 4, "--count", 1], 1),
@@ -599,8 +626,13 @@ def test_a_damaged_checkpoint_is_named(data, tmp_path):
     assert (nets / "A-reports-0.part.npz").read_bytes() == b"PK"
 
 
-def test_weights_of_the_results_can_be_read(data, tmp_path):
+@pytest.mark.usefixtures("without_figures")
+def test_weights_of_the_results_can_be_read(data, tmp_path, monkeypatch):
     """The file of a net says of which languages it is."""
-    ended(start("reproduce.py", tmp_path, "--only", "A", "--iterations", 60, "--data", data))
+    script, options = loaded("reproduce.py"), ["--only", "A", "--iterations", 6, "--data", data]
+    monkeypatch.setattr(script.jobs, "run", in_this_process(None))
+    argv = ["reproduce.py", *options, "--output", tmp_path]
+    monkeypatch.setattr(sys, "argv", list(map(str, argv)))
+    assert scripts.main(script.run) == 0
     facts = json.loads(read_npz(tmp_path / "nets" / "A-reports-0.npz")["facts"].tobytes())
     assert facts["settings"]["languages"] == ["Ab", "Cd", "Ef"]
