@@ -82,9 +82,7 @@ def columns(results):
         ("torch.nn, forward", "forward", "torch"),
     ]
     return [
-        column
-        for column in known
-        if any(ratio(case, *column[1:]) for case in results["cases"])
+        column for column in known if any(ratio(case, *column[1:]) for case in results["cases"])
     ]
 
 

@@ -1,11 +1,12 @@
 """The same loops as `recurrent.py`, written for speed on the CPU.
 
 Delete this file, and the line in `stacked.py` that names it, and only speed changes. For RNN, LSTM
-and GRU the loop is written out, with three ideas that the clear version leaves out: every step
-writes into arrays made once for all steps; the sigmoids of all gates are one tanh; and in backward
-whatever does not depend on the gradient, a local derivative for each gate, is computed for all
-steps at once, so that a step is little more than one product. The tests hold it to the clear
-version; `docs/performance.md` tells what it gains.
+and GRU the loop is written out, with ideas that the clear version leaves out: every step writes
+into arrays made once for all steps, in memory of the pool; the sigmoids of all gates are one tanh;
+the products take the form in which BLAS is fastest; and in backward whatever does not depend on the
+gradient, a local derivative for each gate, is computed for a block of steps at once, so that a step
+is little more than one product. The tests hold it to the clear version; `docs/performance.md` tells
+what it gains.
 """
 
 import copy
@@ -19,11 +20,13 @@ import numpy as np
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .functions import d_sigmoid, d_tanh, identity, tanh
 from .kernels import for_arrays
-from .pool import copied, empty, empty_like, product
+from .layers import one_hot
+from .pool import copied, empty, empty_like, matmul
 from .recurrent import Recurrent
 
 BLOCK = 128  # columns
-CACHED = 2**16  # numbers of one array for a block of steps: a dozen such arrays fit the L2 cache
+BLOCK_OF_STEPS = 2**16  # numbers of one array: fewer cost calls, more leave the cache (measured)
+MOST_SYMBOLS = 1024  # above, an identity matrix takes more memory than it saves time
 
 
 class FastCache(NamedTuple):
@@ -43,7 +46,7 @@ class Undone(NamedTuple):
 
     def weight_gradient(self):
         """dWh [G, H, H], the sum of h_prev^T da over all steps, as one product."""
-        return product(self.h_prev.T, self.da)
+        return matmul(self.h_prev.T, self.da)
 
 
 class UndoneBefore(NamedTuple):
@@ -70,7 +73,9 @@ class FastRecurrent(Recurrent):
     """
 
     def forward(self, x, sizes=None, state=None, truncate=None):
-        loop, kinds = LOOPS.get(type(self.cell)), x.dtype.kind + self.Wh.data.dtype.kind
+        loop, kinds = LOOPS.get(type(self.cell)), x.dtype.kind
+        for p in (self.Wx, self.Wh, self.bx, self.bh):
+            kinds += p.data.dtype.kind if p is not None else ""
         if loop is None or type(x) is not np.ndarray or "c" in kinds:
             return Recurrent.forward(self._with_kernels(), x, sizes, state, truncate)
         x, sizes, shape = self._rows(x, sizes)
@@ -78,7 +83,7 @@ class FastRecurrent(Recurrent):
         if loop is GRULoop and self.bh is not None:  # all but gate n's is only added
             bias, bh = bias.copy(), self.bh.data[2]
             bias[:2] += self.bh.data[:2]
-        gx = self._project(x, bias)
+        gx = self._project_fast(x, bias)
         if sizes[0] == 1 and len(gx) > 1:  # a step's gates side by side in memory: [S, G, H]
             gx = gx.swapaxes(0, 1).copy().swapaxes(0, 1)
         state = self._initial_state(state, np, sizes[0], gx.dtype)
@@ -94,10 +99,12 @@ class FastRecurrent(Recurrent):
         rows_shape, N, dtype = (len(x), self.hidden_size), loop.sizes[0], kept[0].dtype
         doutput, dfinal = self._upstream(doutput, dfinal, rows_shape, N, shape, dtype)
         dgx, undone, dstate = loop.backward(doutput, dfinal, kept)
-        self._add_gradients(x, dgx, undone)
-        return self._dx(x, dgx, shape), dstate
+        self._add_gradients_fast(x, dgx, undone)
+        return self._dx_fast(x, dgx, shape), dstate
 
-    def _project(self, x, bias):
+    # `_project`, `_add_gradients` and `_dx` with the memory of the pool
+
+    def _project_fast(self, x, bias):
         Wx = self.Wx.data
         if x.dtype.kind in "iu":
             if bias is not None and len(x) > Wx.shape[1]:  # fewer additions before than after
@@ -105,16 +112,15 @@ class FastRecurrent(Recurrent):
             out = empty((len(Wx), len(x), Wx.shape[2]), Wx.dtype)
             gx = Wx.take(x, axis=1, out=out, mode="clip")  # checked, so nothing is clipped
         else:
-            gx = product(x, Wx)
+            gx = matmul(x, Wx)
         if bias is not None:
             gx += bias[:, None]
         return gx
 
-    def _add_gradients(self, x, dgx, undone):
+    def _add_gradients_fast(self, x, dgx, undone):
         if x.dtype.kind in "iu":
-            rows = empty((len(x), self.input_size), dgx.dtype)
-            x = identity_matrix(self.input_size, dgx.dtype).take(x, axis=0, out=rows, mode="clip")
-        self.Wx.grad += product(x.T, dgx)
+            x = one_hot_rows(x, self.input_size, dgx.dtype)
+        self.Wx.grad += matmul(x.T, dgx)
         self.Wh.grad += undone.weight_gradient()
         dbx = np.add.reduce(dgx, axis=1)
         if self.bx is not None:
@@ -122,11 +128,11 @@ class FastRecurrent(Recurrent):
         if self.bh is not None:
             self.bh.grad += dbx if dgx is undone.da else np.add.reduce(undone.da, axis=1)
 
-    def _dx(self, x, dgx, shape):
+    def _dx_fast(self, x, dgx, shape):
         if x.dtype.kind in "iu":
             return None
         first, *others = self.Wx.data.swapaxes(-1, -2)
-        dx, more = product(dgx[0], first), None
+        dx, more = matmul(dgx[0], first), None
         for dgate, Wx_T in zip(dgx[1:], others, strict=True):
             more = np.matmul(dgate, Wx_T, out=empty_like(dx) if more is None else more)
             dx += more
@@ -144,13 +150,19 @@ class FastRecurrent(Recurrent):
         return {name: a.copy() for name, a in zip(self.cell.gates, cache.kept[0], strict=True)}
 
 
-@lru_cache(4)
-def identity_matrix(size, dtype):
-    """Its rows are the one-hot rows: to pick them is faster than to write ones among zeros."""
-    return np.eye(size, dtype=dtype)
+def one_hot_rows(ids, size, dtype):
+    """`one_hot`: rows of the identity matrix, which is faster than to write ones among zeros."""
+    if size > MOST_SYMBOLS:
+        return one_hot(ids, size, dtype)
+    return identity_matrix(size, dtype=dtype).take(
+        ids, axis=0, out=empty((len(ids), size), dtype), mode="clip"
+    )
 
 
-class Products:
+identity_matrix = lru_cache(4)(np.eye)
+
+
+class HiddenProducts:
     """v Wh for v [n, H] and all gates of Wh [G, H, H], and the way back, each as BLAS is fastest.
 
     One sequence alone has the gates side by side, as one matrix [H, G H]; more have one matrix for
@@ -161,25 +173,26 @@ class Products:
         self.Wh, self.joint = Wh, None
         if N == 1:
             self.joint = Wh.swapaxes(0, 1).reshape(Wh.shape[1], -1)
-        self.Wh_T = Wh.swapaxes(-1, -2)
-        self.ordered = N < 8  # from 8 on a copy of Wh_T in order is up to three times as fast
+        self.Wh_T = Wh.swapaxes(-1, -2) if N < 8 else None
 
     def forward(self, v):
         """v Wh [G, n, H]."""
         if self.joint is not None:
             return v.dot(self.joint).reshape(len(self.Wh), 1, -1)
-        return multiply(v, self.Wh)
+        return matmul_in_blocks(v, self.Wh)
 
     def backward(self, da):
         """The sum over the gates of da Wh^T [n, H], of da [G, n, H]."""
         if self.joint is not None:
             return da.reshape(1, -1).dot(self.joint.T)
-        if not self.ordered:
-            self.Wh_T, self.ordered = np.ascontiguousarray(self.Wh_T), True
-        return np.add.reduce(multiply(da, self.Wh_T), axis=0)
+        if (
+            self.Wh_T is None
+        ):  # of many rows, BLAS is up to three times as fast with a copy in order
+            self.Wh_T = np.ascontiguousarray(self.Wh.swapaxes(-1, -2))
+        return np.add.reduce(matmul_in_blocks(da, self.Wh_T), axis=0)
 
 
-def multiply(v, W):
+def matmul_in_blocks(v, W):
     """v W [G, n, K], for v [n, H] or [G, n, H] and W [G, H, K].
 
     OpenBLAS has a kernel for small matrices, up to twice as fast on few rows: so wide ones are
@@ -187,7 +200,7 @@ def multiply(v, W):
     """
     (G, H, K), n = W.shape, v.shape[-2]
     if n > 16:
-        return product(v, W)
+        return matmul(v, W)
     if K == BLOCK or K % BLOCK:
         return v @ W
     result = np.empty((G, n, K), v.dtype)
@@ -241,9 +254,9 @@ class Loop:
         many steps at once is, but for so few that it is still in the cache when it is needed.
         """
         dstate, alive = [d.copy() if self.dense else d[:0] for d in dfinal], 0
-        last, few = len(self.sizes), CACHED // dfinal[0].shape[1]  # rows of a block
+        last, rows = len(self.sizes), BLOCK_OF_STEPS // dfinal[0].shape[1]
         while last:
-            first = bisect(self.ends, self.ends[last - 1] - few, hi=last - 1)
+            first = bisect(self.ends, self.ends[last - 1] - rows, hi=last - 1)
             prepare(slice(self.rows[first].start, self.ends[last - 1]))
             for t in range(last - 1, first - 1, -1):
                 if self.truncate and t + 1 < len(self.sizes) and (t + 1) % self.truncate == 0:
@@ -285,7 +298,7 @@ class RNNLoop(Loop):
         for t, dstate in self.steps_back(doutput, dfinal, prepare):
             now = das[t]
             now *= dstate[0]
-            np.dot(now, W_T, dstate[0])
+            dstate[0] = now.dot(W_T)
         return da, Undone(da, self.previous(hs, first)), tuple(dstate)
 
 
@@ -299,7 +312,7 @@ class LSTMLoop(Loop):
 
     def forward(self, gx, bh, state):
         (h, c), N = state, self.sizes[0]
-        products = Products(self.Wh, N)
+        products = HiddenProducts(self.Wh, N)
         cs, tanh_cs, hs = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(3))
         # sigmoid(a) = tanh(a / 2) / 2 + 1 / 2; g is a tanh. One sequence alone is three times as
         # fast with constants of its own shape as with ones that are broadcast.
@@ -354,7 +367,7 @@ class GRULoop(Loop):
     Shapes as in `LSTMLoop`."""
 
     def forward(self, gx, bh, state):
-        (h,), products = state, Products(self.Wh, self.sizes[0])
+        (h,), products = state, HiddenProducts(self.Wh, self.sizes[0])
         hs, product_ns = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(2))
         parts = map(self.steps, (gx, product_ns, hs))
         for n, a, product_n, h_now in zip(self.sizes, *parts, strict=True):
@@ -405,7 +418,7 @@ class GRUBeforeLoop(Loop):
     """`GRUBeforeCell` through time: two products a step. Shapes as in `LSTMLoop`."""
 
     def forward(self, gx, bh, state):
-        (h,), products, W_n = state, Products(self.Wh[:2], self.sizes[0]), self.Wh[2]
+        (h,), products, W_n = state, HiddenProducts(self.Wh[:2], self.sizes[0]), self.Wh[2]
         hs, resets = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(2))
         parts = map(self.steps, (gx, resets, hs))
         for n, a, reset, h_now in zip(self.sizes, *parts, strict=True):

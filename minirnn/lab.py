@@ -297,8 +297,7 @@ class SideBySide(Linear):
 
     def forward(self, ids, h):
         W = self.W.data
-        y = h.dot(W[self.num_ids :])  # for one row, NumPy's @ would do without BLAS
-        y += self.b.data
+        y = h.dot(W[self.num_ids :]) + self.b.data  # @ does without BLAS for one row
         for column in ids.T:
             y += W.take(column, axis=0)
         return y, (ids, h)

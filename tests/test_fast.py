@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minirnn import fast
 from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
-from minirnn.fast import LOOPS, FastCache, FastRecurrent, multiply
+from minirnn.fast import LOOPS, FastCache, FastRecurrent, matmul_in_blocks
 from minirnn.gradcheck.ladder import randomised
 from minirnn.recurrent import Recurrent, RecurrentCache
 
@@ -78,7 +79,7 @@ def test_products_in_blocks(n, K):
     rng = np.random.default_rng(0)
     W = rng.standard_normal((3, 24, K))
     for v in (rng.standard_normal((n, 24)), rng.standard_normal((3, n, 24))):
-        np.testing.assert_allclose(multiply(v, W), v @ W, rtol=1e-12)
+        np.testing.assert_allclose(matmul_in_blocks(v, W), v @ W, rtol=1e-12)
 
 
 def test_a_layer_wide_enough_for_blocks():
@@ -92,3 +93,39 @@ def test_a_layer_wide_enough_for_blocks():
         results.append([y, dx, *(p.grad for p in net.parameters())])
     for quick, clear in zip(*results, strict=True):
         np.testing.assert_allclose(quick, clear, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("layer", [FastRecurrent, Recurrent])
+def test_gradients_of_another_type_or_order(cell, layer):
+    """A final gradient in float64, or in Fortran's order, gives what a float32 one in C's gives."""
+    rng = np.random.default_rng(0)
+    net, (x, up) = layer(CELLS[cell](), 3, 5, rng=rng), rng.standard_normal((2, 5, 3, 1))
+    x = x[:, 0].astype("float32") + np.zeros((5, 3), "float32")
+    _, state, cache = net.forward(x, [3, 2])
+    up = [rng.standard_normal((3, 5)).astype("float32") for _ in state]
+    dx, _ = net.backward(None, cache, up)
+    for other in ([d.astype("float64") for d in up], [np.asfortranarray(d) for d in up]):
+        np.testing.assert_allclose(net.backward(None, cache, other)[0], dx, rtol=1e-4, atol=1e-6)
+
+
+def test_sizes_may_be_numpys_and_alphabets_large(monkeypatch):
+    ids, up = np.random.default_rng(0).integers(0, 40, (2000, 3)), np.ones((2000, 3, 8), "float32")
+    net = FastRecurrent(LSTMCell, ids.max() + 1, 8, rng=np.random.default_rng(0))
+    gradients = []
+    for most in (fast.MOST_SYMBOLS, 10):  # with the identity matrix and without
+        monkeypatch.setattr(fast, "MOST_SYMBOLS", most)
+        net.zero_grad()
+        net.backward(up, net.forward(ids)[2])
+        gradients.append(net.Wx.grad.copy())
+    np.testing.assert_array_equal(*gradients)
+
+
+@pytest.mark.parametrize("name", ["Wx", "Wh", "bx", "bh"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_complex_parameter_is_enough_for_the_clear_loop(cell, name):
+    net = FastRecurrent(CELLS[cell](), 3, 5, rng=np.random.default_rng(0), dtype="float64")
+    parameter = getattr(net, name)
+    parameter.data = parameter.data.astype(complex)
+    output, _, cache = net.forward(np.ones((2, 3, 3)))
+    assert output.dtype == complex and isinstance(cache, RecurrentCache)

@@ -1,5 +1,8 @@
 """The memory pool: what is handed out is nobody else's as long as anything looks at it."""
 
+import sys
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -78,6 +81,66 @@ def test_a_copy_keeps_the_order_in_memory(shape, swapped):
 def test_products(a, b):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal(a), rng.standard_normal(b).astype("float32")
-    result = pool.product(a, b)
+    result = pool.matmul(a, b)
     assert result.dtype == np.float64
     np.testing.assert_allclose(result, a @ b, rtol=1e-12)
+
+
+def test_tools_that_look_at_variables_do_not_mislead_it():
+    """A tracer that reads the local variables holds references to them for a while."""
+    path = pool.__file__
+
+    def trace(frame, event, argument):
+        if frame.f_code.co_filename == path:
+            frame.f_locals  # noqa: B018
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        memory = MemoryPool()
+        first, second = memory.empty(LARGE, "float32"), memory.empty(LARGE, "float32")
+    finally:
+        sys.settrace(before)
+    third = memory.empty(LARGE, "float32")
+    assert len({address(array) for array in (first, second, third)}) == 3
+
+
+def test_threads_get_memory_of_their_own():
+    memory, wrong = MemoryPool(), []
+
+    def work(number):
+        for _ in range(300):
+            arrays = [memory.empty(LARGE, "float32") for _ in range(3)]
+            for k, array in enumerate(arrays):
+                array[...] = 10 * number + k
+            wrong.extend(1 for k, a in enumerate(arrays) if not (a == 10 * number + k).all())
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert not wrong
+
+
+def test_nothing_is_kept_where_references_cannot_be_counted(monkeypatch):
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    memory = MemoryPool()
+    assert memory.empty(LARGE, "float32").shape == LARGE and memory.bytes == 0
+    monkeypatch.delattr(sys, "_is_gil_enabled")
+    monkeypatch.delattr(sys, "getrefcount")
+    assert MemoryPool().empty(LARGE, "float32").shape == LARGE
+
+
+def test_an_array_larger_than_all_leaves_the_others_alone(monkeypatch):
+    monkeypatch.setattr(pool, "MOST", 3 * 4 * LEAST)
+    memory = MemoryPool()
+    memory.empty(LARGE, "float32")
+    kept = memory.bytes
+    assert memory.empty((4 * LEAST,), "float32").shape == (4 * LEAST,) and memory.bytes == kept > 0
