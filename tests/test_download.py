@@ -169,11 +169,16 @@ def test_rarer_compression(get):
     refused(get(content), "unusual", "A.txt")
 
 
-def test_encrypted(get):
-    content = bytearray(archive([("data/names/A.txt", b"Good\n")]))
+def encrypted(content):
+    """An archive of one entry, which says that it is encrypted."""
+    content = bytearray(content)
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.rindex(signature) + offset] |= 1
-    refused(get(bytes(content)), "cannot be unpacked")
+    return bytes(content)
+
+
+def test_encrypted(get):
+    refused(get(encrypted(archive([("data/names/A.txt", b"Good\n")]))), "cannot be unpacked")
 
 
 def test_names_that_differ_in_capitals_only(get):

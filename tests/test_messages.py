@@ -5,6 +5,7 @@ function here fails, and so does a function without a row.
 """
 
 import importlib.util
+import io
 import json
 import os
 import re
@@ -12,11 +13,14 @@ import shutil
 import sys
 import zipfile
 from pathlib import Path
+from urllib.error import HTTPError
 
 import fake_cupy
 import numpy as np
 import pytest
+from test_download import archive, encrypted, link
 from test_kept import in_this_process, loaded
+from test_resume import rewritten, run_fact
 
 from minirnn import __main__ as door
 from minirnn import backend, checkpoints, data, download, jobs, scripts, training
@@ -301,6 +305,25 @@ def _(world):
 @cause("a cell without a method")
 def _(world):
     return world.cell("class MyCell:\n    gates, states = 'g', ('h',)\n")
+
+
+@cause("a cell file of another kind")
+def _(world):
+    Path("cell.txt").write_text("")
+    return world.run("--cell", "cell.txt:MyCell")
+
+
+CELLS = {
+    "a cell whose method takes something else": "def backward(self, dstate): pass",
+    "a cell that is not made without arguments": "def __init__(self, size): pass",
+    "a cell without letters for its gates": "gates = None",
+}
+
+
+@cause(*CELLS)
+def _(world):
+    base = "from minirnn.cells import RNNCell\nclass MyCell(RNNCell):\n    "
+    return world.cell(base + CELLS[world.name])
 
 
 # Backends and memory
@@ -599,6 +622,21 @@ def _(world):
     return world.reproduce(run=RUN)
 
 
+@cause("an experiment from a state that cannot be")
+def _(world):
+    assert world.reproduce(run=in_this_process(1)) == 130
+    path = Path("out/nets/A-reports-0.part.npz")
+    rewritten(path, run_fact("position", -3))
+    return world.reproduce(run=RUN)
+
+
+@cause("an experiment on a full disk")
+def _(world):
+    assert world.reproduce(run=in_this_process(0)) == 130
+    world.patch(os, "fsync", raising(OSError(28, "No space left on device")))
+    return world.reproduce()
+
+
 RUN = jobs.run
 
 
@@ -794,6 +832,69 @@ def _(world):
         file.writestr("data/names/../../Evil.txt", "x")
     world.patch(download, "check", lambda archive, sha256: None)
     return fetched(world, Path("a.zip").read_bytes())
+
+
+A = "data/names/A.txt"
+ARCHIVES = {
+    "an entry that is a link": lambda: archive([(link(A), b"/etc/passwd")]),
+    "an entry of rarer compression": lambda: archive([(A, b"Good")], zipfile.ZIP_LZMA),
+    "an entry that is encrypted": lambda: encrypted(archive([(A, b"Good")])),
+    "an entry that stands twice": lambda: archive([(A, b"x"), ("data/names/a.txt", b"y")]),
+    "an archive without names": lambda: archive([("names/A.txt", b"x")]),
+}
+
+
+@cause(*ARCHIVES)
+def _(world):
+    world.patch(download, "check", lambda archive, sha256: None)
+    return fetched(world, ARCHIVES[world.name]())
+
+
+LIMITS = {
+    "an archive of too many entries": ("MOST_ENTRIES", 0),
+    "an archive that is too large unpacked": ("LARGEST_TOTAL", 1),
+}
+
+
+@cause(*LIMITS)
+def _(world):
+    world.patch(download, "check", lambda archive, sha256: None)
+    world.patch(download, *LIMITS[world.name])
+    return fetched(world, archive([(A, b"Good")]))
+
+
+class Answer(io.BytesIO):
+    """What a server sends, two bytes, and how much it promised."""
+
+    headers = {"Content-Length": "9"}
+
+
+@cause("an archive that is too large", "an archive that is cut off")
+def _(world):
+    world.patch(download.urllib.request, "urlopen", lambda url, timeout: Answer(b"PK"))
+    if "large" in world.name:
+        world.patch(download, "LARGEST_ARCHIVE", 1)
+    return world.command("download", "--url", "http://127.0.0.1:9/data.zip")
+
+
+@cause("an address without the archive")
+def _(world):
+    url = "http://127.0.0.1:9/data.zip"
+    error = HTTPError(url, 404, "Not Found", {}, io.BytesIO())
+    world.patch(download.urllib.request, "urlopen", raising(error))
+    return world.command("download", "--url", url)
+
+
+@cause("a hash that is none")
+def _(world):
+    return world.command("download", "--sha256", "abc")
+
+
+@cause("a download that cannot be written")
+def _(world):
+    world.patch(download, "check", lambda archive, sha256: None)
+    world.patch(download, "fetch", lambda url: archive([(A, b"Good")]))
+    return world.command("download", "--output", "nowhere/names")
 
 
 @cause("an address that is none")

@@ -297,7 +297,7 @@ def test_hostile_data_trains(script, tmp_path):
         (folder / "$\\frac{$\x1b[31m.txt").write_bytes(f"\ufeff{good}\r\n123\n".encode())
     except OSError:
         (folder / "$x$.txt").write_bytes(f"\ufeff{good}\r\n123\n".encode())
-    bad = "\u202e\n" + "x" * 5000 + "\ne" + "\u0301" * 5000 + "\nAk\nAk\n"
+    bad = "\u202e\n" + "x" * 2**20 + "\ne" + "\u0301" * 10**5 + "\nAk\nAk\n"
     (folder / "B.txt").write_text(bad + good[::-1], encoding="utf-8")
     code, out, err = script("--epochs", 1, data=folder)
     assert (code, err) == (0, "")
