@@ -67,10 +67,15 @@ def table(found):
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for kind, row in found["rows"].items():
         if kind != "F":
+            lost = {name.split("-", 1)[1].rsplit("-", 1)[0] for name in row["diverged"]}
             numbers = [
-                "-" if row[key] is None else format(row[key], ".3f")
-                for key in ("train", "unseen", "unseen_stopped", "loss")
-            ]
+                format(row[key], ".3f") if row[key] is not None
+                else "infinite loss" if protocol in lost else "-"
+                for key, protocol in [
+                    ("train", "reports"), ("unseen", "held-out"), ("unseen_stopped", "held-out"),
+                    ("loss", "reports"),
+                ]
+            ]  # fmt: skip
             cells = [f"{kind} {row['title']}", row["report"], *numbers]
             lines.append(f"| {' | '.join(cells)} |")
     trigrams = [row["trigrams"] for row in found["rows"].values() if row["trigrams"]]

@@ -19,7 +19,7 @@ import numpy as np
 from minirnn import jobs, lab_runs, plotting, scripts, writing
 from minirnn.checkpoints import load_net, save_net, write_atomic, write_figure
 from minirnn.data import Alphabet, load_names, printable
-from minirnn.errors import CheckpointError, DataError
+from minirnn.errors import CheckpointError, DataError, NumberError
 from minirnn.models import NameClassifier
 
 CLASSIFIER = Path("runs/names-lstm/model.npz")  # what examples/names.py writes
@@ -68,8 +68,13 @@ def trained(args, names):
         if waiting:
             print(f"training on {args.iterations:,} names; later calls use the result again")
         for _, result in jobs.run(lab_runs.train, waiting, 1):
-            if result is not None:
+            if result is not None and "diverged" not in result:
                 draw_loss(args.output / "loss.png", result)
+    if "diverged" in run.result():
+        raise NumberError(
+            f"the loss became infinite after {run.result()['diverged']:,} iterations, so there is "
+            f"no net in {args.output}; try fewer --iterations, or other names, and another --output"
+        )
     return lab_runs.trained_net(run)[0], run.result()
 
 

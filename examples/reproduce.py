@@ -25,6 +25,7 @@ from minirnn.errors import CheckpointError
 
 NETS = "ABCDEF"
 QUICK = 20_000  # iterations
+DIVERGED = "the loss became infinite after {:,} iterations"
 
 
 def parse():
@@ -104,9 +105,10 @@ def figures(found):
             {title: curves}, "iteration", "class-balanced accuracy", ylim=(0, 1),
             levels={"guessing": 1 / len(result["languages"])},
         )  # fmt: skip
-        drawn[f"{kind}-confusion.png"] = plotting.plot_confusion(
-            np.array(result["confusion"]), result["languages"]
-        )
+        if "confusion" in result:
+            drawn[f"{kind}-confusion.png"] = plotting.plot_confusion(
+                np.array(result["confusion"]), result["languages"]
+            )
     pair = {kind: first(found, kind, "reports") for kind in "AB"}
     if all(pair.values()):
         for what, label in {"loss": "cross-entropy, nats", "train": "accuracy"}.items():
@@ -145,13 +147,24 @@ def table(found, settings):
             "new": of(found, kind, "reports", "new"),
             "right": of(found, kind, "reports", "right"),
             "judge": of(found, kind, "reports", "judge"),
-            "loss": last["history"][-1]["loss"] / last.get("letters_a_name", 1),
+            "loss": last_loss(last),
             "parameters": last["parameters"],
             "iterations": settings["iterations"],
             "seconds": of(found, kind, "reports", "seconds"),
             "seeds": seeds,
+            "diverged": {
+                name: r["diverged"]
+                for name, r in found.items()
+                if r["kind"] == kind and "diverged" in r
+            },
         }
     return rows
+
+
+def last_loss(result):
+    """The loss of the last row, of a letter where names are written; None without a row."""
+    losses = column(result, "loss")
+    return losses[-1] / result.get("letters_a_name", 1) if losses else None
 
 
 def index(rows, found, settings, drawn):
@@ -182,8 +195,11 @@ def index(rows, found, settings, drawn):
     K = len(next(iter(found.values()))["languages"])
     guess = f"{1 / K:.3f}"
     lines += [f"| always one language | - | {guess} | {guess} | - | - | - | - | - |", ""]
+    for row in rows.values():
+        for name, iteration in row["diverged"].items():
+            lines += [f"{name}: {DIVERGED.format(iteration)}", ""]
     written = first(found, "F", "reports")
-    if written:
+    if written and "samples" in written:
         lines += [
             "## F: names written by the generator", "",
             f"New, in no list: {written['new']:.1%}. Taken for the right language:",
@@ -227,6 +243,8 @@ def run():
 
 def summary(result):
     """One line on a result."""
+    if "diverged" in result:
+        return f"{DIVERGED.format(result['diverged'])}; {result['seconds']:.0f} s"
     parts = {"train": "trained on", "unseen": "never seen", "new": "new", "right": "right"}
     shown = [f"{label} {result[name]:.3f}" for name, label in parts.items() if name in result]
     return f"{', '.join(shown)}; {result['seconds']:.0f} s"

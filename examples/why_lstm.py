@@ -109,12 +109,13 @@ def plateau(found, output):
         rows = result["history"]
         title = lab_runs.KINDS[kind].title
         curves[title] = [r["iteration"] for r in rows], [r["train"] for r in rows]
-        print(f"  {title:34s} {result['train']:.3f}")
+        reached = "infinite loss" if "diverged" in result else f"{result['train']:.3f}"
+        print(f"  {title:34s} {reached}")
     figure = plotting.plot_curves(
         {"": curves}, "iteration", "accuracy on names trained on", ylim=(0, 1)
     )
     write_figure(output / "plateau.png", figure)
-    return {kind: found[kind]["train"] for kind in PLATEAU}
+    return {kind: found[kind].get("train") for kind in PLATEAU}
 
 
 def memory(found, lengths, output):

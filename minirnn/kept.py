@@ -47,10 +47,16 @@ class Kept:
                 progress(trainer.iteration + trainer.position)
         if not trainer.fit(progress, checkpoint, stopped):
             return None
-        result = {**self.settings, **finish()}
+        result = finish()
         save_net(self.path("npz"), trainer.net, {**self.settings, **dict(saved)})
-        write_atomic(self.path("json"), json.dumps(result, indent=1).encode() + b"\n")
+        result = self.keep(result)
         checkpoint.path.unlink(missing_ok=True)
+        return result
+
+    def keep(self, result):
+        """Write {name: value} as the run's result; it comes back with the settings."""
+        result = {**self.settings, **result}
+        write_atomic(self.path("json"), json.dumps(result, indent=1).encode() + b"\n")
         return result
 
 

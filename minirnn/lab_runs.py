@@ -16,7 +16,7 @@ from .baselines import TrigramBayes
 from .batches import Batch, Sequences
 from .checkpoints import load_net
 from .data import Alphabet, load_names, split
-from .errors import DataError
+from .errors import DataError, NumberError
 from .kept import Kept
 from .losses import CrossEntropy
 from .online import OneByOne
@@ -103,7 +103,9 @@ def load(run):
 def train(run, progress=None, stopped=None):
     """Train a net, or go on where it stopped; its result, or None if it was stopped.
 
-    A second call only reads the result.
+    A second call only reads the result. A net whose loss becomes infinite has a result too: its
+    history until then, and "diverged", the iteration of the last row. Net A may do so, since
+    nothing keeps its state small, and the reports do not clip gradients.
     """
     done = run.result()
     if done is not None:
@@ -114,14 +116,17 @@ def train(run, progress=None, stopped=None):
     make = writing_trainer if run.kind == "F" else guessing_trainer
     trainer, measure = make(run, net, names, parts, rng)
 
-    def finish():
+    def finish(diverged=False):
         return {
             "lr": KINDS[run.kind].lr, "source": names.source, "languages": names.languages,
             "parameters": net.number_of_parameters(), "history": trainer.history,
-            "seconds": round(trainer.seconds, 2), **measure(),
+            "seconds": round(trainer.seconds, 2), **measure(diverged),
         }  # fmt: skip
 
-    return run.train(trainer, finish, progress, stopped, saved={"languages": names.languages})
+    try:
+        return run.train(trainer, finish, progress, stopped, saved={"languages": names.languages})
+    except NumberError:
+        return run.keep({**finish(diverged=True), "diverged": trainer.iteration})
 
 
 def trained_net(run):
@@ -150,21 +155,27 @@ def guessing_trainer(run, net, names, parts, rng):
     def accuracy_on(places):
         return lambda net: evaluate(net, sequences, places).balanced_accuracy
 
-    def finish():
-        train = evaluate(net, sequences, parts["train"])
-        found = {"train": train.balanced_accuracy, "confusion": train.confusion.tolist()}
-        if "test" in parts:
-            test = evaluate(net, sequences, parts["test"])
-            found |= {"unseen": test.balanced_accuracy, "confusion": test.confusion.tolist()}
+    def finish(diverged):
+        found = {} if diverged else at_the_end()
+        if trainer.best is not None:
             last = net.state_dict()
             net.load_state_dict(trainer.best)
             stopped = evaluate(net, sequences, parts["test"])
-            net.load_state_dict(last)
+            if not diverged:
+                net.load_state_dict(last)
             found |= {
                 "unseen_stopped": stopped.balanced_accuracy,
                 "stopped_at": trainer.best_iteration,
                 "trigrams": trigrams(names, parts).balanced_accuracy,
             }
+        return found
+
+    def at_the_end():
+        train = evaluate(net, sequences, parts["train"])
+        found = {"train": train.balanced_accuracy, "confusion": train.confusion.tolist()}
+        if "test" in parts:
+            test = evaluate(net, sequences, parts["test"])
+            found |= {"unseen": test.balanced_accuracy, "confusion": test.confusion.tolist()}
         return found
 
     trainer = OneByOne(
@@ -204,7 +215,9 @@ def writing_trainer(run, net, names, parts, rng):
         iterations=run.iterations, decay=True,
     )  # fmt: skip
 
-    def finish():
+    def finish(diverged):
+        if diverged:
+            return {"letters_a_name": letters}
         distinct = load_names(run.data, alphabet)
         classifier, accuracy = quick_classifier(distinct, alphabet)
         draws = np.random.default_rng([run.seed, 3])

@@ -12,7 +12,7 @@ from minirnn.adding import Adder
 from minirnn.adding import draw as draw_adding
 from minirnn.batches import Batch, Sequences
 from minirnn.cells import GRUCell, LSTMCell, RNNCell
-from minirnn.data import Alphabet, Names
+from minirnn.data import Alphabet, Names, load_names
 from minirnn.errors import CheckpointError, DataError, NumberError
 from minirnn.losses import CrossEntropy
 
@@ -370,6 +370,27 @@ def test_a_bad_loss_stops_the_run():
     trainer.net.out.b.data[0] = np.nan
     with pytest.raises(NumberError, match="smaller learning rate"):
         trainer.fit()
+
+
+@pytest.mark.parametrize("protocol", lab_runs.PROTOCOLS)
+def test_a_net_that_diverges_has_a_result_too(protocol, tmp_path, monkeypatch):
+    """Its loss is finite for two rows; then the weights are what no loss survives."""
+    names = load_names()
+    run = lab_runs.Run("A", protocol, 0, 600, names.digest(), None, str(tmp_path))
+    add_row = online.OneByOne.add_row
+
+    def spoil(trainer):
+        add_row(trainer)
+        if len(trainer.history) == 2:
+            trainer.net.i2o.b.data[:] = np.nan
+
+    monkeypatch.setattr(online.OneByOne, "add_row", spoil)
+    result = lab_runs.train(run)
+    assert result["diverged"] == 20 and len(result["history"]) == 2
+    assert "train" not in result and "confusion" not in result
+    assert ("unseen_stopped" in result) == (protocol == "held-out")
+    assert lab_runs.train(run) == result and run.result() == result  # read, not trained again
+    assert not run.path("npz").exists()
 
 
 def test_a_damaged_checkpoint_is_refused():
