@@ -43,14 +43,15 @@ class MemoryPool:
         arrays = self.arrays.setdefault((length, np.dtype(dtype)), deque())
         for _ in range(len(arrays)):
             try:
-                found = [arrays.popleft()]  # while it is out, no other thread can find it
+                found = [arrays.pop()]  # while it is out, no other thread can find it
             except IndexError:  # another thread was faster
                 break
             unused = sys.getrefcount(found[0]) == self.alone
             view = found[0][:count].reshape(shape) if unused else None
-            arrays.append(found[0])
             if unused:
+                arrays.append(found[0])  # the last one used comes first: it may be in the cache
                 return view
+            arrays.appendleft(found[0])
         array = np.empty(length, dtype)
         if array.nbytes <= MOST:
             if self.bytes + array.nbytes > MOST:  # forget all; what is in use lives on elsewhere
