@@ -190,8 +190,8 @@ class HiddenProducts:
 
 
 def turned(Wh, N):
-    """Wh^T [..., H, H] for products with N rows or fewer: from 8 on a copy in order, with which BLAS
-    is up to three times as fast."""
+    """Wh^T [..., H, H] for products with N rows or fewer: from 8 on a copy in order, with which
+    BLAS is up to three times as fast."""
     Wh_T = Wh.swapaxes(-1, -2)
     return Wh_T if N < 8 else np.ascontiguousarray(Wh_T)
 
