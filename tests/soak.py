@@ -10,13 +10,12 @@ traced           Python's objects and NumPy's arrays, counted by `tracemalloc`, 
                  history. They may grow by 16 KiB after the first 1,000 steps: an object of 32
                  bytes lost in every 400th step would be as much.
 resident         what the system counts, with the history cut to its last row all the time. It may
-                 grow by 512 KiB: small blocks do not always fit into each other's gaps.
+                 grow by 512 KiB: what is freed is not always given back, and small blocks do not
+                 always fit into each other's gaps.
 with history     the same with the whole history. It may also grow by the history, and by what
                  writing it takes for a moment: rows that stay lie between what was only needed for
-                 that moment.
-
-Before the system is asked, what was freed is given back to it (`malloc_trim` of the GNU C
-library), which else keeps some for the next time: how much depends on the moments of saving.
+                 that moment. What is free is given back first: the GNU C library keeps the more of
+                 it, the larger the pieces were.
 
 Exit code 1 where one of them grows more. The traced run takes several times as long. Needs Linux,
 for /proc.
@@ -87,7 +86,7 @@ def soak(what, iterations):
             if what == "traced":
                 seen[trainer.step] = tracemalloc.get_traced_memory()[0] - history(trainer)
             else:
-                seen[trainer.step] = resident()
+                seen[trainer.step] = resident(give_back=what == "with history")
             if trainer.step == FIRST or trainer.step % (iterations // 10) == 0:
                 print(f"  {what}, step {trainer.step:8,}: {seen[trainer.step] / KIB:,.1f} KiB",
                       flush=True)  # fmt: skip
@@ -132,10 +131,11 @@ def history(trainer):
     return size + sum(sys.getsizeof(number) for row in rows for number in row.values())
 
 
-def resident():
-    """Bytes of the process in memory, without what is free."""
-    with contextlib.suppress(AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
+def resident(give_back):
+    """Bytes of the process in memory; give_back: without what is free."""
+    if give_back:
+        with contextlib.suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 

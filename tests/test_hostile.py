@@ -65,7 +65,7 @@ def unread():
 def test_none_gets_further_where_nobody_reads_it_first(unread, name, mark):
     """The second fence alone: what a hand-in could do that hides from the look at its text."""
     result = unread[name]
-    assert result.mark == mark, result.text
+    assert result.mark in mark.split(" or "), result.text
     assert not result and result.score == 0 and result.text
     assert not any(path.exists() for path in LEFT_BEHIND)
 

@@ -3,8 +3,9 @@
 A file begins with what all its hand-ins share. A line `=== name` begins each; in a wrong one it is
 `=== name || place || mistake`: two patterns, for what the message must name as the place and as the
 mistake. In a hostile one it is `=== name || mark || mark`: the mark that it gets, and the one that
-it gets when nobody reads its text first; PACKAGE stands for the package's folder. A hand-in is a
-whole program, or changes to the solution, `old ==> new`, one on a line.
+it gets when nobody reads its text first, or `one or another` of two, where Python 3.13 tells the
+fence of more than 3.11 does; PACKAGE stands for the package's folder. A hand-in is a whole program,
+or changes to the solution, `old ==> new`, one on a line.
 """
 
 import re
