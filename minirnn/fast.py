@@ -151,7 +151,7 @@ class FastRecurrent(Recurrent):
 
 
 def one_hot_rows(ids, size, dtype):
-    """`one_hot`: rows of the identity matrix, which is faster than to write ones among zeros."""
+    """`one_hot` [len(ids), size]: rows of the identity matrix, faster than ones among zeros."""
     if size > MOST_SYMBOLS:
         return one_hot(ids, size, dtype)
     return identity_matrix(size, dtype=dtype).take(

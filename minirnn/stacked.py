@@ -77,7 +77,10 @@ class Stack(Module):
         return output, final, (caches, masks, order, output.shape)
 
     def backward(self, doutput, cache, dfinal=None):
-        """As `Recurrent.backward`: dx, and the gradient of the initial state."""
+        """As `Recurrent.backward`: dx, and the gradient of the initial state.
+
+        Raises `ShapeError` where doutput has not the shape of the output.
+        """
         caches, masks, order, shape = cache
         H = self.hidden_size
         if doutput is not None and doutput.shape != shape:
