@@ -235,6 +235,10 @@ def run():
         print(f"{len(todo)} runs of {args.iterations:,} iterations; {done} are done")
         try:
             for one, result in jobs.run(lab_runs.train, waiting, args.jobs):
+                if result and "diverged" in result:
+                    words = DIVERGED.format(result["diverged"])
+                    print(f"{one.name}: {words}", file=sys.stderr, flush=True)
+                    continue
                 what = "stopped" if result is None else summary(result)
                 print(f"{one.name:14s}{what}", flush=True)
         finally:
@@ -243,8 +247,6 @@ def run():
 
 def summary(result):
     """One line on a result."""
-    if "diverged" in result:
-        return f"{DIVERGED.format(result['diverged'])}; {result['seconds']:.0f} s"
     parts = {"train": "trained on", "unseen": "never seen", "new": "new", "right": "right"}
     shown = [f"{label} {result[name]:.3f}" for name, label in parts.items() if name in result]
     return f"{', '.join(shown)}; {result['seconds']:.0f} s"

@@ -649,10 +649,16 @@ def _(world):
     return world.reproduce(run=lambda function, tasks, at_once: RUN(die, tasks, 1))
 
 
-@cause("a loss that is not finite in an experiment")
+@cause("a loss that is not finite in an experiment: the other nets go on, and the table says so")
 def _(world):
     world.patch(CrossEntropy, "forward", lambda *args: (np.float32("nan"), None))
     return world.reproduce()
+
+
+@cause("a loss that is not finite in the generator")
+def _(world):
+    world.patch(CrossEntropy, "forward", lambda *args: (np.float32("nan"), None))
+    return world.example("generate.py", "--iterations", 2)
 
 
 @cause("an error that is not finite in the adding problem")
