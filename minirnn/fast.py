@@ -11,20 +11,20 @@ what it gains.
 
 import copy
 from bisect import bisect
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .blocks import Blocks, times
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .functions import d_sigmoid, d_tanh, identity, tanh
 from .kernels import for_arrays
 from .layers import one_hot
-from .pool import copied, empty, empty_like, matmul
+from .pool import copied, empty, empty_like
 from .recurrent import Recurrent
 
-BLOCK = 128  # columns
 BLOCK_OF_STEPS = 2**16  # numbers of one array: fewer cost calls, more leave the cache (measured)
 MOST_SYMBOLS = 1024  # above, an identity matrix takes more memory than it saves time
 
@@ -44,9 +44,9 @@ class Undone(NamedTuple):
     da: np.ndarray  # [G, S, H], of the products
     h_prev: np.ndarray  # [S, H]
 
-    def weight_gradient(self):
+    def weight_gradient(self, out):
         """dWh [G, H, H], the sum of h_prev^T da over all steps, as one product."""
-        return matmul(self.h_prev.T, self.da)
+        np.matmul(self.h_prev.T, self.da, out=out)
 
 
 class UndoneBefore(NamedTuple):
@@ -56,13 +56,10 @@ class UndoneBefore(NamedTuple):
     h_prev: np.ndarray
     resets: np.ndarray
 
-    def weight_gradient(self):
+    def weight_gradient(self, out):
         """dWh [3, H, H]; the rows that gate n multiplied were r h_prev."""
-        H = self.h_prev.shape[1]
-        dWh = empty((3, H, H), self.da.dtype)
-        np.matmul(self.h_prev.T, self.da[:2], out=dWh[:2])
-        np.matmul(self.resets.T, self.da[2], out=dWh[2])
-        return dWh
+        np.matmul(self.h_prev.T, self.da[:2], out=out[:2])
+        np.matmul(self.resets.T, self.da[2], out=out[2])
 
 
 class FastRecurrent(Recurrent):
@@ -112,7 +109,7 @@ class FastRecurrent(Recurrent):
             out = empty((len(Wx), len(x), Wx.shape[2]), Wx.dtype)
             gx = Wx.take(x, axis=1, out=out, mode="clip")  # checked, so nothing is clipped
         else:
-            gx = matmul(x, Wx)
+            gx = Blocks(Wx).product(x)
         if bias is not None:
             gx += bias[:, None]
         return gx
@@ -120,8 +117,8 @@ class FastRecurrent(Recurrent):
     def _add_gradients_fast(self, x, dgx, undone):
         if x.dtype.kind in "iu":
             x = one_hot_rows(x, self.input_size, dgx.dtype)
-        self.Wx.grad += matmul(x.T, dgx)
-        self.Wh.grad += undone.weight_gradient()
+        add_to_gradient(self.Wx, lambda out: np.matmul(x.T, dgx, out=out), dgx.dtype)
+        add_to_gradient(self.Wh, undone.weight_gradient, dgx.dtype)
         dbx = np.add.reduce(dgx, axis=1)
         if self.bx is not None:
             self.bx.grad += dbx
@@ -131,11 +128,10 @@ class FastRecurrent(Recurrent):
     def _dx_fast(self, x, dgx, shape):
         if x.dtype.kind in "iu":
             return None
-        first, *others = self.Wx.data.swapaxes(-1, -2)
-        dx, more = matmul(dgx[0], first), None
-        for dgate, Wx_T in zip(dgx[1:], others, strict=True):
-            more = np.matmul(dgate, Wx_T, out=empty_like(dx) if more is None else more)
-            dx += more
+        dx = None
+        for dgate, Wx_T in zip(dgx, turned(self.Wx.data, len(x)), strict=True):
+            more = times(Wx_T, len(x))(dgate)
+            dx = more if dx is None else np.add(dx, more, out=dx)
         return dx.reshape(*shape, -1) if shape else dx
 
     def _with_kernels(self):
@@ -148,6 +144,16 @@ class FastRecurrent(Recurrent):
         if not isinstance(cache, FastCache):
             return super().gates(cache)
         return {name: a.copy() for name, a in zip(self.cell.gates, cache.kept[0], strict=True)}
+
+
+def add_to_gradient(parameter, write, dtype):
+    """Add to the gradient of a parameter what write(out) writes into an array of its shape."""
+    if parameter.untouched:
+        write(parameter.grad)
+    else:
+        more = empty(parameter.shape, dtype)
+        write(more)
+        parameter.grad += more
 
 
 def one_hot_rows(ids, size, dtype):
@@ -166,52 +172,36 @@ class HiddenProducts:
     """v Wh for v [n, H] and all gates of Wh [G, H, H], and the way back, each as BLAS is fastest.
 
     One sequence alone has the gates side by side, as one matrix [H, G H]; more have one matrix for
-    each gate, small enough for the routines that OpenBLAS has for small ones.
+    each gate, in blocks.
     """
 
     def __init__(self, Wh, N):
-        self.Wh, self.N, self.joint, self.Wh_T = Wh, N, None, None
+        self.Wh, self.N, self.joint, self.forth, self.back = Wh, N, None, None, None
         if N == 1:
             self.joint = Wh.swapaxes(0, 1).reshape(Wh.shape[1], -1)
+        else:
+            self.forth = Blocks(Wh)
 
     def forward(self, v):
         """v Wh [G, n, H]."""
         if self.joint is not None:
             return v.dot(self.joint).reshape(len(self.Wh), 1, -1)
-        return matmul_in_blocks(v, self.Wh)
+        return self.forth.product(v)
 
     def backward(self, da):
         """The sum over the gates of da Wh^T [n, H], of da [G, n, H]."""
         if self.joint is not None:
             return da.reshape(1, -1).dot(self.joint.T)
-        if self.Wh_T is None:
-            self.Wh_T = turned(self.Wh, self.N)
-        return np.add.reduce(matmul_in_blocks(da, self.Wh_T), axis=0)
+        if self.back is None:
+            self.back = Blocks(turned(self.Wh, self.N))
+        return np.add.reduce(self.back.product(da), axis=0)
 
 
-def turned(Wh, N):
-    """Wh^T [..., H, H] for products with N rows or fewer: from 8 on a copy in order, with which
+def turned(W, N):
+    """W^T [..., K, D] for products with N rows or fewer: from 8 on a copy in order, with which
     BLAS is up to three times as fast."""
-    Wh_T = Wh.swapaxes(-1, -2)
-    return Wh_T if N < 8 else np.ascontiguousarray(Wh_T)
-
-
-def matmul_in_blocks(v, W):
-    """v W [G, n, K], for v [n, H] or [G, n, H] and W [G, H, K].
-
-    OpenBLAS has a kernel for small matrices, up to twice as fast on few rows: so wide ones are
-    taken in blocks of columns, in place, without a copy.
-    """
-    (G, H, K), n = W.shape, v.shape[-2]
-    if n > 16:
-        return matmul(v, W)
-    if K == BLOCK or K % BLOCK:
-        return v @ W
-    result = np.empty((G, n, K), v.dtype)
-    blocks = result.reshape(G, n, -1, BLOCK).swapaxes(1, 2)
-    v = v if v.ndim == 2 else v[:, None]
-    np.matmul(v, W.reshape(G, H, -1, BLOCK).swapaxes(1, 2), out=blocks)
-    return result
+    W_T = W.swapaxes(-1, -2)
+    return W_T if N < 8 else np.ascontiguousarray(W_T)
 
 
 class Loop:
@@ -222,7 +212,11 @@ class Loop:
         self.cell, self.Wh, self.sizes, self.truncate = cell, Wh, sizes, truncate
         self.dense = sizes[0] == sizes[-1]  # no sequence ends before another
         self.ends = list(accumulate(sizes))
-        self.rows = [slice(end - n, end) for n, end in zip(sizes, self.ends, strict=True)]
+
+    @cached_property
+    def rows(self):
+        """A slice for each step."""
+        return [slice(end - n, end) for n, end in zip(self.sizes, self.ends, strict=True)]
 
     def steps(self, array):
         """Views [..., n, H] of the rows of every step, of an array [..., S, H] over all rows."""
@@ -261,7 +255,7 @@ class Loop:
         last, rows = len(self.sizes), BLOCK_OF_STEPS // dfinal[0].shape[1]
         while last:
             first = bisect(self.ends, self.ends[last - 1] - rows, hi=last - 1)
-            prepare(slice(self.rows[first].start, self.ends[last - 1]))
+            prepare(slice(self.ends[first] - self.sizes[first], self.ends[last - 1]))
             for t in range(last - 1, first - 1, -1):
                 if self.truncate and t + 1 < len(self.sizes) and (t + 1) % self.truncate == 0:
                     for d in dstate:
@@ -281,9 +275,9 @@ class RNNLoop(Loop):
     """`RNNCell` through time: a tanh and a product a step. Shapes as in `LSTMLoop`."""
 
     def forward(self, gx, bh, state):
-        (h,), (hs,), (W,), f = state, gx, self.Wh, self.cell.f
+        (h,), (hs,), f, product = state, gx, self.cell.f, times(self.Wh[0], self.sizes[0])
         for n, now in zip(self.sizes, self.steps(hs), strict=True):
-            now += (h[:n] if n < len(h) else h).dot(W)
+            now += product(h[:n] if n < len(h) else h)
             if f is tanh:
                 np.tanh(now, out=now)
             elif f is not identity:
@@ -293,7 +287,8 @@ class RNNLoop(Loop):
 
     def backward(self, doutput, dfinal, kept):
         (hs,), first = kept
-        da, W_T = empty((1, *hs.shape), hs.dtype), turned(self.Wh[0], self.sizes[0])
+        da, N = empty((1, *hs.shape), hs.dtype), self.sizes[0]
+        undo_product = times(turned(self.Wh[0], N), N)
 
         def prepare(rows):
             da[0, rows] = self.cell.d_f(hs[rows])
@@ -302,8 +297,21 @@ class RNNLoop(Loop):
         for t, dstate in self.steps_back(doutput, dfinal, prepare):
             now = das[t]
             now *= dstate[0]
-            dstate[0] = now.dot(W_T)
+            dstate[0] = undo_product(now)
         return da, Undone(da, self.previous(hs, first)), tuple(dstate)
+
+
+@lru_cache(16)
+def sigmoids(gates, width, dtype):
+    """Two arrays p and q [G, 1, width], with which p tanh(p a) + q is tanh(a) for gate g and
+    sigmoid(a) for all others, since sigmoid(a) = tanh(a / 2) / 2 + 1 / 2.
+
+    One sequence alone is three times as fast with arrays of its own shape as with ones that are
+    broadcast.
+    """
+    p = np.full((len(gates), 1, width), 0.5, dtype)
+    p[gates.index("g")] = 1
+    return p, 1 - p
 
 
 class LSTMLoop(Loop):
@@ -318,11 +326,7 @@ class LSTMLoop(Loop):
         (h, c), N = state, self.sizes[0]
         products = HiddenProducts(self.Wh, N)
         cs, tanh_cs, hs = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(3))
-        # sigmoid(a) = tanh(a / 2) / 2 + 1 / 2; g is a tanh. One sequence alone is three times as
-        # fast with constants of its own shape as with ones that are broadcast.
-        half = np.empty((4, 1, h.shape[1] if N == 1 else 1), gx.dtype)
-        half[...] = np.array([0.5, 0.5, 1, 0.5])[:, None, None]
-        offset = 1 - half
+        half, offset = sigmoids("ifgo", h.shape[1] if N == 1 else 1, gx.dtype)
         parts = map(self.steps, (gx, cs, tanh_cs, hs))
         for n, a, c_now, tanh_c, h_now in zip(self.sizes, *parts, strict=True):
             if n < len(h):
@@ -373,16 +377,17 @@ class GRULoop(Loop):
     def forward(self, gx, bh, state):
         (h,), products = state, HiddenProducts(self.Wh, self.sizes[0])
         hs, product_ns = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(2))
+        half = np.array(0.5, gx.dtype)  # of one type, NumPy takes it half a microsecond faster
         parts = map(self.steps, (gx, product_ns, hs))
         for n, a, product_n, h_now in zip(self.sizes, *parts, strict=True):
             if n < len(h):
                 h = h[:n]
             sums, r_z, now = products.forward(h), a[:2], a[2]
             r_z += sums[:2]
-            r_z *= 0.5
+            r_z *= half
             np.tanh(r_z, out=r_z)
-            r_z *= 0.5
-            r_z += 0.5
+            r_z *= half
+            r_z += half
             if bh is None:
                 product_n[...] = sums[2]
             else:
@@ -422,20 +427,22 @@ class GRUBeforeLoop(Loop):
     """`GRUBeforeCell` through time: two products a step. Shapes as in `LSTMLoop`."""
 
     def forward(self, gx, bh, state):
-        (h,), products, W_n = state, HiddenProducts(self.Wh[:2], self.sizes[0]), self.Wh[2]
+        (h,), N = state, self.sizes[0]
+        products, product_n = HiddenProducts(self.Wh[:2], N), times(self.Wh[2], N)
         hs, resets = (empty((gx.shape[1], h.shape[1]), gx.dtype) for _ in range(2))
+        half = np.array(0.5, gx.dtype)
         parts = map(self.steps, (gx, resets, hs))
         for n, a, reset, h_now in zip(self.sizes, *parts, strict=True):
             if n < len(h):
                 h = h[:n]
             r_z, now = a[:2], a[2]
             r_z += products.forward(h)
-            r_z *= 0.5
+            r_z *= half
             np.tanh(r_z, out=r_z)
-            r_z *= 0.5
-            r_z += 0.5
+            r_z *= half
+            r_z += half
             np.multiply(a[0], h, out=reset)
-            now += reset.dot(W_n)
+            now += product_n(reset)
             np.tanh(now, out=now)
             before = h
             h = np.subtract(before, now, out=h_now)  # (1 - z) n + z h_prev = n + z (h_prev - n)
@@ -445,8 +452,8 @@ class GRUBeforeLoop(Loop):
 
     def backward(self, doutput, dfinal, kept):
         gates, resets, hs, first, products = kept
-        h_prevs, da = self.previous(hs, first), empty_like(gates)
-        W_n_T = turned(self.Wh[2], self.sizes[0])
+        h_prevs, da, N = self.previous(hs, first), empty_like(gates), self.sizes[0]
+        undo_product_n = times(turned(self.Wh[2], N), N)
 
         def prepare(rows):
             """What dh is multiplied by, and dreset for r."""
@@ -459,7 +466,7 @@ class GRUBeforeLoop(Loop):
         for t, dstate in self.steps_back(doutput, dfinal, prepare):
             (dh,), now = dstate, das[t]
             now[1:] *= dh
-            dreset = now[2].dot(W_n_T)
+            dreset = undo_product_n(now[2])
             now[0] *= dreset
             dh *= zs[t]
             dreset *= rs[t]

@@ -306,12 +306,14 @@ class SideBySide(Linear):
         """dh; adds to dW and db."""
         ids, h = cache
         D = self.num_ids
-        self.b.grad += dy.sum(axis=0)
+        dW = self.W.grad
         if len(ids) == 1:  # no row twice: the columns differ
-            self.W.grad[ids[0]] += dy
+            self.b.grad += dy[0]
+            dW[ids[0]] += dy
         else:
-            self.W.grad[:D] += many_hot(ids, D, dy.dtype).T @ dy
-        self.W.grad[D:] += h.T.dot(dy)
+            self.b.grad += dy.sum(axis=0)
+            dW[:D] += many_hot(ids, D, dy.dtype).T @ dy
+        dW[D:] += h.T.dot(dy)
         return dy.dot(self.W.data[D:].T)
 
     def __repr__(self):

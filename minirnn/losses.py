@@ -9,6 +9,7 @@ import numpy as np
 from .backend import get_array_module
 from .errors import ShapeError
 from .functions import log_softmax
+from .layers import first_outside
 
 
 class CrossEntropy:
@@ -100,8 +101,8 @@ def check_labels(labels, K):
         return
     if labels.dtype.kind not in "iu":
         raise ShapeError(f"labels must be whole numbers, but are of type {labels.dtype}")
-    if labels.view(f"u{labels.itemsize}").max() >= K:  # below 0 is then a huge number
-        wrong = labels[(labels < 0) | (labels >= K)][0]
+    wrong = first_outside(labels, K)
+    if wrong is not None:
         raise ShapeError(f"label {wrong} is out of range: with {K} classes it must be 0 to {K - 1}")
 
 

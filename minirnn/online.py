@@ -74,8 +74,10 @@ class OneByOne(Rows):
                 f"the loss is {loss} after {self.iteration:,} to {self.iteration + self.every:,} "
                 "iterations; try a smaller learning rate"
             )
-        self.net.backward(self.loss.backward(loss_cache), cache)
-        self.optimizer.step()
+        # the gradient of lr times the loss: SGD's step is then one pass through the weights
+        self.net.backward(self.loss.backward(loss_cache, self.optimizer.lr), cache)
+        whole = self.optimizer.whole
+        whole.data -= whole.grad
         return loss
 
     def add_row(self):

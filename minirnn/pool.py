@@ -35,9 +35,10 @@ class MemoryPool:
 
     def empty(self, shape, dtype):
         """An array with anything in it, as `numpy.empty`; it may be handed out and kept."""
-        count = int(math.prod(shape))
+        count = math.prod(shape)
         if count < self.least:
             return np.empty(shape, dtype)
+        count = int(count)  # not NumPy's
         step = 1 << (count.bit_length() - 4)  # eight lengths to each power of two: batches differ
         length = -(-count // step) * step
         arrays = self.arrays.setdefault((length, np.dtype(dtype)), deque())
@@ -69,6 +70,8 @@ empty = _pool.empty
 def empty_like(array):
     """An array of the same shape and type with anything in it; in memory its axes are in order, or
     as in `array` the first two of them swapped."""
+    if array.size < LEAST:
+        return np.empty_like(array)
     if array.ndim == 3 and array.strides[0] < array.strides[1]:
         return empty_like(array.swapaxes(0, 1)).swapaxes(0, 1)
     return empty(array.shape, array.dtype)
@@ -76,6 +79,8 @@ def empty_like(array):
 
 def copied(array):
     """A copy."""
+    if array.size < LEAST:
+        return array.copy("K")
     result = empty_like(array)
     result[...] = array
     return result

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from minirnn import fast
 from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
-from minirnn.fast import LOOPS, FastCache, FastRecurrent, matmul_in_blocks
+from minirnn.fast import LOOPS, FastCache, FastRecurrent
 from minirnn.gradcheck.ladder import randomised
+from minirnn.optim import SGD
 from minirnn.recurrent import Recurrent, RecurrentCache
 
 CELLS = {
@@ -73,15 +74,6 @@ def test_every_cell_of_the_package_has_a_loop_and_no_other():
     assert isinstance(cache, RecurrentCache)
 
 
-@pytest.mark.parametrize("n, K", [(1, 256), (16, 256), (16, 384), (17, 256), (3, 128), (5, 200)])
-def test_products_in_blocks(n, K):
-    """Narrow or in blocks of columns, it is the product."""
-    rng = np.random.default_rng(0)
-    W = rng.standard_normal((3, 24, K))
-    for v in (rng.standard_normal((n, 24)), rng.standard_normal((3, n, 24))):
-        np.testing.assert_allclose(matmul_in_blocks(v, W), v @ W, rtol=1e-12)
-
-
 def test_a_layer_wide_enough_for_blocks():
     rng = np.random.default_rng(0)
     x, up = rng.standard_normal((3, 5, 8)), rng.standard_normal((3, 5, 256))
@@ -129,3 +121,35 @@ def test_one_complex_parameter_is_enough_for_the_clear_loop(cell, name):
     parameter.data = parameter.data.astype(complex)
     output, _, cache = net.forward(np.ones((2, 3, 3)))
     assert output.dtype == complex and isinstance(cache, RecurrentCache)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_is_written_over_a_gradient_is_what_would_be_added(cell):
+    """After `zero_grad` the first backward writes and the second adds; so does one that finds a
+    gradient that somebody has asked for and changed."""
+    rng = np.random.default_rng(0)
+    net = FastRecurrent(CELLS[cell](), 3, 5, rng=rng, dtype="float64")
+    optimizer, x = SGD(net.parameters(), lr=0.1), rng.standard_normal((4, 2, 3))
+    y, _, cache = net.forward(x)
+
+    def gradients(backwards, change=0.0):
+        for p in net.parameters():
+            p.grad[...] = np.nan
+        optimizer.zero_grad()
+        assert all(p.untouched for p in net.parameters())
+        if change:
+            net.Wh.grad += change
+            net.Wx.grad[0] += change
+        for _ in range(backwards):
+            net.backward(y, cache)
+        assert not any(p.untouched for p in net.parameters())
+        return [p.grad.copy() for p in net.parameters()]
+
+    once = gradients(1)
+    for one, two in zip(once, gradients(2), strict=True):
+        np.testing.assert_allclose(two, 2 * one, rtol=1e-12)
+    Wx, Wh, *_ = gradients(1, change=3.0)
+    np.testing.assert_allclose(Wh, once[1] + 3, rtol=1e-12)
+    np.testing.assert_allclose(Wx[0], once[0][0] + 3, rtol=1e-12)
+    np.testing.assert_allclose(Wx[1:], once[0][1:], rtol=1e-12)
+    assert all(np.shares_memory(p.grad, optimizer.whole.grad) for p in net.parameters())

@@ -1,5 +1,6 @@
 """The nets of the lab reports: as they print themselves, how much they learn, what they compute."""
 
+import copy
 import importlib.util
 from pathlib import Path
 
@@ -307,13 +308,17 @@ def tiny_trainer(iterations=120, lr=0.05, measure=None, decay=False):
 def test_a_step_is_plain_sgd():
     trainer = tiny_trainer()
     before = trainer.net.state_dict()
-    trainer.step(trainer.batches[4])
-    gradients = {name: p.grad.copy() for name, p in trainer.net.named_parameters().items()}
+    net, batch = copy.deepcopy(trainer.net), trainer.batches[4]
+    logits, cache = net.forward(batch)
+    _, loss_cache = trainer.loss.forward(logits, batch.labels)
+    net.backward(trainer.loss.backward(loss_cache), cache)
+    gradients = {name: p.grad.copy() for name, p in net.named_parameters().items()}
+    trainer.step(batch)
     for name, array in trainer.net.state_dict().items():
         np.testing.assert_allclose(array, before[name] - 0.05 * gradients[name], atol=1e-7)
-    trainer.step(trainer.batches[4])  # gradients do not pile up
+    trainer.step(batch)  # gradients do not pile up, and are those of lr times the loss
     assert all(
-        np.linalg.norm(p.grad) < 1.5 * np.linalg.norm(gradients[name])
+        np.linalg.norm(p.grad) < 1.5 * 0.05 * np.linalg.norm(gradients[name])
         for name, p in trainer.net.named_parameters().items()
     )
 

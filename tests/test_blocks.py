@@ -1,0 +1,55 @@
+"""Products in pieces are products, however the pieces fall, and the pieces are small."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minirnn import blocks
+from minirnn.blocks import Blocks, times
+
+
+@given(
+    n=st.integers(1, 40),
+    D=st.sampled_from([1, 8, 24]),
+    K=st.sampled_from([1, 5, 8, 16, 24]),
+    gates=st.integers(1, 4),
+    each=st.booleans(),
+    turned=st.booleans(),
+    one_thread=st.booleans(),
+    small=st.sampled_from([64, 500, 2000, 10**6]),
+)
+def test_a_product_in_pieces_is_the_product(n, D, K, gates, each, turned, one_thread, small):
+    """v for all gates or for each, W in order or transposed, blocks of 8 columns of few rows."""
+    rng = np.random.default_rng(0)
+    v = rng.standard_normal((gates, n, D) if each else (n, D))
+    W = rng.standard_normal((gates, K, D)).swapaxes(1, 2) if turned else None
+    W = rng.standard_normal((gates, D, K)) if W is None else W
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "COLUMNS", 8)
+        patch.setattr(blocks, "SMALL", small)
+        patch.setattr(blocks, "ONE_THREAD", one_thread)
+        found = Blocks(W).product(v)
+        one = times(W[0], n)(v[0] if each else v)
+    np.testing.assert_allclose(found, v @ W, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(one, (v[0] if each else v) @ W[0], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("one_thread", [True, False])
+@pytest.mark.parametrize("H", [128, 200, 256, 512, 4096])
+@pytest.mark.parametrize("n", [4, 16, 17, 64, 250])
+def test_pieces_are_small_and_not_for_nothing(monkeypatch, one_thread, H, n):
+    """A product that is cut up has pieces of at most `SMALL` multiplications; with more threads
+    than one only few rows are cut; what is small is not cut, and what stays large neither."""
+    W, pieces = np.zeros((1, H, H), "float32"), []
+
+    def remember(self, v, out, rows):
+        pieces.append((rows, self.columns))
+        out[...] = 0
+
+    monkeypatch.setattr(blocks, "ONE_THREAD", one_thread)
+    monkeypatch.setattr(Blocks, "_multiply", remember)
+    Blocks(W).product(np.zeros((n, H), "float32"))
+    cut = n * H * H > blocks.SMALL and H < 4096 and (one_thread or n <= blocks.FEW)
+    assert bool(pieces) == cut
+    assert all(rows * columns * H <= blocks.SMALL for rows, columns in pieces)
