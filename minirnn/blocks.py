@@ -2,22 +2,31 @@
 
 OpenBLAS, which NumPy comes with, has routines for small matrices (up to a million multiplications)
 that read them where they lie; for larger ones it copies both into an order of its own first. On one
-thread a large product in small blocks takes 0.6 to 0.95 of its time (`docs/performance.md`). With
-more threads OpenBLAS shares out large products, but never small ones, so then it is left to it.
+thread a large product in small pieces takes 0.6 to 0.95 of its time. With more threads OpenBLAS
+shares out large products and never small ones. That pays for the largest only: in the others, the
+threads spend what they gain on waiting for each other (`docs/performance.md`).
 """
 
+import math
 import os
 
 import numpy as np
 
 from .pool import empty, matmul
 
-COLUMNS = 128
 SMALL = 10**6  # multiplications: OpenBLAS's own limit
-FEW = 16  # rows: of so few, blocks are faster than two threads
+COLUMNS, ROWS = 128, 32  # of a piece of the result
+LEAST = 64  # rows summed up at once in a piece: fewer are not worth the addition
+FEW = 16  # rows: for so few, pieces are faster than two threads at any size
+THREADS_PAY, THREADS_PAY_IN_SUMS = 2, 8  # times SMALL, in a product and in a sum of them (measured)
 
 _threads = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
 ONE_THREAD = _threads == "1" or os.cpu_count() == 1
+
+
+def in_pieces(multiplications, threads_pay):
+    """Whether pieces are faster than BLAS left to itself, with all the threads that it has."""
+    return multiplications > SMALL and (ONE_THREAD or multiplications <= threads_pay * SMALL)
 
 
 class Blocks:
@@ -30,14 +39,13 @@ class Blocks:
     def __init__(self, W):
         G, D, K = W.shape
         columns = K if K % COLUMNS else COLUMNS
-        self.W, self.columns = W, columns
-        self.fits, self.most = SMALL // max(D * K, 1), SMALL // max(D * columns, 1) // 4 * 4
+        self.W, self.columns, self.most = W, columns, SMALL // max(D * columns, 1) // 4 * 4
         self.parts = W.reshape(G, D, -1, columns).swapaxes(1, 2)  # [G, K / columns, D, columns]
 
     def product(self, v):
         """v W [G, n, K], for v [n, D] or [G, n, D]."""
-        (G, _, K), n = self.W.shape, v.shape[-2]
-        if n <= self.fits or self.most < 8 or not (ONE_THREAD or n <= FEW):
+        (G, D, K), n = self.W.shape, v.shape[-2]
+        if self.most < 8 or not in_pieces(n * D * K, math.inf if n <= FEW else THREADS_PAY):
             return matmul(v, self.W) if n > FEW else v @ self.W
         pieces = -(-n // self.most)
         rows = min(-(-n // (4 * pieces)) * 4, n)
@@ -59,5 +67,26 @@ def times(W, n):
     """The function v -> v W, for one matrix W [D, K] and v of at most n rows."""
     if n * W.size <= SMALL:
         return lambda v: v.dot(W)
-    blocks = Blocks(W[None])
-    return lambda v: v.dot(W) if len(v) <= blocks.fits else blocks.product(v)[0]
+    blocks, fits = Blocks(W[None]), SMALL // W.size
+    return lambda v: v.dot(W) if len(v) <= fits else blocks.product(v)[0]
+
+
+def sum_of_products(v, da, out):
+    """v^T da [G, D, K] of v [S, D] and da [G, S, K], a sum over S rows, written into `out`."""
+    (S, D), (G, _, K) = v.shape, da.shape
+    rows, columns = D if D % ROWS else ROWS, K if K % COLUMNS else COLUMNS
+    most = SMALL // max(rows * columns, 1) // 8 * 8  # of the S rows
+    if most < LEAST or not in_pieces(S * D * K, THREADS_PAY_IN_SUMS):
+        np.matmul(v.T, da, out=out)
+        return
+    more = empty(out.shape, out.dtype)
+    for first in range(0, S, most):
+        v_part, da_part, into = v[first:][:most], da[:, first:][:, :most], more if first else out
+        n = len(v_part)
+        np.matmul(
+            v_part.reshape(n, -1, rows).transpose(1, 2, 0)[:, None],
+            da_part.reshape(G, 1, n, -1, columns).swapaxes(2, 3),
+            out=into.reshape(G, -1, rows, K // columns, columns).swapaxes(2, 3),
+        )
+        if first:
+            out += more

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .blocks import Blocks, times
+from .blocks import Blocks, sum_of_products, times
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .functions import d_sigmoid, d_tanh, identity, tanh
 from .kernels import for_arrays
@@ -46,7 +46,7 @@ class Undone(NamedTuple):
 
     def weight_gradient(self, out):
         """dWh [G, H, H], the sum of h_prev^T da over all steps, as one product."""
-        np.matmul(self.h_prev.T, self.da, out=out)
+        sum_of_products(self.h_prev, self.da, out)
 
 
 class UndoneBefore(NamedTuple):
@@ -58,8 +58,8 @@ class UndoneBefore(NamedTuple):
 
     def weight_gradient(self, out):
         """dWh [3, H, H]; the rows that gate n multiplied were r h_prev."""
-        np.matmul(self.h_prev.T, self.da[:2], out=out[:2])
-        np.matmul(self.resets.T, self.da[2], out=out[2])
+        sum_of_products(self.h_prev, self.da[:2], out[:2])
+        sum_of_products(self.resets, self.da[2:], out[2:])
 
 
 class FastRecurrent(Recurrent):
@@ -117,7 +117,7 @@ class FastRecurrent(Recurrent):
     def _add_gradients_fast(self, x, dgx, undone):
         if x.dtype.kind in "iu":
             x = one_hot_rows(x, self.input_size, dgx.dtype)
-        add_to_gradient(self.Wx, lambda out: np.matmul(x.T, dgx, out=out), dgx.dtype)
+        add_to_gradient(self.Wx, lambda out: sum_of_products(x, dgx, out), dgx.dtype)
         add_to_gradient(self.Wh, undone.weight_gradient, dgx.dtype)
         dbx = np.add.reduce(dgx, axis=1)
         if self.bx is not None:

@@ -14,6 +14,7 @@ import numpy as np
 
 LEAST = 2**15  # numbers: what is smaller, NumPy's own allocator keeps
 MOST = 2**29  # bytes that are kept
+HEAP = 2**25 - 2**16  # bytes, see `MemoryPool.empty`
 
 
 class MemoryPool:
@@ -38,6 +39,10 @@ class MemoryPool:
         count = math.prod(shape)
         if count < self.least:
             return np.empty(shape, dtype)
+        if not self.arrays:
+            # Linux's C library keeps the memory of blocks up to the size of the largest one that
+            # was freed (at most 32 MiB): from here on that of temporary arrays too
+            np.empty(HEAP, "u1")
         count = int(count)  # not NumPy's
         step = 1 << (count.bit_length() - 4)  # eight lengths to each power of two: batches differ
         length = -(-count // step) * step
