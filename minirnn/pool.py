@@ -40,8 +40,8 @@ class MemoryPool:
         if count < self.least:
             return np.empty(shape, dtype)
         if not self.arrays:
-            # Linux's C library keeps the memory of blocks up to the size of the largest one that
-            # was freed (at most 32 MiB): from here on that of temporary arrays too
+            # Linux's C library keeps as much freed memory as twice the largest block that was freed
+            # (of at most 32 MiB): from here on all that temporary arrays need
             np.empty(HEAP, "u1")
         count = int(count)  # not NumPy's
         step = 1 << (count.bit_length() - 4)  # eight lengths to each power of two: batches differ

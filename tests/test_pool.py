@@ -1,5 +1,7 @@
 """The memory pool: what is handed out is nobody else's as long as anything looks at it."""
 
+import platform
+import subprocess
 import sys
 import threading
 
@@ -144,3 +146,27 @@ def test_an_array_larger_than_all_leaves_the_others_alone(monkeypatch):
     memory.empty(LARGE, "float32")
     kept = memory.bytes
     assert memory.empty((4 * LEAST,), "float32").shape == (4 * LEAST,) and memory.bytes == kept > 0
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_temporary_arrays_keep_their_memory():
+    """In a new process, where nothing large has been freed yet: no new pages with each array."""
+    code = """if True:
+        import resource, numpy as np
+        from minirnn.pool import empty
+
+        def pages():
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            for _ in range(50):
+                [array * array for _ in range(20)]
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+        array = np.ones(25600, "float32")  # 25 pages
+        first = pages()
+        empty((2**16,), "float32")
+        pages()
+        print(first, pages())
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert before > 50 * 200 and after < 50 * 20
