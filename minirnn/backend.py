@@ -50,7 +50,7 @@ def get_array_module(*arrays, **named):
     Raises `MixedArraysError` where two modules meet. Arrays given by keyword are called by that
     name in the message. The term is CuPy's: https://docs.cupy.dev/en/stable/user_guide/basic.html
     """
-    for array in (*arrays, *named.values()):
+    for array in (*arrays, *named.values()) if named else arrays:
         if type(array) is not np.ndarray:
             break
     else:
