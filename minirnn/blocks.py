@@ -16,12 +16,13 @@ from .pool import empty, matmul
 
 SMALL = 10**6  # multiplications: OpenBLAS's own limit
 COLUMNS, ROWS = 128, 32  # of a piece of the result
-LEAST = 64  # rows summed up at once in a piece: fewer are not worth the addition
+LEAST_ROWS = 64  # summed up at once in a piece: fewer are not worth the addition
 FEW = 16  # rows: for so few, pieces are faster than two threads at any size
 THREADS_PAY, THREADS_PAY_IN_SUMS = 2, 8  # times SMALL, in a product and in a sum of them (measured)
 
 _threads = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
-ONE_THREAD = _threads == "1" or os.cpu_count() == 1
+_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+ONE_THREAD = _threads == "1" or _cores == 1  # as far as OpenBLAS can be known from outside
 
 
 def in_pieces(multiplications, threads_pay):
@@ -40,13 +41,15 @@ class Blocks:
         G, D, K = W.shape
         columns = K if K % COLUMNS else COLUMNS
         self.W, self.columns, self.most = W, columns, SMALL // max(D * columns, 1) // 4 * 4
-        self.parts = W.reshape(G, D, -1, columns).swapaxes(1, 2)  # [G, K / columns, D, columns]
+        self.parts = W.reshape(G, D, K // columns, columns).swapaxes(
+            1, 2
+        )  # [G, K / columns, D, columns]
 
     def product(self, v):
         """v W [G, n, K], for v [n, D] or [G, n, D]."""
         (G, D, K), n = self.W.shape, v.shape[-2]
         if self.most < 8 or not in_pieces(n * D * K, math.inf if n <= FEW else THREADS_PAY):
-            return matmul(v, self.W) if n > FEW else v @ self.W
+            return matmul(v, self.W) if n > FEW else v @ self.W  # the pool has no small arrays
         pieces = -(-n // self.most)
         rows = min(-(-n // (4 * pieces)) * 4, n)
         full = n - n % rows
@@ -75,11 +78,11 @@ def sum_of_products(v, da, out):
     """v^T da [G, D, K] of v [S, D] and da [G, S, K], a sum over S rows, written into `out`."""
     (S, D), (G, _, K) = v.shape, da.shape
     rows, columns = D if D % ROWS else ROWS, K if K % COLUMNS else COLUMNS
-    most = SMALL // max(rows * columns, 1) // 8 * 8  # of the S rows
-    if most < LEAST or not in_pieces(S * D * K, THREADS_PAY_IN_SUMS):
+    most = SMALL // max(rows * columns, 1) // 8 * 8  # of the S rows; whole vectors are faster
+    if most < LEAST_ROWS or not in_pieces(S * D * K, THREADS_PAY_IN_SUMS):
         np.matmul(v.T, da, out=out)
         return
-    more = empty(out.shape, out.dtype)
+    more = empty(out.shape, out.dtype) if most < S else None
     for first in range(0, S, most):
         v_part, da_part, into = v[first:][:most], da[:, first:][:, :most], more if first else out
         n = len(v_part)

@@ -39,13 +39,13 @@ class FastCache(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """What `Recurrent._add_gradients` asks of a loop that has run backward."""
+    """What the gradient of Wh is made of, after a loop has run backward."""
 
     da: np.ndarray  # [G, S, H], of the products
     h_prev: np.ndarray  # [S, H]
 
     def weight_gradient(self, out):
-        """dWh [G, H, H], the sum of h_prev^T da over all steps, as one product."""
+        """Write dWh [G, H, H], the sum of h_prev^T da over all steps, into `out`."""
         sum_of_products(self.h_prev, self.da, out)
 
 
@@ -57,7 +57,7 @@ class UndoneBefore(NamedTuple):
     resets: np.ndarray
 
     def weight_gradient(self, out):
-        """dWh [3, H, H]; the rows that gate n multiplied were r h_prev."""
+        """Write dWh [3, H, H] into `out`; the rows that gate n multiplied were r h_prev."""
         sum_of_products(self.h_prev, self.da[:2], out[:2])
         sum_of_products(self.resets, self.da[2:], out[2:])
 
@@ -147,7 +147,8 @@ class FastRecurrent(Recurrent):
 
 
 def add_to_gradient(parameter, write, dtype):
-    """Add to the gradient of a parameter what write(out) writes into an array of its shape."""
+    """Add to the gradient of a parameter what write(out) writes into an array of its shape, all
+    over it."""
     if parameter.untouched:
         write(parameter.grad)
     else:

@@ -11,7 +11,7 @@ from .backend import get_array_module
 from .errors import ShapeError
 from .parameters import Module, Parameter, uniform
 
-FEW = 16  # ids: Python looks at so few faster than NumPy
+FEW_IDS = 16  # Python looks at so few faster than NumPy
 
 
 class Linear(Module):
@@ -141,8 +141,8 @@ def check_ids(ids, size):
 def first_outside(ids, size):
     """The first of `ids`, whole numbers on the host in any shape, that is not in 0 .. size - 1;
     None where all are."""
-    if ids.size <= FEW:
+    if ids.size <= FEW_IDS:
         return next((k for k in ids.ravel().tolist() if not 0 <= k < size), None)
-    if ids.view(f"u{ids.itemsize}").max() < size:  # below 0 is then a huge number
+    if ids.view(ids.dtype.str.replace("i", "u")).max() < size:  # below 0 is then a huge number
         return None
     return ids[(ids < 0) | (ids >= size)].flat[0]

@@ -20,7 +20,7 @@ PATCH = 100  # steps between two looks at the clock, and two signs of life
 
 
 class OneByOne(Rows):
-    """SGD on one `Batch` of a single sequence at a time.
+    """Plain SGD on one `Batch` of a single sequence at a time.
 
     batches: a list of them; classes: for every class the places in it. measure: {name: function
     of the net}, the numbers that a row of the history holds beside iteration and loss (a mean
@@ -32,9 +32,9 @@ class OneByOne(Rows):
         self, net, loss, batches, classes, *, rng, lr, iterations, measure=None, decay=False
     ):  # fmt: skip
         super().__init__(iterations, POINTS)
-        self.lr, self.decay = lr, decay
+        self.lr, self.decay = float(lr), decay  # NumPy's would make float64 of the gradients
         self.net, self.loss, self.batches = net, loss, batches
-        self.optimizer, self.rng = SGD(net.parameters(), lr), rng
+        self.optimizer, self.rng = SGD(net.parameters(), self.lr), rng
         self.sizes = np.array([len(places) for places in classes])
         self.starts, self.order = np.cumsum(self.sizes) - self.sizes, np.concatenate(classes)
         self.measure = measure or {}

@@ -53,14 +53,18 @@ class Optimizer:
 
     @property
     def whole(self):
-        """All parameters as one flat `Parameter`; joined anew if another optimiser moved them."""
-        if not all(map(is_, [p.data for p in self.parameters], self._views)):
+        """All parameters as one flat `Parameter`; joined anew if they were moved, or one of their
+        gradients replaced."""
+        if not all(map(is_, self._arrays(), self._views)):
             self._join()
         return self._whole
 
     def _join(self):
         self._whole = join(self.parameters)
-        self._views = [p.data for p in self.parameters]
+        self._views = self._arrays()
+
+    def _arrays(self):
+        return [array for p in self.parameters for array in (p.data, p.grad)]
 
     def __setstate__(self, state):  # of a copy, whose arrays `deepcopy` has parted
         vars(self).update(state)

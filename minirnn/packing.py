@@ -11,6 +11,8 @@ are still alive at step t, so the rows of step t are the next sizes[t] rows:
 The sum of sizes is S, the number of rows. This is PyTorch's `PackedSequence`.
 """
 
+import operator
+
 import numpy as np
 
 from .errors import ShapeError
@@ -84,7 +86,8 @@ def as_rows(x, sizes, width):
         raise ShapeError(
             f"x has shape {x.shape}; with sizes it must be [S, {width}], or [S] for ids"
         )
-    grows = list(sizes) != sorted(sizes, reverse=True)
+    sizes = list(map(operator.index, sizes))  # Python's integers: NumPy's small ones overflow
+    grows = sizes != sorted(sizes, reverse=True)
     if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
         raise ShapeError(
             f"x has {len(x)} rows, but sizes {_short(sizes)} add up to {sum(sizes)}; they must add "

@@ -15,7 +15,8 @@ class Parameter:
     Both arrays are written into, never replaced, so that an optimiser, a layer and a checkpoint
     all mean the same memory. Only `join` moves them, once, when an optimiser is made.
     `untouched`: an optimiser has set the gradient to zero, and nobody has asked for it since; what
-    is to be added may then as well be written over it, which is faster.
+    is to be added may then as well be written over it, which is faster. So ask for `grad` again,
+    after `zero_grad`, before you add to it yourself.
     """
 
     def __init__(self, data):

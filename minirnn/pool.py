@@ -41,7 +41,7 @@ class MemoryPool:
             return np.empty(shape, dtype)
         if not self.arrays:
             # Linux's C library keeps as much freed memory as twice the largest block that was freed
-            # (of at most 32 MiB): from here on all that temporary arrays need
+            # (of at most 32 MiB): from here on up to 64 MiB, for temporary arrays
             np.empty(HEAP, "u1")
         count = int(count)  # not NumPy's
         step = 1 << (count.bit_length() - 4)  # eight lengths to each power of two: batches differ
@@ -73,8 +73,8 @@ empty = _pool.empty
 
 
 def empty_like(array):
-    """An array of the same shape and type with anything in it; in memory its axes are in order, or
-    as in `array` the first two of them swapped."""
+    """An array of the same shape and type with anything in it, and with the first two axes in the
+    same order in memory."""
     if array.size < LEAST:
         return np.empty_like(array)
     if array.ndim == 3 and array.strides[0] < array.strides[1]:

@@ -59,7 +59,7 @@ def test_a_sum_in_pieces_is_the_sum(S, D, K, gates, side_by_side, one_thread, sm
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "COLUMNS", 8)
         patch.setattr(blocks, "ROWS", 4)
-        patch.setattr(blocks, "LEAST", 8)
+        patch.setattr(blocks, "LEAST_ROWS", 8)
         patch.setattr(blocks, "SMALL", small)
         patch.setattr(blocks, "ONE_THREAD", one_thread)
         sum_of_products(v, da, out)

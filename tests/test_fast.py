@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from minirnn import fast
 from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
+from minirnn.errors import ShapeError
 from minirnn.fast import LOOPS, FastCache, FastRecurrent
 from minirnn.gradcheck.ladder import randomised
 from minirnn.optim import SGD
@@ -153,3 +154,63 @@ def test_what_is_written_over_a_gradient_is_what_would_be_added(cell):
     np.testing.assert_allclose(Wx[0], once[0][0] + 3, rtol=1e-12)
     np.testing.assert_allclose(Wx[1:], once[0][1:], rtol=1e-12)
     assert all(np.shares_memory(p.grad, optimizer.whole.grad) for p in net.parameters())
+
+
+@pytest.mark.parametrize("way", ["whole", "by hand"])
+def test_a_gradient_that_somebody_else_has_changed_is_added_to(way):
+    """Through the optimiser's flat array, or by another array put in its place."""
+    rng = np.random.default_rng(0)
+    net = FastRecurrent(LSTMCell, 3, 5, rng=rng, dtype="float64")
+    optimizer, x = SGD(net.parameters(), lr=0.1), rng.standard_normal((4, 2, 3))
+    y, _, cache = net.forward(x)
+    net.backward(y, cache)
+    once = net.Wh.grad.copy()
+    if way == "by hand":
+        net.Wh.grad = np.full_like(once, 7.0)
+        assert (optimizer.whole.grad == 7).sum() == once.size
+    optimizer.zero_grad()
+    assert not net.Wh._grad.any() and net.Wh.untouched
+    if way == "by hand":
+        net.Wh.grad = np.full_like(once, 3.0)
+    else:
+        optimizer.whole.grad += 3.0
+    net.backward(y, cache)
+    np.testing.assert_allclose(net.Wh.grad, once + 3, rtol=1e-12)
+    before = net.Wh.data.copy()
+    optimizer.step()
+    np.testing.assert_allclose(net.Wh.data, before - 0.1 * (once + 3), rtol=1e-12)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint64"])
+def test_sizes_of_any_type(cell, dtype):
+    rng = np.random.default_rng(0)
+    net, x = FastRecurrent(CELLS[cell](), 4, 200, rng=rng), np.ones((200, 4), "float32")
+    sizes = np.array([100, 60, 40])
+    y, _, cache = net.forward(x, sizes.astype(dtype))
+    wanted, _, wanted_cache = net.forward(x, sizes.tolist())
+    np.testing.assert_array_equal(y, wanted)
+    dx, dx_wanted = net.backward(y, cache)[0], net.backward(y, wanted_cache)[0]
+    np.testing.assert_array_equal(dx, dx_wanted)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_input_without_features(cell):
+    y, dx = [], []
+    for layer in (FastRecurrent, Recurrent):
+        net = layer(CELLS[cell](), 0, 5, rng=np.random.default_rng(0))
+        output, _, cache = net.forward(np.zeros((6, 0), "float32"), [3, 2, 1])
+        y.append(output)
+        dx.append(net.backward(output, cache)[0])
+    np.testing.assert_allclose(*y, atol=1e-6)
+    assert dx[0].shape == dx[1].shape == (6, 0)
+
+
+@pytest.mark.parametrize("count", [3, 20])
+@pytest.mark.parametrize("dtype", [">i2", "<i2", ">u4", ">i8"])
+def test_ids_in_either_byte_order(dtype, count):
+    net = FastRecurrent(RNNCell(), 4, 5, rng=np.random.default_rng(0))
+    ids = np.full((count, 1), 3)
+    np.testing.assert_array_equal(net.forward(ids.astype(dtype))[0], net.forward(ids)[0])
+    with pytest.raises(ShapeError, match="id 512 is out of range"):
+        net.forward(np.full((count, 1), 512).astype(dtype))
