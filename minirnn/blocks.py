@@ -41,9 +41,8 @@ class Blocks:
         G, D, K = W.shape
         columns = K if K % COLUMNS else COLUMNS
         self.W, self.columns, self.most = W, columns, SMALL // max(D * columns, 1) // 4 * 4
-        self.parts = W.reshape(G, D, K // columns, columns).swapaxes(
-            1, 2
-        )  # [G, K / columns, D, columns]
+        # [G, K / columns, D, columns]
+        self.parts = W.reshape(G, D, K // columns, columns).swapaxes(1, 2)
 
     def product(self, v):
         """v W [G, n, K], for v [n, D] or [G, n, D]."""
