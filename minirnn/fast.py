@@ -171,12 +171,12 @@ number = lru_cache(16)(np.array)  # number(1, dtype): NumPy takes it faster than
 
 
 def d_sigmoid(y):
-    """dy/da = y (1 - y) of y = sigmoid(a), of any shape."""
+    """`functions.d_sigmoid` of y, of any shape, with a 1 of its type."""
     return y * (number(1, y.dtype) - y)
 
 
 def d_tanh(y):
-    """dy/da = 1 - y^2 of y = tanh(a), of any shape."""
+    """`functions.d_tanh` of y, of any shape, with a 1 of its type."""
     return number(1, y.dtype) - y * y
 
 
@@ -188,25 +188,25 @@ class HiddenProducts:
     """
 
     def __init__(self, Wh, N):
-        self.Wh, self.N, self.joint, self.forth, self.back = Wh, N, None, None, None
+        self.Wh, self.N, self.joint, self.blocks, self.blocks_T = Wh, N, None, None, None
         if N == 1:
             self.joint = Wh.swapaxes(0, 1).reshape(Wh.shape[1], -1)
         else:
-            self.forth = Blocks(Wh)
+            self.blocks = Blocks(Wh)
 
     def forward(self, v):
         """v Wh [G, n, H]."""
         if self.joint is not None:
             return v.dot(self.joint).reshape(len(self.Wh), 1, -1)
-        return self.forth.product(v)
+        return self.blocks.product(v)
 
     def backward(self, da):
         """The sum over the gates of da Wh^T [n, H], of da [G, n, H]."""
         if self.joint is not None:
             return da.reshape(1, -1).dot(self.joint.T)
-        if self.back is None:
-            self.back = Blocks(turned(self.Wh, self.N))
-        return np.add.reduce(self.back.product(da), axis=0)
+        if self.blocks_T is None:
+            self.blocks_T = Blocks(turned(self.Wh, self.N))
+        return np.add.reduce(self.blocks_T.product(da), axis=0)
 
 
 def turned(W, N):

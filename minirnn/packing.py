@@ -69,7 +69,8 @@ def as_rows(x, sizes, width):
     """(rows, sizes, shape) of x: [S, width] or ids [S] with sizes, or dense without them.
 
     A dense batch is [T, N, width], or ids [T, N]; its shape [T, N] comes back, else None.
-    Raises `ShapeError` where x has another width, or does not fit its sizes.
+    Raises `ShapeError` where x has another width, or does not fit its sizes, or those are no list
+    of whole numbers.
     """
     ids, shape = x.dtype.kind in "iu", None
     if not ids and x.shape[-1:] != (width,):
@@ -86,7 +87,10 @@ def as_rows(x, sizes, width):
         raise ShapeError(
             f"x has shape {x.shape}; with sizes it must be [S, {width}], or [S] for ids"
         )
-    sizes = list(map(operator.index, sizes))  # Python's integers: NumPy's small ones overflow
+    try:
+        sizes = list(map(operator.index, sizes))  # Python's integers: NumPy's small ones overflow
+    except TypeError:
+        raise ShapeError(f"sizes must be a list of whole numbers, but is {sizes!r}") from None
     grows = sizes != sorted(sizes, reverse=True)
     if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
         raise ShapeError(

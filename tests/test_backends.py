@@ -84,6 +84,8 @@ def test_asarray_and_asnumpy_are_the_doors(device):
         MixedArraysError, match=f"Wh is an array of numpy, but x is one of {device}"
     ):
         get_array_module(x=x, Wh=HOST)
+    with pytest.raises(MixedArraysError, match=f"Wh is an array of {device}, but argument 1 is"):
+        get_array_module(HOST, Wh=x)
 
 
 NETS = {

@@ -126,6 +126,8 @@ def test_nothing_to_pack(sequences):
         ((5, 3), [2, 3], "never grow"),
         ((5, 3), [5, 0], "at least 1"),
         ((5, 3), [], "add up to 0"),
+        ((5, 3), [3.0, 2.0], r"sizes must be a list of whole numbers, but is \[3.0, 2.0\]"),
+        ((5, 3), 5, "sizes must be a list of whole numbers, but is 5"),
         ((5, 3), None, r"without sizes it must be \[T, N, 3\]"),
         ((0, 2, 3), None, "at least one step and one sequence"),
         ((1, 5, 3), [5], r"with sizes it must be \[S, 3\]"),

@@ -91,7 +91,8 @@ def test_pieces_of_a_sum_are_small_and_not_for_nothing(monkeypatch, one_thread, 
 @pytest.mark.parametrize("n", [4, 16, 17, 64, 120, 250])
 def test_pieces_are_small_and_not_for_nothing(monkeypatch, one_thread, H, n):
     """A product that is cut up has pieces of at most `SMALL` multiplications; with more threads
-    than one only few rows are cut; what is small is not cut, and what stays large neither."""
+    than one only few rows are cut, or up to twice `SMALL`; what is small is not cut, and what would
+    stay large neither."""
     W, pieces = np.zeros((1, H, H), "float32"), []
 
     def remember(self, v, out, rows):

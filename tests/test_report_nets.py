@@ -323,6 +323,14 @@ def test_a_step_is_plain_sgd():
     )
 
 
+def test_a_learning_rate_of_numpy_leaves_the_gradients_their_type():
+    trainer, types = tiny_trainer(lr=np.float64(0.05)), []
+    backward = trainer.net.backward
+    trainer.net.backward = lambda dy, cache: types.append(dy.dtype) or backward(dy, cache)
+    trainer.step(trainer.batches[4])
+    assert types == [np.dtype("float32")]
+
+
 def test_a_learning_rate_that_falls_is_nothing_at_the_end():
     rates = []
     for decay in (False, True):
