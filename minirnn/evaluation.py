@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backend import asarray, asnumpy
+from .gpu_faults import is_out_of_memory
 
 
 @dataclass
@@ -53,8 +54,8 @@ def predict(net, sequences, index, batch_size=256):
     while True:
         try:
             return _predict(net, sequences, index, batch_size)
-        except MemoryError:
-            if batch_size == 1:
+        except Exception as error:
+            if batch_size == 1 or not is_out_of_memory(error):
                 raise
         batch_size //= 2  # only here has all that the failed one held been let go
 

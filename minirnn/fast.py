@@ -9,7 +9,6 @@ is little more than one product. The tests hold it to the clear version; `docs/p
 what it gains.
 """
 
-import copy
 from bisect import bisect
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -20,7 +19,6 @@ import numpy as np
 from .blocks import Blocks, sum_of_products, times
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .functions import identity, tanh
-from .kernels import for_arrays
 from .layers import one_hot
 from .pool import copied, empty, empty_like
 from .recurrent import Recurrent
@@ -65,8 +63,6 @@ class UndoneBefore(NamedTuple):
 class FastRecurrent(Recurrent):
     """`Recurrent` for cells of this package, with its shapes; in complex numbers it is the clear
     one.
-
-    On a GPU it is the clear one too, with the cell's kernels in place of the cell.
     """
 
     def forward(self, x, sizes=None, state=None, truncate=None):
@@ -74,7 +70,7 @@ class FastRecurrent(Recurrent):
         for p in (self.Wx, self.Wh, self.bx, self.bh):
             kinds += p.data.dtype.kind if p is not None else ""
         if loop is None or type(x) is not np.ndarray or "c" in kinds:
-            return Recurrent.forward(self._with_kernels(), x, sizes, state, truncate)
+            return super().forward(x, sizes, state, truncate)
         x, sizes, shape = self._rows(x, sizes)
         bias, bh = self._bias(), None
         if loop is GRULoop and self.bh is not None:  # all but gate n's is only added
@@ -91,7 +87,7 @@ class FastRecurrent(Recurrent):
 
     def backward(self, doutput, cache, dfinal=None):
         if not isinstance(cache, FastCache):
-            return Recurrent.backward(self._with_kernels(), doutput, cache, dfinal)
+            return super().backward(doutput, cache, dfinal)
         x, shape, loop, kept = cache
         rows_shape, N, dtype = (len(x), self.hidden_size), loop.sizes[0], kept[0].dtype
         doutput, dfinal = self._upstream(doutput, dfinal, rows_shape, N, shape, dtype)
@@ -133,12 +129,6 @@ class FastRecurrent(Recurrent):
             more = times(Wx_T, len(x))(dgate)
             dx = more if dx is None else np.add(dx, more, out=dx)
         return dx.reshape(*shape, -1) if shape else dx
-
-    def _with_kernels(self):
-        """The same layer, parameters and all, with the kernels of its cell where there are some."""
-        layer = copy.copy(self)
-        layer.cell = for_arrays(self.cell, self.Wh.data)
-        return layer
 
     def gates(self, cache):
         if not isinstance(cache, FastCache):

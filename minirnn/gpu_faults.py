@@ -17,6 +17,7 @@ def is_out_of_memory(error):
 MEMORY = "cudaErrorMemoryAllocation out_of_memory OUT_OF_MEMORY ALLOC_FAILED"
 NO_DEVICE = "cudaErrorNoDevice no_CUDA-capable_device"
 DRIVER = "cudaErrorInsufficientDriver driver_version_is_insufficient cudaErrorSystemDriverMismatch"
+LIBRARY = "Failure_finding failed_to_load cannot_open_shared_object"  # of CuPy 14 and 13
 ARCHITECTURE = (
     "cudaErrorNoKernelImageForDevice no_kernel_image NO_BINARY_FOR_GPU gpu-architecture "
     "INVALID_PTX cudaErrorUnsupportedPtxVersion ARCH_MISMATCH"
@@ -27,12 +28,12 @@ def _says(error, words):
     return any(word.replace("_", " ") in str(error).replace("_", " ") for word in words.split())
 
 
-INSTALL = 'pip install "minirnn[cuda12]" or "minirnn[cuda13]", whichever fits the driver'
+INSTALL = 'pip install "cupy-cuda12x[ctk]" or "cupy-cuda13x[ctk]", whichever fits the driver'
 ON_THE_CPU = "or use --backend numpy"
 
 
 def working_cupy():
-    """Import CuPy and try one small kernel: a CuPy that imports is not yet one that computes.
+    """Import CuPy and try a product and a kernel: that it can be imported says little.
 
     Raises `BackendError` that says what is missing, and how to get it.
     """
@@ -52,8 +53,8 @@ def working_cupy():
             raise BackendError(
                 f"CuPy finds no GPU on this machine: check CUDA_VISIBLE_DEVICES, {ON_THE_CPU}"
             )
-        probe = cupy.arange(4, dtype="float32")
-        ok = float(cupy.tanh(probe @ probe)) == 1.0
+        probe = cupy.arange(4, dtype="float32").reshape(2, 2)
+        ok = float(cupy.tanh(probe @ probe)[1, 1]) == 1.0  # tanh(2 * 1 + 3 * 3)
     except BackendError:
         raise
     except Exception as error:  # CUDARuntimeError, but its class needs a working CuPy to name
@@ -69,6 +70,11 @@ def _cause(cupy, error):
         return (
             "the GPU has too little free memory: end what else uses it (nvidia-smi lists it), "
             f"{ON_THE_CPU}"
+        )
+    if _says(error, LIBRARY):
+        return (
+            "CuPy finds a GPU, but not CUDA's own libraries, which its package does not hold: "
+            f"{INSTALL}, {ON_THE_CPU}"
         )
     if _says(error, NO_DEVICE):
         return f"CuPy finds no GPU on this machine: check CUDA_VISIBLE_DEVICES, {ON_THE_CPU}"

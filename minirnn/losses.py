@@ -6,7 +6,7 @@ choice changes the size of every gradient, and with it what a learning rate mean
 
 import numpy as np
 
-from .backend import get_array_module
+from .backend import asarray, get_array_module
 from .errors import ShapeError
 from .functions import log_softmax
 from .layers import first_outside
@@ -26,7 +26,8 @@ class CrossEntropy:
     def __init__(self, normaliser="mean", ignore_index=None, log_prior=None):
         if normaliser not in ("mean", "sum") and not _positive(normaliser):
             raise ValueError(f"normaliser is {normaliser!r}, but must be mean, sum or above 0")
-        self.normaliser, self.ignore_index, self.log_prior = normaliser, ignore_index, log_prior
+        self.normaliser, self.ignore_index = normaliser, ignore_index
+        self.log_prior = None if log_prior is None else asarray(log_prior)  # goes to a GPU once
 
     def forward(self, logits, labels):
         """The loss, a 0-d array, and a cache. logits [..., K], labels [...] whole numbers.

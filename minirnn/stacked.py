@@ -2,8 +2,9 @@
 
 import warnings
 
-from .backend import get_array_module
+from .backend import current, get_array_module
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
+from .cuda.recurrent import CudaRecurrent
 from .errors import ShapeError
 from .fast import FastRecurrent as Recurrent  # or: from .recurrent import Recurrent
 from .layers import Dropout
@@ -33,8 +34,9 @@ class Stack(Module):
         self.num_layers, self.directions = num_layers, 2 if bidirectional else 1
         self.dropout = Dropout(dropout, rng=rng)
         sizes = [input_size] + [hidden_size * self.directions] * (num_layers - 1)
+        layer = CudaRecurrent if current() == "cupy" else Recurrent
         self.layers = [
-            Recurrent(cell, size, hidden_size, rng=rng, **options)
+            layer(cell, size, hidden_size, rng=rng, **options)
             for size in sizes
             for _ in range(self.directions)
         ]

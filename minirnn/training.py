@@ -41,7 +41,7 @@ class Trainer:
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
         self.sums = None  # of this epoch so far: loss, number right (on the device), number seen
         self.batches = self.epoch_rng = None  # of this epoch, and the generator that drew them
-        self.first_loss = None
+        self._first_loss = None  # on the device
         self.best, self.best_score, self.best_epoch = None, -math.inf, 0
         self.history = History()
         self.mean_loss = math.nan  # of this epoch, when last read
@@ -80,14 +80,14 @@ class Trainer:
         while self.position < len(self.batches) and not self.stopped:
             index = self.batches[self.position]
             loss, correct = self.train_step(index)
+            if self._first_loss is None:
+                self._first_loss = loss
             losses, right, seen = self.sums
             self.sums = losses + loss * len(index), right + correct, seen + len(index)
             self.position += 1
             if self.position % every == 0 or self.position == len(self.batches):
                 self.check()
                 self.mean_loss = float(self.sums[0]) / self.sums[2]
-                if self.first_loss is None:
-                    self.first_loss = self.mean_loss
                 if checkpoint and self.position < len(self.batches):
                     checkpoint(self)
             self.trained += len(index)
@@ -162,14 +162,12 @@ class Trainer:
     def gradients(self, index, clip=None):
         """Forward and backward on one batch; (loss, number right, whether all is finite)."""
         batch = self.sequences.batch(index)
-        self.net.zero_grad()
+        self.optimizer.zero_grad()
         logits, cache = self.net.forward(batch, training=True)
         loss, loss_cache = self.loss.forward(logits, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
-        if clip:
-            norm = clip_grad_norm(self.optimizer.parameters, clip)
-        else:
-            norm = grad_norm(self.optimizer.parameters)
+        whole = [self.optimizer.whole]
+        norm = clip_grad_norm(whole, clip) if clip else grad_norm(whole)
         total = loss + norm
         ok = total - total == 0  # false for NaN and for infinity
         return loss, (logits.argmax(axis=-1) == batch.labels).sum(), ok
@@ -207,6 +205,12 @@ class Trainer:
     def cure(self):
         """What to try against numbers that are not finite, as the end of a sentence."""
         return f"try a smaller --lr, or --clip {self.clip / 10 if self.clip else 1.0:g}"
+
+    @property
+    def first_loss(self):
+        """The loss of the first batch, before any step; None before it. To ask for it waits for a
+        GPU."""
+        return None if self._first_loss is None else float(self._first_loss)
 
     def restore_best(self):
         """Put the best weights so far back into the net."""
@@ -257,7 +261,7 @@ class Trainer:
         self.best, self.best_score, self.best_epoch = None, -math.inf, 0
         if self.epoch:
             self.best, (self.best_score, self.best_epoch) = parts["best"], self.history.best()
-        self.position, self.first_loss = facts["position"], facts["first_loss"]
+        self.position, self._first_loss = facts["position"], facts["first_loss"]
         self.step = self.epoch * self.batches_per_epoch() + self.position
         self.epoch_rng = facts["epoch_rng"]
         if self.batches is not None:

@@ -9,6 +9,22 @@ FAULTS = {
         "import", "ImportError",
         "\\n================\\nFailed to import CuPy.\\n\\nlibnvrtc.so.12: cannot be opened", 0, 0,
     ),
+    "compiler missing": (  # CuPy 14 without CUDA's libraries
+        "probe", "DynamicLibNotFoundError",
+        'Failure finding "libnvrtc.so.13 or libnvrtc.so.12": No such file: libnvrtc.so.13 or '
+        "libnvrtc.so.12, No such file: libnvrtc.so.13 or libnvrtc.so.12\\n", 13000, 13020,
+    ),
+    "cuBLAS missing": (
+        "product", "ImportError",
+        'Failure finding "libcublasLt.so.13 or libcublasLt.so.12": No such file: libcublasLt.so.13 '
+        "or libcublasLt.so.12, No such file: libcublasLt.so.13 or libcublasLt.so.12\\n",
+        13000, 13020,
+    ),
+    "compiler missing, CuPy 13": (
+        "probe", "RuntimeError",
+        "CuPy failed to load libnvrtc.so.12: OSError: libnvrtc.so.12: cannot open shared object "
+        "file: No such file or directory", 12040, 12040,
+    ),
     "no driver": (
         "count", "CUDARuntimeError",
         "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version",
@@ -66,6 +82,10 @@ class OutOfMemoryError(MemoryError):
     pass
 
 
+class DynamicLibNotFoundError(RuntimeError):
+    pass
+
+
 def fail(place):
     if WHERE == place:
         raise {error}
@@ -76,9 +96,15 @@ def getDeviceCount():
     return 0 if WHERE == "none" else 1
 
 
+class Array(np.ndarray):
+    def __matmul__(self, other):
+        fail("product")
+        return np.ndarray.__matmul__(self, other)
+
+
 def arange(*args, **options):
     fail("probe")
-    return np.arange(*args, **options)
+    return np.arange(*args, **options).view(Array)
 
 
 def tanh(x):

@@ -176,9 +176,9 @@ class ndarray:
         _read("get")
         return self._host.copy()
 
-    def item(self, *index):
+    def item(self):  # CuPy's takes no index
         _read("item")
-        return self._host.item(*index)
+        return self._host.item()
 
     def tolist(self):
         _read("tolist")
@@ -307,6 +307,7 @@ for _name in "neg pos abs invert".split():
 # Functions and methods. CuPy's take fewer keywords than NumPy's: no initial=, for instance.
 
 _KEYWORDS = {"axis", "axes", "copy", "ddof", "dtype", "k", "keepdims", "order", "out"}
+_FEWER = {"clip": {"out"}, "count_nonzero": {"axis"}}  # what CuPy's take
 
 
 def _wrap(name, function, arrays=None):
@@ -314,9 +315,10 @@ def _wrap(name, function, arrays=None):
 
     Where `arrays` is None it is elementwise: every argument is an array or a number.
     """
+    keywords = _FEWER.get(name, {"dtype", "out"} if arrays is None else _KEYWORDS)
 
     def call(*args, **options):
-        if unknown := options.keys() - _KEYWORDS:
+        if unknown := options.keys() - keywords:
             raise TypeError(f"{name}: {unknown} not on the list of keywords: tests/strict.py")
         if arrays is None:
             host = [_operand(name, a) for a in args]
@@ -332,7 +334,7 @@ def _wrap(name, function, arrays=None):
 
 for _name in (
     "all any argmax argmin argsort astype conj copy cumsum diagonal flatten max mean min prod "
-    "ravel reshape round squeeze std sum swapaxes trace transpose var view"
+    "ravel repeat reshape round squeeze std sum swapaxes trace transpose var view"
 ).split():
     setattr(ndarray, _name, _wrap(_name, getattr(np.ndarray, _name), 1))
 ndarray.clip = _wrap("clip", np.ndarray.clip)
@@ -347,7 +349,7 @@ _ELEMENTWISE = (
 _OF_ONE_ARRAY = (
     "all any argmax argmin argsort ascontiguousarray broadcast_to copy count_nonzero cumsum diag "
     "diagonal diff empty_like expand_dims flip imag max mean min moveaxis ones_like prod ravel "
-    "real reshape roll sort split squeeze std sum swapaxes tile trace transpose tril triu var "
+    "real repeat reshape roll sort split squeeze std sum swapaxes tile trace transpose tril triu var "
     "zeros_like"
 )
 _OF_TWO_ARRAYS = "dot inner matmul outer tensordot vdot"

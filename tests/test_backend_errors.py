@@ -23,6 +23,10 @@ from minirnn.training import Trainer
 
 SAID = {
     "library missing": "though it is installed (Failed to import CuPy.): uninstall every cupy",
+    "compiler missing": "CuPy finds a GPU, but not CUDA's own libraries, which its package does not "
+    'hold: pip install "cupy-cuda12x[ctk]" or "cupy-cuda13x[ctk]"',
+    "cuBLAS missing": "but not CUDA's own libraries",
+    "compiler missing, CuPy 13": "but not CUDA's own libraries",
     "no driver": "there is no NVIDIA driver for the GPU: install one, or use --backend numpy",
     "driver too old": "the NVIDIA driver is too old: it is for CUDA 11.4, and this CuPy for CUDA "
     "12.4: update it, or pip install",
@@ -68,7 +72,8 @@ def test_not_installed(monkeypatch, capsys):
     assert scripts.main(lambda: backend.use("cupy")) == 2
     err = capsys.readouterr().err
     assert (
-        "CuPy cannot be imported" in err and 'install it with pip install "minirnn[cuda12]"' in err
+        "CuPy cannot be imported" in err
+        and 'install it with pip install "cupy-cuda12x[ctk]"' in err
     )
 
 
