@@ -9,8 +9,13 @@ from .backend import get_array_module
 
 
 def sigmoid(a):
-    """y = 1 / (1 + exp(-a)), computed as (1 + tanh(a / 2)) / 2, which never overflows."""
-    return 0.5 * get_array_module(a).tanh(0.5 * a) + 0.5
+    """y = 1 / (1 + exp(-a)), computed as e / (1 + e) with e = exp(a).
+
+    So a small y is as exact as a large one. Above 40 y is 1, whatever e: exp(1000) would overflow.
+    """
+    xp = get_array_module(a)
+    e = xp.exp(xp.minimum(a, 40))
+    return e / (1 + e)
 
 
 def d_sigmoid(y):

@@ -38,8 +38,6 @@ class Optimizer:
     def zero_grad(self):
         """Set every gradient to zero, in one call."""
         self.whole.grad.fill(0)
-        for p in self.parameters:
-            p.untouched = True
 
     def step(self, ok=None):
         """Move every parameter once; nowhere if `ok`, a 0-d array, is false."""

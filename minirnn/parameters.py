@@ -14,24 +14,11 @@ class Parameter:
 
     Both arrays are written into, never replaced, so that an optimiser, a layer and a checkpoint
     all mean the same memory. Only `join` moves them, once, when an optimiser is made.
-    `untouched`: an optimiser has set the gradient to zero, and nobody has asked for it since; what
-    is to be added may then as well be written over it, which is faster. So ask for `grad` again,
-    after `zero_grad`, before you add to it yourself.
     """
 
     def __init__(self, data):
         self.data = asarray(data)
         self.grad = get_array_module(self.data).zeros_like(self.data)
-
-    @property
-    def grad(self):
-        """The gradient of the loss. Whoever asks for it may write into it."""
-        self.untouched = False
-        return self._grad
-
-    @grad.setter
-    def grad(self, array):
-        self._grad, self.untouched = array, False
 
     @property
     def shape(self):

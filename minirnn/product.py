@@ -1,20 +1,33 @@
 """The product of a state with the weights, as a cell asks for it, and the way back."""
 
+from functools import reduce
+from operator import add
+
 from .backend import get_array_module
 from .errors import CellError
 
+ROWS_FOR_A_COPY = 8  # from so many on, a transposed copy of Wh costs less than it saves (measured)
+
 
 class Product:
-    """v Wh + bh for the gates asked for, and what the gradients of Wh and bh need.
+    """v Wh + bh for the gates asked for; it notes down every v.
 
     v [n, H], Wh [G, H, H], bh [G, H] or None; the result is [g, n, H] for g gates, [n, H] for one.
-    Forward, every v is remembered; backward, every da. With those of all steps stacked, the
-    gradient of Wh is one product: v^T da.
     """
 
     def __init__(self, gates, Wh, bh):
         self.gates, self.Wh, self.bh = gates, Wh, bh
         self.inputs = {}  # {gates: [the v of each step]}
+        self._weights = {}  # {gates: their part of Wh and of bh}
+
+    def __call__(self, v, gates=None):
+        if gates not in self._weights:
+            part = self.part(gates)
+            bh = None if self.bh is None else self.bh[part][..., None, :]
+            self._weights[gates], self.inputs[gates] = (self.Wh[part], bh), []
+        Wh, bh = self._weights[gates]
+        self.inputs[gates].append(v)
+        return v @ Wh if bh is None else v @ Wh + bh
 
     def part(self, gates):
         """The index of these gates on the gate axis: all, some neighbours, or just one.
@@ -28,63 +41,90 @@ class Product:
             raise CellError(f"product(v, {gates!r}): the cell's gates are {self.gates!r}")
         return first if len(gates) == 1 else slice(first, first + len(gates))
 
-    def __call__(self, v, gates=None):
-        part = self.part(gates)
-        self.inputs.setdefault(gates, []).append(v)
-        result = v @ self.Wh[part]
-        return result if self.bh is None else result + self.bh[part][..., None, :]
-
 
 class ProductBackward:
-    """The other direction of a `Product`: da Wh^T [n, H] summed over the gates, and dWh and dbh."""
+    """The way back of a `Product`: da Wh^T, summed over the gates; it notes down every da.
+
+    With what the two have noted, the gradient of Wh is one product after the loop: v^T da.
+    S: how many rows all steps have together; dtype: of zeros where no da is noted.
+    """
 
     def __init__(self, product, S, dtype):
-        xp = get_array_module(product.Wh)
-        self.product, self.part = product, product.part
-        self.da = xp.zeros((len(product.gates), S, product.Wh.shape[-1]), dtype)
-        self.Wh_T = {}  # {gates: Wh^T [g, H, H]}, contiguous: BLAS is twice as fast on it
-        self.rows = slice(0, S)  # the rows of the step that is being undone
+        self.product, self.S, self.dtype = product, S, dtype
+        self.noted = {gate: [] for gate in product.gates}  # the da of each step, the last first
+        self._weights = {}  # {gates: [Wh^T of each]}
 
     def backward(self, da, gates=None):
-        """The gradient of v in product(v, gates), from a tuple of [n, H], one for each gate.
+        """dv [n, H], where product(v, gates) has been v Wh + bh.
 
-        For a single gate given by name, da is one array [n, H].
+        da is a tuple of [n, H], one for each gate; for a single gate given by name one [n, H].
+        Raises `CellError` for another number of arrays.
         """
-        kept = self.slot(gates)
-        if kept.ndim == 2:
-            kept[...] = da
-        else:
-            for kept_gate, da_gate in zip(kept, da, strict=True):
-                kept_gate[...] = da_gate
-        return self.pull(gates)
+        if gates is not None and len(gates) == 1:
+            da = (da,)
+        if gates not in self._weights:
+            self._weights[gates] = self._transposed(da, gates)
+        for gate, da_gate in zip(gates or self.product.gates, da, strict=True):
+            self.noted[gate].append(da_gate)
+        return reduce(add, [a @ Wh_T for a, Wh_T in zip(da, self._weights[gates], strict=True)])
 
-    def slot(self, gates=None):
-        """Where this step's da [g, n, H] of these gates is kept."""
-        return self.da[self.part(gates)][..., self.rows, :]
+    def _transposed(self, da, gates):
+        """Wh^T of each of these gates, for products with as many rows as the first step has."""
+        names = gates or self.product.gates
+        if len(da) != len(names):
+            shape = getattr(da, "shape", None)
+            given = f"{len(da)} arrays" if shape is None else f"one array of shape {shape}"
+            raise CellError(
+                f"product.backward was given {given}, but must be given a tuple of {len(names)}, "
+                f"one [n, H] for each of {', '.join(names)}"
+            )
+        Wh_T = [self.product.Wh[self.product.gates.index(gate)].T for gate in names]
+        rows = len(self.product.inputs.get(gates, da)[0])
+        if rows < ROWS_FOR_A_COPY:
+            return Wh_T
+        ascontiguousarray = get_array_module(self.product.Wh).ascontiguousarray
+        return [ascontiguousarray(one) for one in Wh_T]
 
-    def pull(self, gates=None):
-        """da Wh^T summed over these gates, once their da is in its slot."""
-        if gates not in self.Wh_T:
-            Wh = self.product.Wh[self.part(gates)]
-            self.Wh_T[gates] = get_array_module(Wh).ascontiguousarray(Wh.swapaxes(-1, -2))
-        kept = self.slot(gates)
-        if kept.ndim == 2:
-            return kept @ self.Wh_T[gates]
-        return (kept @ self.Wh_T[gates]).sum(axis=0)
+    @property
+    def da(self):
+        """What was noted, as an array [G, S, H]: the rows of all steps, in the order of time.
+
+        Zeros stand for steps that are not undone yet, and for gates that backward never asked for.
+        """
+        if all(sum(map(len, steps)) == self.S for steps in self.noted.values()):
+            return in_time(self.noted.values())
+        Wh = self.product.Wh
+        da = get_array_module(Wh).zeros((len(Wh), self.S, Wh.shape[-1]), self.dtype)
+        for rows, steps in zip(da, self.noted.values(), strict=True):
+            if steps:
+                noted = in_time([steps])[0]
+                rows[self.S - len(noted) :] = noted
+        return da
 
     def weight_gradient(self):
-        """dWh [G, H, H]: the sum over all steps of v^T da, as one product.
+        """dWh [G, H, H], the sum over all steps of v^T da."""
+        dWh = get_array_module(self.product.Wh).zeros_like(self.product.Wh)
+        self.add_weight_gradient(dWh, self.da)
+        return dWh
+
+    def add_weight_gradient(self, dWh, da):
+        """Add v^T da to dWh [G, H, H], one product for all steps; da [G, S, H] is what was noted.
 
         Raises `CellError` where a cell has not asked for the product once in every step.
         """
-        xp = get_array_module(self.da)
-        dWh = xp.zeros(self.product.Wh.shape, self.da.dtype)
+        concatenate = get_array_module(da).concatenate
         for gates, inputs in self.product.inputs.items():
-            v, da = xp.concatenate(inputs), self.da[self.part(gates)]
-            if len(v) != da.shape[-2]:
+            part, v = self.product.part(gates), concatenate(inputs)
+            if len(v) != da.shape[1]:
                 raise CellError(
                     f"the cell called product(v, {gates!r}) for {len(v)} rows, but there are "
-                    f"{da.shape[-2]}: it must be called once in every step"
+                    f"{da.shape[1]}: it must be called once in every step"
                 )
-            dWh[self.part(gates)] += v.T @ da
-        return dWh
+            dWh[part] += v.T @ da[part]
+
+
+def in_time(gates):
+    """[G, S, H] of a list for each gate that holds [n, H] for each step, the last step first."""
+    arrays = [array for steps in gates for array in reversed(steps)]
+    rows = get_array_module(*arrays[:1]).concatenate(arrays)
+    return rows.reshape(len(gates), -1, rows.shape[-1])

@@ -6,13 +6,13 @@ one product before it, and each weight gradient is one product after it.
 
 from typing import Any, NamedTuple
 
-from .backend import get_array_module
+from .backend import get_array_module, keep_freed_memory
 from .contract import check_cell, check_gradients, check_state
 from .errors import ShapeError
 from .layers import check_ids, one_hot
 from .packing import as_rows
 from .parameters import Module, Parameter, glorot_uniform, orthogonal, uniform
-from .product import Product, ProductBackward
+from .product import Product, ProductBackward, in_time
 
 
 class RecurrentCache(NamedTuple):
@@ -42,6 +42,7 @@ class Recurrent(Module):
         self, cell, input_size, hidden_size, *, rng,
         biases=2, init="pytorch", forget_bias=None, dtype="float32",
     ):  # fmt: skip
+        keep_freed_memory()
         self.cell = cell() if isinstance(cell, type) else cell
         check_cell(self.cell)
         G, D, H = len(self.cell.gates), input_size, hidden_size
@@ -81,7 +82,7 @@ class Recurrent(Module):
         for n in sizes:
             if n < len(state[0]):  # some sequences ended: set their states aside
                 ended.append([s[n:] for s in state])
-                state = tuple(s[:n] for s in state)
+                state = tuple([s[:n] for s in state])
             start, end = end, end + n
             state, cache = self.cell.forward(gx[:, start:end], state, product)
             if start == 0:
@@ -103,30 +104,28 @@ class Recurrent(Module):
         x, sizes, steps, product, truncate, shape, dtype = cache
         xp, S, H = get_array_module(product.Wh), len(x), self.hidden_size
         doutput, dfinal = self._upstream(doutput, dfinal, (S, H), sizes[0], shape, dtype)
-        undo = ProductBackward(product, S, dtype)
-        dgx = undo.da if self._merged else xp.zeros_like(undo.da)
+        undo, dgates = ProductBackward(product, S, dtype), []
 
-        dstate, start = tuple(d[:0] for d in dfinal), S
+        dstate, start = [d[:0] for d in dfinal], S
         for t in reversed(range(len(sizes))):
             n, alive = sizes[t], len(dstate[0])
             if truncate and t + 1 < len(sizes) and (t + 1) % truncate == 0:
-                dstate = tuple(xp.zeros_like(d) for d in dstate)
+                dstate = [xp.zeros_like(d) for d in dstate]
             if n > alive:  # sequences that end here start their way back
-                dstate = tuple(
+                dstate = [
                     xp.concatenate([d, last[alive:n]])
                     for d, last in zip(dstate, dfinal, strict=True)
-                )
+                ]
             start, end = start - n, start
-            undo.rows = slice(start, end)
             if doutput is not None:
-                dstate = (dstate[0] + doutput[start:end], *dstate[1:])
-            dgates, dstate = self.cell.backward(dstate, steps[t], undo)
+                dstate = [dstate[0] + doutput[start:end], *dstate[1:]]
+            dgx, dstate = self.cell.backward(tuple(dstate), steps[t], undo)
             if end == S:
-                check_gradients(self.cell, dgates, dstate, (n, H))
-            if dgx is not undo.da:
-                for kept_gate, dgate in zip(dgx[:, start:end], dgates, strict=True):
-                    kept_gate[...] = dgate
-        self._add_gradients(x, dgx, undo)
+                check_gradients(self.cell, dgx, dstate, (n, H))
+            dgates.append(dgx)
+        da = undo.da
+        dgx = da if self._merged else in_time(list(zip(*dgates, strict=True)))
+        self._add_gradients(x, dgx, da, undo)
         return self._dx(x, dgx, shape), dstate
 
     def gates(self, cache):
@@ -196,17 +195,17 @@ class Recurrent(Module):
         ]  # fmt: skip
         return doutput, dfinal
 
-    def _add_gradients(self, x, dgx, undo):
+    def _add_gradients(self, x, dgx, da, undo):
         """Add to the gradients of the four parameters: one product for each weight."""
         if x.dtype.kind in "iu":
             x = one_hot(x, self.input_size, dgx.dtype)
         self.Wx.grad += x.T @ dgx
-        self.Wh.grad += undo.weight_gradient()
+        undo.add_weight_gradient(self.Wh.grad, da)
         dbx = dgx.sum(axis=1)
         if self.bx is not None:
             self.bx.grad += dbx
         if self.bh is not None:
-            self.bh.grad += dbx if dgx is undo.da else undo.da.sum(axis=1)
+            self.bh.grad += dbx if dgx is da else da.sum(axis=1)
 
     def _dx(self, x, dgx, shape):
         if x.dtype.kind in "iu":

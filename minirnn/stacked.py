@@ -6,10 +6,10 @@ from .backend import current, get_array_module
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .cuda.recurrent import CudaRecurrent
 from .errors import ShapeError
-from .fast import FastRecurrent as Recurrent  # or: from .recurrent import Recurrent
 from .layers import Dropout
 from .packing import as_rows, reversal
 from .parameters import Module
+from .recurrent import Recurrent
 
 
 class Stack(Module):

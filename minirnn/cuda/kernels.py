@@ -21,7 +21,7 @@ typedef long long Index;  // 32 bits would overflow from 2^31 numbers on
     Index at = start * H + k;                                    \
     Index at_gate = (start + k / H) * G * H + k % H;
 
-__device__ inline REAL sigmoid(REAL a) { return ONE / (ONE + exp(-a)); }
+__device__ inline REAL sigmoid(REAL a) { return ONE / (ONE + exp(-a)); }  // 1 / infinity is 0
 
 // 0: tanh, 1: relu, 2: identity; NaN stays NaN
 __device__ inline REAL nonlinearity(REAL a, Index f)

@@ -351,15 +351,15 @@ TIME = {
         "ended.append([0 * s[n:] for s in state])": "the final states of sequences that end early "
         "are set to zero",
     },
-    "state = tuple(s[:n] for s in state)": {
-        "state = tuple(s[len(s) - n :] for s in state)": "the last rows go on in place of the "
+    "state = tuple([s[:n] for s in state])": {
+        "state = tuple([s[len(s) - n :] for s in state])": "the last rows go on in place of the "
         "first ones",
     },
     "for parts in zip(*reversed(ended), strict=True)": {
         "for parts in zip(*ended, strict=True)": "the final states are put together in the order "
         "in which sequences ended; the longest is the first",
     },
-    "dstate = (dstate[0] + doutput[start:end], *dstate[1:])": {
+    "dstate = [dstate[0] + doutput[start:end], *dstate[1:]]": {
         "dstate = (dstate[0], *dstate[1:])": "doutput never reaches the state: only the final "
         "state's gradient goes back",
         "dstate = tuple(d + doutput[start:end] for d in dstate)": "doutput is added to every part "
@@ -371,8 +371,8 @@ TIME = {
         "dstate = (dstate[0] + doutput[:n], *dstate[1:])": "every step gets the first rows of "
         "doutput in place of its own",
     },
-    "dgates, dstate = self.cell.backward(dstate, steps[t], undo)": {
-        "dgates, _ = self.cell.backward(dstate, steps[t], undo)\n"
+    "dgx, dstate = self.cell.backward(tuple(dstate), steps[t], undo)": {
+        "dgx, _ = self.cell.backward(tuple(dstate), steps[t], undo)\n"
         "            dstate = tuple(0 * d for d in _)": "no gradient goes from one step to the one "
         "before: dstate is not handed on",
     },
@@ -382,8 +382,8 @@ TIME = {
         "xp.concatenate([d, last[: n - alive]])": "sequences that end early get the first rows of "
         "dfinal in place of their own",
     },
-    "kept_gate[...] = dgate": {
-        "kept_gate[...] = dgate * (t == 0)": "dgx holds only the step undone last",
+    "dgates.append(dgx)": {
+        "dgates.append(tuple(d * (t == 0) for d in dgx))": "dgx holds only the step undone last",
     },
     "self.Wx.grad += x.T @ dgx": {
         "self.Wx.grad += x.T @ undo.da": "Wx gets the gradient of the product in place of dgx",
@@ -399,7 +399,7 @@ TIME = {
         "pass": "bx gets no gradient",
     },
     "return self._dx(x, dgx, shape), dstate": {
-        "return self._dx(x, undo.da, shape), dstate": "dx is taken from the product's gradient in "
+        "return self._dx(x, da, shape), dstate": "dx is taken from the product's gradient in "
         "place of dgx",
     },
 }

@@ -101,7 +101,7 @@ def _sums(layer, letters):
             "phase": "sum", "variable": f"dWh_{gate}", "name": name,
             "equal": f"{name} ← {name} + v<sub>t</sub><sup>⊤</sup> {sign}",
             "left": f"v {gate}", "right": right, "rows": H,
-            **_source(ProductBackward.weight_gradient, "+= v.T @ da"),
+            **_source(ProductBackward.add_weight_gradient, "+= v.T @ da"),
         })  # fmt: skip
         for letter, bias, text, key in [
             ("x", layer.bx, "dbx = ", "dgx"),

@@ -111,10 +111,7 @@ class TracedCell:
         result, noted = self._watched("backward", dstate, cache, product)
         ends = [(-1, f"da{gate}", d) for gate, d in zip(self.gates, result[0], strict=True)]
         ends += [(-1, f"d{name}_prev", d) for name, d in zip(self.states, result[1], strict=True)]
-        kept = product.da[:, product.rows]
-        ends += [
-            (-2, f"da {gate}", np.array(da)) for gate, da in zip(self.gates, kept, strict=True)
-        ]
+        ends += [(-2, f"da {gate}", np.array(product.noted[gate][-1])) for gate in self.gates]
         self.backwards.append(noted + ends)
         return result
 

@@ -143,7 +143,8 @@ class CellD:
         r, z = sigmoid(gx_r + product_r), sigmoid(gx_z + product_z)
         n = tanh(gx_n + r * product_n)
         h = (1 - z) * n + z * h_prev
-        return (h,), GRUCache(r, z, n, h_prev, product_n)
+        # a copy: product_n is a view, which would keep the products of all gates in memory
+        return (h,), GRUCache(r, z, n, h_prev, product_n.copy())
 
     def backward(self, dstate, cache, product):
         (dh,) = dstate
