@@ -33,7 +33,7 @@ from minirnn.stacked import RNN
 from minirnn.training import Evaluation
 
 spec = importlib.util.spec_from_file_location(
-    "other_cells", Path(__file__).resolve().parent.parent / "tests" / "other_cells.py"
+    "other_cells", Path(__file__).resolve().parent.parent / "tests" / "helpers" / "other_cells.py"
 )
 other_cells = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(other_cells)

@@ -27,9 +27,9 @@ import benchmark_tables as tables
 import numpy as np
 from benchmark_cases import GATES, LEAST_SECONDS, Case, grid, peak_memory, time_case
 
-from minirnn import backend, scripts
-from minirnn.checkpoints import write_atomic, write_figure
+from minirnn import backend, cli
 from minirnn.errors import DataError, MinirnnError
+from minirnn.storage.files import write_atomic, write_figure
 
 MEMORY_CASES = [("names", None, 1024, 128), ("dense", 100, 64, 256)]
 
@@ -39,8 +39,8 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
     add("--backend", choices=["numpy", "cupy"], default="numpy")
-    add("--threads", type=scripts.whole, nargs="+", help="(default: 1, and all there are)")
-    add("--rounds", type=scripts.whole, help="medians are over so many (default: 7, quick: 3)")
+    add("--threads", type=cli.whole, nargs="+", help="(default: 1, and all there are)")
+    add("--rounds", type=cli.whole, help="medians are over so many (default: 7, quick: 3)")
     add("--quick", action="store_true", help="fewer cases, 3 rounds")
     add("--only", nargs="+", default=[], metavar="WORD", help="lstm, dense, N=16, H=128 ...")
     add("--no-torch", dest="torch", action="store_false", help="as if it were not installed")
@@ -258,4 +258,4 @@ def run():
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.main(run))
+    sys.exit(cli.main(run))

@@ -23,12 +23,13 @@ os.environ["MKL_NUM_THREADS"] = "1"
 import numpy as np
 from tqdm import tqdm
 
-from minirnn import lab, lab_runs, scripts
+from minirnn import cli
 from minirnn.data import load_names
 from minirnn.errors import MinirnnError
 from minirnn.evaluation import Evaluation
 from minirnn.losses import CrossEntropy
-from minirnn.online import OneByOne
+from minirnn.reports import nets, runs
+from minirnn.reports.online import OnlineTrainer
 
 try:
     import torch
@@ -150,7 +151,7 @@ def torch_state(kind, net):
         if kind == "F":
             layers["o2o"] = net.o2o.W.data.T, net.o2o.b.data
     else:
-        gates = net.gate_names if kind != "E" else lab.LSTM.gate_names
+        gates = net.gate_names if kind != "E" else nets.ReportLSTM.gate_names
         layers = {name: joined(net.recurrent, gate) for name, gate in gates.items()}
         layers["out"] = net.out.W.data.T, net.out.b.data
     return {
@@ -183,16 +184,16 @@ def torch_step(kind, net, batch, width, lr=LR):
 
 def torch_accuracy(kind, iterations, seed, data):
     """Class-balanced accuracy of PyTorch's net on the names that it was trained on."""
-    run = lab_runs.Run(kind, "reports", seed, iterations, "", data, "")
-    names, parts = lab_runs.load(run)
-    K, width, rng = len(names.languages), len(lab.LETTERS), np.random.default_rng(seed)
-    ours = lab_runs.build(kind, K, rng)
-    trainer, _ = lab_runs.guessing_trainer(run, ours, names, parts, rng)  # its batches and draws
+    run = runs.Run(kind, "reports", seed, iterations, "", data, "")
+    names, parts = runs.load(run)
+    K, width, rng = len(names.languages), len(nets.LETTERS), np.random.default_rng(seed)
+    ours = runs.build(kind, K, rng)
+    trainer, _ = runs.guessing_trainer(run, ours, names, parts, rng)  # its batches and draws
     torch.manual_seed(seed)
     net = torch_net(kind, width, K)
     places = tqdm(trainer.draw(iterations), desc=f"{kind}, seed {seed}", disable=None, leave=False)
     for place in places:
-        torch_step(kind, net, trainer.batches[place], width, lab_runs.KINDS[kind].lr)
+        torch_step(kind, net, trainer.batches[place], width, runs.KINDS[kind].lr)
     with torch.no_grad():
         guesses = [int(net(torch_input(kind, b, width)).argmax()) for b in trainer.batches]
     return Evaluation.of(names.labels, np.array(guesses), K).balanced_accuracy
@@ -201,16 +202,16 @@ def torch_accuracy(kind, iterations, seed, data):
 def compare(kind, names, count, rounds):
     """([seconds a step of ours, one for each round], [of PyTorch's])."""
     rng, K = np.random.default_rng(0), len(names.languages)
-    net, alphabet = lab_runs.build(kind, K, rng), lab_runs.alphabet_of(kind)
+    net, alphabet = runs.build(kind, K, rng), runs.alphabet_of(kind)
     batches = []
     for k in rng.integers(len(names), size=count):
         ids, label = alphabet.encode(names.names[k]), names.labels[k]
         batches.append(
-            lab_runs.generator_batch(label, ids, K, len(alphabet)) if kind == "F"
-            else lab_runs.Sequences([ids], [label], K, len(alphabet)).batch(np.array([0]))
+            runs.generator_batch(label, ids, K, len(alphabet)) if kind == "F"
+            else runs.Sequences([ids], [label], K, len(alphabet)).batch(np.array([0]))
         )  # fmt: skip
     loss = CrossEntropy("sum" if kind == "F" else "mean")
-    ours = OneByOne(net, loss, batches, [np.arange(count)], rng=rng, lr=LR, iterations=1)
+    ours = OnlineTrainer(net, loss, batches, [np.arange(count)], rng=rng, lr=LR, iterations=1)
     width = K + len(alphabet) + 1 if kind == "F" else len(alphabet)
     theirs = torch_net(kind, len(alphabet) + (kind == "F"), K)
     theirs.load_state_dict(torch_state(kind, net))
@@ -232,11 +233,11 @@ def run():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default="A,B,C,D,E,F", metavar="A,B")
-    parser.add_argument("--names", type=scripts.whole, default=300, help="steps of a round (300)")
-    parser.add_argument("--rounds", type=scripts.whole, default=9)
+    parser.add_argument("--names", type=cli.whole, default=300, help="steps of a round (300)")
+    parser.add_argument("--rounds", type=cli.whole, default=9)
     parser.add_argument("--data", metavar="DIR", help="a folder of <Language>.txt")
-    parser.add_argument("--train", type=scripts.whole, metavar="N", help="names; nets A to E")
-    parser.add_argument("--seed", type=scripts.seed, default=0, help="for --train (0)")
+    parser.add_argument("--train", type=cli.whole, metavar="N", help="names; nets A to E")
+    parser.add_argument("--seed", type=cli.seed, default=0, help="for --train (0)")
     args = parser.parse_args()
     kinds = args.only.upper().split(",")
     if not set(kinds) <= set("ABCDEF"):
@@ -250,7 +251,7 @@ def run():
                 accuracy = torch_accuracy(kind, args.train, args.seed, args.data)
                 print(f"{kind} in PyTorch, seed {args.seed}: {accuracy:.3f} on names trained on")
         return
-    names = load_names(args.data, lab_runs.alphabet_of("A"))
+    names = load_names(args.data, runs.alphabet_of("A"))
     print(f"ms a step, one name, one thread: median (lowest to highest) of {args.rounds} rounds")
     print(f"{'net':38s}{'minirnn':>24s}{'PyTorch ' + torch.__version__:>24s}{'times':>8s}")
     for kind in kinds:
@@ -258,9 +259,9 @@ def run():
         texts = [f"{1e3 * statistics.median(t):.3f} ({1e3 * min(t):.3f} to {1e3 * max(t):.3f})"
                  for t in times]  # fmt: skip
         ratio = statistics.median(theirs / ours for ours, theirs in zip(*times, strict=True))
-        title = f"{kind} {lab_runs.KINDS[kind].title}"
+        title = f"{kind} {runs.KINDS[kind].title}"
         print(f"{title:38s}{texts[0]:>24s}{texts[1]:>24s}{ratio:8.1f}", flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.main(run))
+    sys.exit(cli.main(run))

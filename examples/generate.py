@@ -16,11 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn import jobs, lab_runs, plotting, scripts, writing
-from minirnn.checkpoints import load_net, save_net, write_atomic, write_figure
+from minirnn import cli, plotting
 from minirnn.data import Alphabet, load_names, printable
 from minirnn.errors import CheckpointError, DataError, NumberError
 from minirnn.models import NameClassifier
+from minirnn.reports import generation, processes, runs
+from minirnn.storage.checkpoints import load_net, save_net
+from minirnn.storage.files import write_atomic, write_figure
 
 CLASSIFIER = Path("runs/names-lstm/model.npz")  # what examples/names.py writes
 
@@ -31,12 +33,12 @@ def parse():
     add = parser.add_argument
     add("--language", help="(default: all of them)")
     add("--start", metavar="LETTERS", help="the first letters (default: those of real names)")
-    add("--temperature", type=scripts.positive, default=0.3, help="below 1 dares less (0.3)")
-    add("--count", type=scripts.whole, default=5, help="names of each language (5)")
-    add("--seed", type=scripts.seed, default=0, help="another one, other names")
-    add("--iterations", type=scripts.whole, default=100_000, help="names trained on (100,000)")
+    add("--temperature", type=cli.positive, default=0.3, help="below 1 dares less (0.3)")
+    add("--count", type=cli.whole, default=5, help="names of each language (5)")
+    add("--seed", type=cli.seed, default=0, help="another one, other names")
+    add("--iterations", type=cli.whole, default=100_000, help="names trained on (100,000)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
-    add("--resume", action="store_true", help=scripts.RESUME)
+    add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", default=Path("runs/generator"))
     return parser.parse_args()
 
@@ -44,10 +46,11 @@ def parse():
 def check(args, names, alphabet):
     """The languages that are asked for; raises `DataError` for letters or a language unknown."""
     if args.start is not None:
-        writing.check_start(args.start, alphabet)
-        if len(args.start) >= writing.LONGEST:
+        generation.check_start(args.start, alphabet)
+        if len(args.start) >= generation.LONGEST:
             raise DataError(
-                f"the first letters are {len(args.start)}, but a name has {writing.LONGEST} at most"
+                f"the first letters are {len(args.start)}, but a name has {generation.LONGEST} at "
+                "most"
             )
     if args.language is None:
         return names.languages
@@ -60,14 +63,12 @@ def check(args, names, alphabet):
 
 def trained(args, names):
     """(net, result) from the output folder, trained first where it is not there yet."""
-    run = lab_runs.Run(
-        "F", "reports", 0, args.iterations, names.digest(), args.data, str(args.output)
-    )
+    run = runs.Run("F", "reports", 0, args.iterations, names.digest(), args.data, str(args.output))
     settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}
-    with scripts.kept_in(args.output, settings, [run], args.resume) as waiting:
+    with cli.kept_in(args.output, settings, [run], args.resume) as waiting:
         if waiting:
             print(f"training on {args.iterations:,} names; later calls use the result again")
-        for _, result in jobs.run(lab_runs.train, waiting, 1):
+        for _, result in processes.run(runs.train, waiting, 1):
             if result is not None and "diverged" not in result:
                 draw_loss(args.output / "loss.png", result)
     if "diverged" in run.result():
@@ -75,7 +76,7 @@ def trained(args, names):
             f"the loss became infinite after {run.result()['diverged']:,} iterations, so there is "
             f"no net in {args.output}; try fewer --iterations, or other names, and another --output"
         )
-    return lab_runs.trained_net(run)[0], run.result()
+    return runs.trained_net(run)[0], run.result()
 
 
 def draw_loss(path, result):
@@ -97,23 +98,23 @@ def classifier(args, names):
     if path.is_file():
         net, settings = load_net(path, lambda settings: build(settings))
         if settings["languages"] == names.languages:
-            return writing.judge_of(net, Alphabet(settings["alphabet"])), f"the net in {path}"
+            return generation.judge_of(net, Alphabet(settings["alphabet"])), f"the net in {path}"
     path = args.output / "classifier.npz"
     if not path.is_file():
         print(f"there is no {CLASSIFIER} for these languages: training a small one")
-        net, accuracy = writing.quick_classifier(names, alphabet)
+        net, accuracy = generation.quick_classifier(names, alphabet)
         save_net(path, net, {"names": names.digest(), "accuracy": accuracy})
     net, settings = load_net(path, lambda settings: small(settings, len(names.languages)))
     if settings["names"] != names.digest():
         raise CheckpointError(f"{path} was trained on other names; use another --output")
     words = f"a small net, right on {settings['accuracy']:.1%} of real names it never saw"
-    return writing.judge_of(net, alphabet), words
+    return generation.judge_of(net, alphabet), words
 
 
 def small(settings, num_classes):
     """The small net, where the settings in its file are those that were written above."""
     f"{settings['names']} {settings['accuracy']:.1%}"  # what will be asked for
-    return writing.small_classifier(len(Alphabet()), num_classes, np.random.default_rng(0))
+    return generation.small_classifier(len(Alphabet()), num_classes, np.random.default_rng(0))
 
 
 def build(settings):
@@ -130,31 +131,30 @@ def run():
     alphabet = Alphabet()
     names = load_names(args.data, alphabet)
     languages = check(args, names, alphabet)
-    scripts.output_folder(args.output)
+    cli.output_folder(args.output)
     net, result = trained(args, names)
     print(f"{net}\n{net.number_of_parameters():,} parameters\n")
     rng = np.random.default_rng(args.seed)
     for language in languages:
         label = names.languages.index(language)
-        starts = [args.start] * args.count if args.start else writing.first_letters(
+        starts = [args.start] * args.count if args.start else generation.first_letters(
             names, label, rng, args.count
         )  # fmt: skip
         written = [
-            writing.write_name(net, label, alphabet.encode(start), rng, args.temperature)
+            generation.write_name(net, label, alphabet.encode(start), rng, args.temperature)
             for start in starts
         ]
-        print(
-            f"{language:12s} {', '.join(map(lambda ids: writing.text_of(ids, alphabet), written))}"
-        )
+        texts = [generation.text_of(ids, alphabet) for ids in written]
+        print(f"{language:12s} {', '.join(texts)}")
 
     judge, words = classifier(args, names)
     shown = [names.languages.index(language) for language in languages]
     count = max(args.count, 900 // len(shown))
     draws = np.random.default_rng([args.seed, 1])
-    texts, labels = writing.write_names(
+    texts, labels = generation.write_names(
         net, names, alphabet, draws, args.temperature, count, shown, args.start
     )
-    found = writing.worth(texts, labels, names, judge)
+    found = generation.worth(texts, labels, names, judge)
     print(f"\nof {len(texts):,} names: {found['new']:.1%} new, in no list; "
           f"{found['distinct']:.1%} different from each other")  # fmt: skip
     print(f"{found['right']:.1%} taken for the right language by {words}")
@@ -168,4 +168,4 @@ def run():
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.main(run))
+    sys.exit(cli.main(run))

@@ -20,16 +20,16 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from minirnn import backend, optim, report, scripts
+from minirnn import backend, cli, optim
 from minirnn.batches import Sequences
-from minirnn.checkpoints import Checkpoint, load_net, save_net
 from minirnn.contract import try_cell
 from minirnn.data import Alphabet, load_names, printable, split
 from minirnn.errors import DataError, NumberError
 from minirnn.functions import softmax
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
-from minirnn.snapshots import Snapshots
+from minirnn.storage import summary
+from minirnn.storage.checkpoints import Checkpoint, Snapshots, load_net, save_net
 from minirnn.training import Trainer, predict
 
 # what the weights don't depend on
@@ -44,21 +44,21 @@ def parse():
     add("--cell", metavar="FILE.py:CLASS", help="a cell class of your own, in place of --model")
     add("--backend", choices=["numpy", "cupy"], default="numpy")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
-    add("--hidden-size", type=scripts.whole, default=128)
-    add("--num-layers", type=scripts.whole, default=1)
+    add("--hidden-size", type=cli.whole, default=128)
+    add("--num-layers", type=cli.whole, default=1)
     add("--bidirectional", action=yes_no, default=True)
     add("--one-direction", dest="bidirectional", action="store_false")
-    add("--embedding", type=scripts.whole, default=64, help="how many numbers stand for a letter")
+    add("--embedding", type=cli.whole, default=64, help="how many numbers stand for a letter")
     add("--one-hot", dest="embedding", action="store_const", const=None, help="no embedding")
-    add("--dropout", type=scripts.share, default=0.4)
-    add("--epochs", type=scripts.whole, default=20)
-    add("--batch-size", type=scripts.whole, default=128)
+    add("--dropout", type=cli.share, default=0.4)
+    add("--epochs", type=cli.whole, default=20)
+    add("--batch-size", type=cli.whole, default=128)
     add("--optimizer", choices=["sgd", "adam"], default="adam", help="adam is AdamW")
-    add("--lr", type=scripts.positive, help="highest rate of the cycle (adam: 0.004, sgd: 1)")
-    add("--clip", type=scripts.positive, default=1.0, help="largest norm of all gradients")
-    add("--patience", type=scripts.whole, default=8, help="epochs to wait for a better one")
-    add("--seed", type=scripts.seed, default=0)
-    add("--resume", action="store_true", help=scripts.RESUME)
+    add("--lr", type=cli.positive, help="highest rate of the cycle (adam: 0.004, sgd: 1)")
+    add("--clip", type=cli.positive, default=1.0, help="largest norm of all gradients")
+    add("--patience", type=cli.whole, default=8, help="epochs to wait for a better one")
+    add("--seed", type=cli.seed, default=0)
+    add("--resume", action="store_true", help=cli.RESUME)
     add("--snapshots", action="store_true", help="also write epoch-000.npz, epoch-001.npz, ...")
     add("--output", type=Path, metavar="DIR", help="(default: runs/names-<model>)")
     add("--predict", metavar="NAME", nargs="+", help="load the trained net and guess these names")
@@ -73,7 +73,7 @@ def build(settings, args, rng):
     """The net that the settings describe; a student's cell is in them by name only."""
     cell = settings["model"]
     if args.cell:
-        cell = scripts.load_cell(args.cell)
+        cell = cli.load_cell(args.cell)
         try_cell(cell())
     kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
     return NameClassifier(
@@ -99,7 +99,7 @@ def guess(args, rng):
     ids = [alphabet.encode(cleaned[name]) for name in usable]
     sequences = Sequences(ids, np.zeros(len(ids), int), num_symbols=len(alphabet))
     for name, p in zip(usable, softmax(predict(net, sequences, np.arange(len(ids)))), strict=True):
-        print(f"{printable(name):20s} {report.likeliest(p, settings['languages'])}")
+        print(f"{printable(name):20s} {summary.likeliest(p, settings['languages'])}")
 
 
 def train(args, rng):
@@ -109,7 +109,7 @@ def train(args, rng):
     settings |= {"alphabet": alphabet.characters, "languages": names.languages}
     parts = dict(zip(("train", "validation", "test"), split(names, rng), strict=True))
     sequences = Sequences([alphabet.encode(n) for n in names.names], names.labels, K, len(alphabet))
-    net, output = build(settings, args, rng), scripts.output_folder(args.output)
+    net, output = build(settings, args, rng), cli.output_folder(args.output)
 
     trained = names.labels[parts["train"]]
     loss = CrossEntropy(log_prior=np.log(np.bincount(trained, minlength=K) / len(trained)))
@@ -125,7 +125,7 @@ def train(args, rng):
     if args.snapshots and not args.resume:
         checkpoint.begin(trainer)
     try:
-        scripts.train(trainer, checkpoint, args.resume)
+        cli.train(trainer, checkpoint, args.resume)
     except NumberError:
         if trainer.best is not None:  # else an older model would be lost for nothing
             trainer.restore_best()
@@ -133,7 +133,7 @@ def train(args, rng):
         raise
     save_net(output / "model.npz", net, settings)
     facts = {"model": args.model, "backend": args.backend, "seed": args.seed}
-    report.write(output, trainer, names, parts, facts)
+    summary.write(output, trainer, names, parts, facts)
 
 
 def run():
@@ -144,4 +144,4 @@ def run():
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.main(run))
+    sys.exit(cli.main(run))

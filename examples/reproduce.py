@@ -18,10 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn import jobs, lab_runs, plotting, scripts
-from minirnn.checkpoints import write_atomic, write_figure
+from minirnn import cli, plotting
 from minirnn.data import load_names
 from minirnn.errors import CheckpointError
+from minirnn.reports import processes, runs
+from minirnn.storage.files import write_atomic, write_figure
 
 NETS = "ABCDEF"
 QUICK = 20_000  # iterations
@@ -33,12 +34,12 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
     add("--only", type=nets, default=list(NETS), metavar="A,B", help="which nets (default: A to F)")
-    add("--iterations", type=scripts.whole, help="names that each net sees (default: 300,000)")
+    add("--iterations", type=cli.whole, help="names that each net sees (default: 300,000)")
     add("--quick", action="store_true", help=f"{QUICK:,} iterations, in a folder of their own")
-    add("--jobs", type=scripts.whole, default=jobs.cores(), help="processes (default: all cores)")
+    add("--jobs", type=cli.whole, default=processes.cores(), help="processes (default: all cores)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
-    add("--seeds", type=scripts.seed, nargs="+", default=[0], metavar="SEED")
-    add("--resume", action="store_true", help=scripts.RESUME)
+    add("--seeds", type=cli.seed, nargs="+", default=[0], metavar="SEED")
+    add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/reports, or -quick)")
     args = parser.parse_args()
     args.iterations = args.iterations or (QUICK if args.quick else 300_000)
@@ -87,7 +88,7 @@ def figures(found):
         result = first(found, kind, "reports")
         if result is None:
             continue
-        title, x = f"{kind}: {lab_runs.KINDS[kind].title}", column(result, "iteration")
+        title, x = f"{kind}: {runs.KINDS[kind].title}", column(result, "iteration")
         loss = np.array(column(result, "loss")) / result.get("letters_a_name", 1)
         drawn[f"{kind}-loss.png"] = plotting.plot_curves(
             {title: {"training" if kind != "F" else "training, a letter": (x, loss)}},
@@ -113,7 +114,7 @@ def figures(found):
     if all(pair.values()):
         for what, label in {"loss": "cross-entropy, nats", "train": "accuracy"}.items():
             curves = {
-                lab_runs.KINDS[kind].title: (column(r, "iteration"), column(r, what))
+                runs.KINDS[kind].title: (column(r, "iteration"), column(r, what))
                 for kind, r in pair.items()
             }
             name = "loss" if what == "loss" else "accuracy"
@@ -136,8 +137,8 @@ def table(found, settings):
             continue
         last = first(found, kind, "reports") or first(found, kind, "held-out")
         rows[kind] = {
-            "title": lab_runs.KINDS[kind].title,
-            "report": lab_runs.KINDS[kind].figure,
+            "title": runs.KINDS[kind].title,
+            "report": runs.KINDS[kind].figure,
             "train": of(found, kind, "reports", "train"),
             "held_out_train": of(found, kind, "held-out", "train"),
             "unseen": of(found, kind, "held-out", "unseen"),
@@ -219,22 +220,22 @@ def number(value, form=".3f"):
 def run():
     args = parse()
     names = load_names(args.data)
-    folder = scripts.output_folder(args.output)
+    folder = cli.output_folder(args.output)
     settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}
-    nets_folder = scripts.output_folder(folder / "nets")
+    nets_folder = cli.output_folder(folder / "nets")
     todo = [
-        lab_runs.Run(
+        runs.Run(
             kind, protocol, seed, args.iterations, names.digest(), args.data, str(nets_folder)
         )  # fmt: skip
         for seed in args.seeds
         for kind in args.only
-        for protocol in lab_runs.runs_of(kind)
+        for protocol in runs.runs_of(kind)
     ]
-    with scripts.kept_in(folder, settings, todo, args.resume) as waiting:
+    with cli.kept_in(folder, settings, todo, args.resume) as waiting:
         done = len(todo) - len(waiting)
         print(f"{len(todo)} runs of {args.iterations:,} iterations; {done} are done")
         try:
-            for one, result in jobs.run(lab_runs.train, waiting, args.jobs):
+            for one, result in processes.run(runs.train, waiting, args.jobs):
                 if result and "diverged" in result:
                     words = DIVERGED.format(result["diverged"])
                     print(f"{one.name}: {words}", file=sys.stderr, flush=True)
@@ -267,4 +268,4 @@ def write(folder, settings):
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.main(run))
+    sys.exit(cli.main(run))

@@ -21,12 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn import adding, cells, flow, jobs, lab_runs, plotting, scripts
+from minirnn import cells, cli, gradient_flow, plotting
 from minirnn.batches import Sequences
-from minirnn.checkpoints import load_net, write_atomic, write_figure
 from minirnn.data import load_names
-from minirnn.kept import Kept
 from minirnn.losses import MeanSquaredError
+from minirnn.reports import adding, processes, runs
+from minirnn.storage.checkpoints import load_net
+from minirnn.storage.files import write_atomic, write_figure
+from minirnn.storage.stored_runs import StoredRun
 
 PLATEAU = ("A", "A+tanh", "A+new", "A+both")
 CELLS = {"RNN": cells.RNNCell, "LSTM": cells.LSTMCell, "GRU": cells.GRUCell}
@@ -39,14 +41,14 @@ def parse():
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
-    add("--iterations", type=scripts.whole, help="names for parts 1 and 4 (100,000)")
-    add("--adding-iterations", type=scripts.whole, help="batches of 32 for part 2 (at most 3,000)")
+    add("--iterations", type=cli.whole, help="names for parts 1 and 4 (100,000)")
+    add("--adding-iterations", type=cli.whole, help="batches of 32 for part 2 (at most 3,000)")
     add("--lengths", type=length, nargs="+", metavar="T", help="of part 2 (20 50 100 200)")
     add("--quick", action="store_true", help="a fiftieth of the names, two lengths")
-    add("--jobs", type=scripts.whole, default=jobs.cores(), help="processes (default: all cores)")
+    add("--jobs", type=cli.whole, default=processes.cores(), help="processes (default: all cores)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
-    add("--seed", type=scripts.seed, default=0)
-    add("--resume", action="store_true", help=scripts.RESUME)
+    add("--seed", type=cli.seed, default=0)
+    add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/why-lstm, or -quick)")
     args = parser.parse_args()
     args.iterations = args.iterations or (2_000 if args.quick else 100_000)
@@ -58,14 +60,14 @@ def parse():
 
 def length(text):
     """An argparse type: a length at which there is room for two marks."""
-    number = scripts.whole(text)
+    number = cli.whole(text)
     if not 2 <= number <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 2 to 1000")
     return number
 
 
 @dataclass(frozen=True)
-class Adding(Kept):
+class Adding(StoredRun):
     """One net on the adding problem at one length."""
 
     cell: str
@@ -87,8 +89,8 @@ def adder(cell, rng):
 
 def work(task, progress, stopped):
     """A task of either kind, in a process of its own."""
-    if isinstance(task, lab_runs.Run):
-        return lab_runs.train(task, progress, stopped)
+    if isinstance(task, runs.Run):
+        return runs.train(task, progress, stopped)
     rng = np.random.default_rng(task.seed)
     trainer = adding.AddingTrainer(
         adder(task.cell, rng), task.T, rng, iterations=task.iterations
@@ -107,7 +109,7 @@ def plateau(found, output):
     for kind in PLATEAU:
         result = found[kind]
         rows = result["history"]
-        title = lab_runs.KINDS[kind].title
+        title = runs.KINDS[kind].title
         curves[title] = [r["iteration"] for r in rows], [r["train"] for r in rows]
         reached = "infinite loss" if "diverged" in result else f"{result['train']:.3f}"
         print(f"  {title:34s} {reached}")
@@ -155,12 +157,14 @@ def gradients(adds, lengths, seed, output):
             y, (_, linear_cache) = net.forward(x)
             loss = MeanSquaredError("sum")
             dlast = net.linear.backward(loss.backward(loss.forward(y, target)[1]), linear_cache)
-            found_norms = flow.gradient_norms(net.recurrent, x, dlast)
+            found_norms = gradient_flow.gradient_norms(net.recurrent, x, dlast)
             steps = np.arange(1, FLOW_T + 1)
             for state, values in found_norms.items():
                 label = cell if len(found_norms) == 1 else f"{cell}, {state}"
                 norms[when][label] = steps, above_zero(values / found_norms["h"][-1])
-            one, product = flow.singular_values(flow.step_jacobians(net.recurrent, x[:, 0]))
+            one, product = gradient_flow.singular_values(
+                gradient_flow.step_jacobians(net.recurrent, x[:, 0])
+            )
             reach[when][cell] = steps - 1, above_zero(product)
             numbers[f"{cell}, {when}"] = {
                 "gradient_after_first_step": float(found_norms["h"][0] / found_norms["h"][-1]),
@@ -187,7 +191,7 @@ def above_zero(values):
     return np.where(values > 0, values, np.nan)
 
 
-def gates(runs, names, output):
+def gates(trained, names, output):
     """Part 4: the gates of the trained LSTM and GRU over real names."""
     shown = []
     for k, language in enumerate(("Russian", "Japanese")):
@@ -196,8 +200,8 @@ def gates(runs, names, output):
         shown.append(next((name for name in theirs if len(name) >= 8), theirs[0]))
     means = {}
     for kind, title in {"B": "LSTM", "C": "GRU"}.items():
-        net, _ = lab_runs.trained_net(runs[kind])
-        alphabet = lab_runs.alphabet_of(kind)
+        net, _ = runs.trained_net(trained[kind])
+        alphabet = runs.alphabet_of(kind)
         sequences = Sequences([alphabet.encode(n) for n in shown], np.zeros(len(shown), int))
         for k, name in enumerate(shown):
             found = net.gates(sequences.batch(np.array([k])))
@@ -211,11 +215,11 @@ def gates(runs, names, output):
 
 def run():
     args = parse()
-    names = load_names(args.data, lab_runs.alphabet_of("A"))
-    output = scripts.output_folder(args.output)
-    folder = str(scripts.output_folder(output / "nets"))
-    runs = {
-        kind: lab_runs.Run(kind, "reports", args.seed, args.iterations, names.digest(), args.data,
+    names = load_names(args.data, runs.alphabet_of("A"))
+    output = cli.output_folder(args.output)
+    folder = str(cli.output_folder(output / "nets"))
+    trained = {
+        kind: runs.Run(kind, "reports", args.seed, args.iterations, names.digest(), args.data,
                            folder)
         for kind in (*PLATEAU, "B", "C")
     }  # fmt: skip
@@ -225,13 +229,13 @@ def run():
         for T in longest_first
         for cell in CELLS
     }
-    tasks = {**runs, **adds}
+    tasks = {**trained, **adds}
     settings = {
         "iterations": args.iterations, "adding_iterations": args.adding_iterations,
         "seed": args.seed, "names": names.digest(), "source": names.source,
     }  # fmt: skip
-    with scripts.kept_in(output, settings, list(tasks.values()), args.resume) as waiting:
-        for task, result in jobs.run(work, waiting, args.jobs):
+    with cli.kept_in(output, settings, list(tasks.values()), args.resume) as waiting:
+        for task, result in processes.run(work, waiting, args.jobs):
             print(f"{task.name}: {'stopped' if result is None else 'done'}", flush=True)
         found = {key: task.result() for key, task in tasks.items()}
         print("\n1 accuracy on names trained on, of the RNN taken apart")
@@ -241,11 +245,11 @@ def run():
         print("\n3 the gradient on its way back")
         results["gradients"] = gradients(adds, args.lengths, args.seed, output)
         print("\n4 the gates over names")
-        results["gates"] = gates(runs, names, output)
+        results["gates"] = gates(trained, names, output)
         results["settings"] = settings
         write_atomic(output / "results.json", json.dumps(results, indent=1).encode() + b"\n")
         print(f"\nwritten: {output / 'results.json'} and the figures beside it")
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.main(run))
+    sys.exit(cli.main(run))

@@ -3,12 +3,12 @@
 import importlib
 import sys
 
-from . import scripts
+from . import cli
 from .data import printable
 from .errors import MinirnnError
 
 COMMANDS = {  # name: (module with a function run(arguments, prog), what it does)
-    "download": ("minirnn.download", "fetch the surnames of the PyTorch tutorials"),
+    "download": ("minirnn.storage.download", "fetch the surnames of the PyTorch tutorials"),
     "gradcheck": ("minirnn.gradcheck.command", "check a cell's backward pass, rung by rung"),
     "exercises": (
         "minirnn.exercises.command",
@@ -34,4 +34,4 @@ def run(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(scripts.main(run))
+    sys.exit(cli.main(run))

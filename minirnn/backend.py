@@ -12,8 +12,8 @@ import sys
 
 import numpy as np
 
+from .cuda.faults import working_cupy
 from .errors import BackendError, MixedArraysError
-from .gpu_faults import working_cupy
 
 KEPT = 2**29  # bytes of freed memory at the most
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's mallopt

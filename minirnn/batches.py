@@ -6,7 +6,7 @@ import numpy as np
 
 from .backend import asarray
 from .errors import DataError
-from .packing import sizes_of
+from .packing import order_of_rows
 
 
 class Batch(NamedTuple):
@@ -58,11 +58,8 @@ class Sequences:
 
     def batch(self, index):
         """The sequences at `index` [N] as a `Batch` on the current backend."""
-        lengths = self.lengths[index]
-        order = np.argsort(-lengths, kind="stable")
-        index, sizes = index[order], sizes_of(lengths)
-        starts = self.starts[index]
-        rows = np.concatenate([starts[:n] + t for t, n in enumerate(sizes)])
+        rows, sizes, order = order_of_rows(self.starts[index], self.lengths[index])
+        index = index[order]
         return Batch(asarray(self.rows[rows]), sizes, asarray(self.labels[index]), index)
 
     def counts(self):

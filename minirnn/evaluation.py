@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backend import asarray, asnumpy
-from .gpu_faults import is_out_of_memory
+from .cuda.faults import is_out_of_memory
 
 
 @dataclass

@@ -28,12 +28,20 @@ def pack(sequences):
     lengths = np.array([len(sequence) for sequence in sequences], dtype=int)
     if len(lengths) == 0 or lengths.min() == 0:
         raise ShapeError("every batch needs a sequence, and every sequence at least one element")
+    rows, sizes, order = order_of_rows(np.cumsum(lengths) - lengths, lengths)
+    return np.concatenate(sequences)[rows], sizes, order
+
+
+def order_of_rows(starts, lengths):
+    """(rows [S], sizes, order [N]) of sequences that lie one after the other in one array.
+
+    Sequence k is at starts[k] .. starts[k] + lengths[k]; `rows` picks its elements into the packed
+    order.
+    """
     order = np.argsort(-lengths, kind="stable")
     sizes = sizes_of(lengths)
-    joined = np.concatenate([sequences[k] for k in order])
-    starts = np.concatenate([[0], np.cumsum(lengths[order])[:-1]])
-    index = np.concatenate([starts[:n] + t for t, n in enumerate(sizes)])
-    return joined[index], sizes, order
+    starts = starts[order]
+    return np.concatenate([starts[:n] + t for t, n in enumerate(sizes)]), sizes, order
 
 
 def unpack(rows, sizes, order):

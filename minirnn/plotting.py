@@ -91,40 +91,6 @@ def plot_gates(gates, letters, title=None):
     return figure
 
 
-def plot_step_size(problem=None, name=None, steps=None):
-    """The error of central differences against their step: a V, and the complex step below it.
-
-    problem: a `gradcheck` problem (see `gradcheck.problems`); an LSTM over four steps if left
-    out. name: the array whose gradient is looked at; the first if left out. The left arm is
-    rounding, eps / h, the right one truncation, h^2; in float32 the bottom lies far higher. The
-    complex step subtracts nothing, and so has no left arm (Squire and Trapp 1998).
-    """
-    from .gradcheck.oracles import complex_step, relative_error, step_sizes
-    from .gradcheck.problems import example_problem
-
-    problem = example_problem() if problem is None else problem
-    name = next(iter(problem.arrays)) if name is None else name
-    steps = np.logspace(-13, 0, 53) if steps is None else steps
-    rng = np.random.default_rng(0)
-    outputs, _ = problem.forward(problem.arrays)
-    upstream = {n: rng.standard_normal(np.shape(y)) for n, y in outputs.items()}
-    exact = complex_step(problem, upstream, name)
-    floor = np.finfo("float64").eps / 4  # a logarithmic axis cannot show 0
-
-    figure, axes = _figure(6, 4)
-    for dtype, mark in (("float32", "s"), ("float64", "o")):
-        errors = step_sizes(problem, upstream, name, exact, steps, dtype)
-        axes.loglog(steps, errors, f"{mark}-", ms=3, label=f"central differences, {dtype}")
-    errors = [relative_error(complex_step(problem, upstream, name, h), exact) for h in steps]
-    axes.loglog(steps, np.maximum(errors, floor), "k--", label="complex step, float64")
-    axes.set(xlabel="step h", ylabel=f"relative error of d{name}", title="Which step size?")
-    axes.set_ylim(floor / 2, 10)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    return figure
-
-
 def _figure(width, height):
     from matplotlib.figure import Figure
 

@@ -43,7 +43,7 @@ class Product:
 
 
 class ProductBackward:
-    """The way back of a `Product`: da Wh^T, summed over the gates; it notes down every da.
+    """The way back of a `Product`: da Wh^T [n, H], summed over the gates; it notes down every da.
 
     With what the two have noted, the gradient of Wh is one product after the loop: v^T da.
     S: how many rows all steps have together; dtype: of zeros where no da is noted.

@@ -7,12 +7,12 @@ import numpy as np
 
 from .backend import asnumpy, current
 from .batches import samplers
+from .cuda.faults import is_out_of_memory
 from .errors import BackendError, NumberError
 from .evaluation import Evaluation, evaluate, predict
-from .gpu_faults import is_out_of_memory
 from .history import History
 from .optim import clip_grad_norm, grad_norm
-from .resume import check_state
+from .storage.saved_state import check_state, joined, numbers, parted
 
 __all__ = ["Evaluation", "History", "Trainer", "evaluate", "predict"]
 
@@ -228,14 +228,12 @@ class Trainer:
         The best score and its epoch, patience, the step and so the schedule follow from the
         history and the position.
         """
-        arrays = {f"net.{name}": a for name, a in self.net.state_dict().items()}
-        arrays |= {f"best.{name}": a for name, a in (self.best or {}).items()}
         optimizer = self.optimizer.state_dict()
-        arrays |= {f"optimizer.{n}": a for n, a in optimizer.items() if isinstance(a, np.ndarray)}
+        arrays = joined(net=self.net.state_dict(), best=self.best or {}, optimizer=optimizer)
         inside = self.position > 0  # an epoch that is drawn but not begun is drawn again
         begun = inside or self.batches is None
         facts = {
-            "optimizer": {n: a for n, a in optimizer.items() if not isinstance(a, np.ndarray)},
+            "optimizer": numbers(optimizer),
             "history": self.history.rows,
             "over": self.is_over(),
             "first_loss": self.first_loss,
@@ -251,16 +249,13 @@ class Trainer:
         """Take up what `state_dict` gave. Raises `CheckpointError` where something does not fit,
         before anything is assigned."""
         self.batches = check_state(self, arrays, facts)
-        parts = {"net": {}, "best": {}, "optimizer": {}}
-        for name, array in arrays.items():
-            part, _, rest = name.partition(".")
-            parts[part][rest] = array
-        self.net.load_state_dict(parts["net"])
-        self.optimizer.load_state_dict({**parts["optimizer"], **facts["optimizer"]})
+        net, best, optimizer = parted(arrays, "net", "best", "optimizer")
+        self.net.load_state_dict(net)
+        self.optimizer.load_state_dict({**optimizer, **facts["optimizer"]})
         self.history, self.epoch = History(facts["history"]), len(facts["history"])
         self.best, self.best_score, self.best_epoch = None, -math.inf, 0
         if self.epoch:
-            self.best, (self.best_score, self.best_epoch) = parts["best"], self.history.best()
+            self.best, (self.best_score, self.best_epoch) = best, self.history.best()
         self.position, self._first_loss = facts["position"], facts["first_loss"]
         self.step = self.epoch * self.batches_per_epoch() + self.position
         self.epoch_rng = facts["epoch_rng"]

@@ -30,13 +30,13 @@ settings.load_profile(
 @pytest.fixture
 def without_figures():
     """Figures are empty files, for tests of something else: to draw them is most of a short run."""
-    from minirnn import checkpoints, report
+    from minirnn.storage import files, summary
 
     def write_nothing(path, figure):
-        checkpoints.write_atomic(path, b"")
+        files.write_atomic(path, b"")
 
     with pytest.MonkeyPatch.context() as patch:
-        for owner in (checkpoints, report):
+        for owner in (files, summary):
             patch.setattr(owner, "write_figure", write_nothing)
         yield
 

@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import strict
 
-from minirnn import backend, scripts
+from minirnn import backend, cli
 from minirnn.batches import Sequences
-from minirnn.checkpoints import load_net, save_net
 from minirnn.errors import BackendError
 from minirnn.evaluation import predict
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.optim import SGD
+from minirnn.storage.checkpoints import load_net, save_net
 from minirnn.training import Trainer
 
 SAID = {
     "library missing": "though it is installed (Failed to import CuPy.): uninstall every cupy",
-    "compiler missing": "CuPy finds a GPU, but not CUDA's own libraries, which its package does not "
-    'hold: pip install "cupy-cuda12x[ctk]" or "cupy-cuda13x[ctk]"',
+    "compiler missing": "CuPy finds a GPU, but not CUDA's own libraries, which its package does "
+    'not hold: pip install "cupy-cuda12x[ctk]" or "cupy-cuda13x[ctk]"',
     "cuBLAS missing": "but not CUDA's own libraries",
     "compiler missing, CuPy 13": "but not CUDA's own libraries",
     "no driver": "there is no NVIDIA driver for the GPU: install one, or use --backend numpy",
@@ -56,7 +56,7 @@ def no_cupy(monkeypatch):
 def test_every_fault_has_its_own_sentence(tmp_path, monkeypatch, capsys, fault):
     monkeypatch.syspath_prepend(fake_cupy.write(tmp_path, fault))
     importlib.invalidate_caches()
-    assert scripts.main(lambda: backend.use("cupy")) == 2
+    assert cli.main(lambda: backend.use("cupy")) == 2
     err = capsys.readouterr().err
     assert SAID[fault] in err and err.startswith("error: ") and err.count("\n") == 1
     assert "pip install" in err or "--backend numpy" in err
@@ -69,7 +69,7 @@ def test_the_sentences_differ():
 
 def test_not_installed(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "cupy", None)
-    assert scripts.main(lambda: backend.use("cupy")) == 2
+    assert cli.main(lambda: backend.use("cupy")) == 2
     err = capsys.readouterr().err
     assert (
         "CuPy cannot be imported" in err
@@ -142,7 +142,7 @@ def test_a_script_without_memory(capsys):
     def run():
         raise MemoryError("Unable to allocate 9 TiB")
 
-    assert scripts.main(run) == 2
+    assert cli.main(run) == 2
     expected = "error: out of memory (Unable to allocate 9 TiB); try smaller sizes\n"
     assert capsys.readouterr().err == expected
 

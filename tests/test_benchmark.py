@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import minirnn
-from minirnn import scripts
+from minirnn import cli
 from minirnn.errors import MinirnnError
 from minirnn.stacked import GRU, LSTM, RNN
 
@@ -153,7 +153,7 @@ def benchmark_here(monkeypatch, capsys):
         script = importlib.import_module("benchmark")
         monkeypatch.setattr(sys, "argv", ["benchmark.py", *map(str, arguments)])
         try:
-            code = scripts.main(script.run)
+            code = cli.main(script.run)
         except SystemExit as exit:  # of argparse
             code = exit.code
         return code, *capsys.readouterr()

@@ -8,9 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from minirnn.checkpoints import load_net, read_npz, save_net, write_atomic, write_npz
 from minirnn.errors import CellError, CheckpointError, MinirnnError
 from minirnn.models import NameClassifier
+from minirnn.storage.checkpoints import load_net, save_net
+from minirnn.storage.files import read_npz, write_atomic, write_npz
 
 SETTINGS = {"hidden_size": 4, "cell": "lstm", "languages": ["Ελλάδα", "B"]}
 
@@ -240,7 +241,7 @@ def npy(array):
 
 def test_zip_bombs(tmp_path, monkeypatch):
     path = tmp_path / "model.npz"
-    monkeypatch.setattr("minirnn.checkpoints.LARGEST", 2**20)
+    monkeypatch.setattr("minirnn.storage.files.LARGEST", 2**20)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("facts.npy", npy(np.zeros(2**18)))
     assert path.stat().st_size < 2**13

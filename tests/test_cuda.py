@@ -100,7 +100,9 @@ def on_the_host(compiled, monkeypatch):
         return run
 
     xp = types.SimpleNamespace(__name__="cupy", RawKernel=raw_kernel)
-    for name in "array ascontiguousarray concatenate empty empty_like ones result_type zeros".split():
+    for (
+        name
+    ) in "array ascontiguousarray concatenate empty empty_like ones result_type zeros".split():
         setattr(xp, name, getattr(np, name))
     monkeypatch.setattr(kernels, "_compiled", {})
     monkeypatch.setattr(cuda_recurrent, "get_array_module", lambda *arrays, **named: xp)

@@ -2,8 +2,6 @@
 
 import hashlib
 import http.server
-import io
-import stat
 import subprocess
 import sys
 import threading
@@ -11,34 +9,20 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from archives import archive, encrypted, link
 
 import minirnn
 from minirnn import __main__ as door
-from minirnn import download, scripts
+from minirnn import cli
 from minirnn.data import load_names
+from minirnn.storage import download
 
 LISTS = {"Greek": b"Kartas\nVamvas\n", "Czech": "Dvořák\nHájek\n".encode()}
-
-
-def archive(entries, compression=zipfile.ZIP_DEFLATED):
-    """A zip of [(name or ZipInfo, bytes)]."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", compression) as file:
-        for name, content in entries:
-            file.writestr(name, content)
-    return data.getvalue()
 
 
 def good():
     lists = [(f"data/names/{language}.txt", text) for language, text in LISTS.items()]
     return archive([("data/", b""), ("data/eng-fra.txt", b"Go.\tVa !\n"), *lists])
-
-
-def link(name):
-    entry = zipfile.ZipInfo(name)
-    entry.create_system = 3
-    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
-    return entry
 
 
 def raw_name(name):
@@ -83,7 +67,7 @@ def get(server, tmp_path, capsys, monkeypatch):
         url = f"http://127.0.0.1:{server.server_address[1]}/data.zip"
         sha256 = sha256 or hashlib.sha256(content).hexdigest()
         arguments = ["download", "--url", url, "--sha256", sha256, *options]
-        code = scripts.main(lambda: door.run(arguments))
+        code = cli.main(lambda: door.run(arguments))
         return code, *capsys.readouterr()
 
     return run
@@ -167,14 +151,6 @@ def test_a_bomb_that_lies_about_its_size(get):
 def test_rarer_compression(get):
     content = archive([("data/names/A.txt", b"Good\n" * 9)], zipfile.ZIP_LZMA)
     refused(get(content), "unusual", "A.txt")
-
-
-def encrypted(content):
-    """An archive of one entry, which says that it is encrypted."""
-    content = bytearray(content)
-    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        content[content.rindex(signature) + offset] |= 1
-    return bytes(content)
 
 
 def test_encrypted(get):

@@ -122,7 +122,9 @@ BEYOND = (
 )
 
 
-@pytest.mark.parametrize("code, ends_well", [(FRESH, True), (BEYOND % 5, True), (BEYOND % 6, False)])
+@pytest.mark.parametrize(
+    "code, ends_well", [(FRESH, True), (BEYOND % 5, True), (BEYOND % 6, False)]
+)
 def test_what_is_not_written_is_nan_and_writing_beyond_an_array_ends_the_process(code, ends_well):
     process = python("-c", f"from emulated_card import card; card.insert(pool=False); {code}")
     _, err = process.communicate()

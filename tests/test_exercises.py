@@ -24,12 +24,12 @@ import table  # noqa: E402
 
 import minirnn  # noqa: E402
 from minirnn import __main__ as door  # noqa: E402
-from minirnn import scripts  # noqa: E402
+from minirnn import cli  # noqa: E402
 from minirnn.exercises.catalogue import BY_NUMBER  # noqa: E402
-from minirnn.exercises.checking import check  # noqa: E402
+from minirnn.exercises.check import check  # noqa: E402
 from minirnn.exercises.command import run, watch  # noqa: E402
 from minirnn.exercises.fallback import WithFallback  # noqa: E402
-from minirnn.exercises.show import coloured, describe  # noqa: E402
+from minirnn.exercises.output import coloured, describe  # noqa: E402
 from minirnn.exercises.tryout import train_cell  # noqa: E402
 
 PACKAGE = [minirnn.functions, minirnn.cells, minirnn.layers, minirnn.losses, minirnn.optim,
@@ -164,7 +164,7 @@ def test_exit_codes(tmp_path, capsys):
     def code_here(*arguments):
         """The same in this process, and what it says."""
         try:
-            found = scripts.main(lambda: door.run(["exercises", *map(str, arguments)]))
+            found = cli.main(lambda: door.run(["exercises", *map(str, arguments)]))
         except SystemExit as exit:  # of argparse
             found = exit.code
         said = capsys.readouterr().err

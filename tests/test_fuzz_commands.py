@@ -16,9 +16,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from test_fuzz import (
+from experiments import TRAINERS, in_this_process, stopped
+from fuzzing import (
     cases,
     count,
     ended,
@@ -27,14 +26,16 @@ from test_fuzz import (
     say_how_many,
     words,
 )  # fmt: skip
-from test_kept import TRAINERS, in_this_process, stopped
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from minirnn import __main__ as door
-from minirnn import lab_runs, writing
-from minirnn.checkpoints import Checkpoint, read_npz, save_net, write_atomic, write_npz
 from minirnn.errors import CheckpointError
 from minirnn.exercises import command as exercises
 from minirnn.models import NameClassifier
+from minirnn.reports import generation, runs
+from minirnn.storage.checkpoints import Checkpoint, save_net
+from minirnn.storage.files import read_npz, write_atomic, write_npz
 
 __all__ = ["place", "say_how_many"]  # fixtures
 
@@ -74,13 +75,13 @@ def script_named(name):
 @pytest.fixture
 def quick(monkeypatch):
     """What trains and draws, shortened: no processes, no figures, few names."""
-    write = writing.write_names
-    classifier = writing.quick_classifier
+    write = generation.write_names
+    classifier = generation.quick_classifier
 
     def write_few(net, names, alphabet, rng, temperature=0.5, count=50, *more):
         return write(net, names, alphabet, rng, temperature, min(count, 2), *more)
 
-    for module in (writing, lab_runs):
+    for module in (generation, runs):
         monkeypatch.setattr(module, "write_names", write_few)
         monkeypatch.setattr(module, "quick_classifier", lambda *data: classifier(*data, epochs=1))
 
@@ -88,7 +89,7 @@ def quick(monkeypatch):
         fake = SimpleNamespace(plot_curves=nothing, plot_confusion=nothing, plot_gates=nothing)
         monkeypatch.setattr(script, "plotting", fake)
         monkeypatch.setattr(script, "write_figure", lambda path, _: write_atomic(path, b"drawn"))
-        monkeypatch.setattr(script.jobs, "run", in_this_process(None))
+        monkeypatch.setattr(script.processes, "run", in_this_process(None))
         return script
 
     return prepare

@@ -33,7 +33,7 @@ def cases(prefix):
     kinds = ("rnn", "simplernn", "lstm", "gru")
     names = sorted(path.stem for path in GOLD.glob(f"{prefix}_*.npz"))
     found = [name for name in names if name.split("_")[1] in kinds]
-    assert found, f"no gold files of {prefix} in {GOLD}: run tests/make_gold.py"
+    assert found, f"no gold files of {prefix} in {GOLD}: run tests/tools/make_gold.py"
     return found
 
 

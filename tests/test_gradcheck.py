@@ -11,7 +11,7 @@ import pytest
 from own_cells import PeepholeLSTM, RealBuffer
 from planted import plant, planted
 
-from minirnn import cells, gradcheck, plotting, scripts
+from minirnn import cells, cli, gradcheck
 from minirnn.gradcheck.ladder import randomised
 from minirnn.gradcheck.oracles import (
     central_difference,
@@ -23,7 +23,7 @@ from minirnn.gradcheck.oracles import (
     why_not_complex,
 )
 from minirnn.gradcheck.problems import example_problem, loss_problem, recurrent_problem
-from minirnn.gradcheck.report import draw_picture
+from minirnn.gradcheck.result import draw_picture
 from minirnn.gradcheck.rtrl import rtrl
 from minirnn.losses import CrossEntropy
 from minirnn.recurrent import Recurrent
@@ -129,15 +129,6 @@ def _example():
     outputs, _ = problem.forward(problem.arrays)
     rng = np.random.default_rng(0)
     return problem, {n: rng.standard_normal(y.shape) for n, y in outputs.items()}
-
-
-def test_the_plot_of_step_sizes():
-    figure = plotting.plot_step_size(steps=np.logspace(-10, -1, 10))
-    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
-    assert list(lines) == ["central differences, float32", "central differences, float64",
-                           "complex step, float64"]  # fmt: skip
-    assert min(lines["central differences, float32"]) > min(lines["central differences, float64"])
-    assert lines["complex step, float64"][0] < 1e-14 < min(lines["central differences, float64"])
 
 
 # The ladder.
@@ -262,7 +253,7 @@ def test_the_command(tmp_path, name, code, words):
         assert part in (done.stderr if code == 2 else done.stdout)
     assert "Traceback" not in done.stderr
     if code < 2:
-        report = gradcheck.check_cell(scripts.load_cell(path), seed=5)
+        report = gradcheck.check_cell(cli.load_cell(path), seed=5)
         assert done.stdout.splitlines() == str(report).splitlines()
 
 

@@ -18,17 +18,20 @@ from urllib.error import HTTPError
 import fake_cupy
 import numpy as np
 import pytest
-from test_download import archive, encrypted, link
-from test_kept import in_this_process, loaded
-from test_resume import rewritten, run_fact
+from archives import archive, encrypted, link
+from experiments import in_this_process, loaded
+from training_runs import rewritten, run_fact
 
 from minirnn import __main__ as door
-from minirnn import backend, checkpoints, data, download, jobs, scripts, training
-from minirnn.checkpoints import read_npz, save_net, write_npz
+from minirnn import backend, cli, data, training
 from minirnn.data import Alphabet
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.models import NameClassifier
-from minirnn.writing import small_classifier
+from minirnn.reports import processes
+from minirnn.reports.generation import small_classifier
+from minirnn.storage import checkpoints, download, files
+from minirnn.storage.checkpoints import save_net
+from minirnn.storage.files import read_npz, write_npz
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "reliability.md"
@@ -74,7 +77,7 @@ class World:
         where = ["--data", "data", "--output", "out"]
         self.patch(sys, "argv", ["names.py", *small, *where, *map(str, options)])
         try:
-            return scripts.main(self.names.run)
+            return cli.main(self.names.run)
         except SystemExit as stopped:
             return stopped.code
 
@@ -84,7 +87,7 @@ class World:
 
     def command(self, *arguments):
         try:
-            return scripts.main(lambda: door.run(list(map(str, arguments))))
+            return cli.main(lambda: door.run(list(map(str, arguments))))
         except SystemExit as stopped:
             return stopped.code
 
@@ -92,12 +95,12 @@ class World:
         """The exit code of another example, with its tasks in this process, or by `run`."""
         self.monkeypatch.syspath_prepend(str(ROOT / "examples"))
         script = loaded(name)
-        if hasattr(script, "jobs"):
-            self.patch(script.jobs, "run", run or in_this_process(None))
+        if hasattr(script, "processes"):
+            self.patch(script.processes, "run", run or in_this_process(None))
         where = ["--data", "data"] * data + ["--output", "out"] * data
         self.patch(sys, "argv", [name, *where, *map(str, options)])
         try:
-            return scripts.main(script.run)
+            return cli.main(script.run)
         except SystemExit as stopped:
             return stopped.code
 
@@ -237,7 +240,7 @@ def _(world):
 def _(world):
     pytest.importorskip("fcntl", reason="no locks on this system")
     Path("out").mkdir()
-    with scripts.alone_in("out"):
+    with cli.alone_in("out"):
         return world.run()
 
 
@@ -449,7 +452,7 @@ def _(world):
 @cause("a zip bomb")
 def _(world):
     world.train()
-    world.patch(checkpoints, "LARGEST", 1000)
+    world.patch(files, "LARGEST", 1000)
     return world.predict()
 
 
@@ -637,7 +640,7 @@ def _(world):
     return world.reproduce()
 
 
-RUN = jobs.run
+RUN = processes.run
 
 
 def die(task, progress, stopped):

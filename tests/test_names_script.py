@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 import minirnn
-from minirnn import backend, report, scripts
-from minirnn.checkpoints import read_npz
+from minirnn import backend, cli
 from minirnn.losses import CrossEntropy
+from minirnn.storage import summary
+from minirnn.storage.files import read_npz
 
 SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "names.py"
 LIBRARY = str(Path(minirnn.__file__).resolve().parents[1])  # the one under test, wherever it is
@@ -150,7 +151,7 @@ def script(data, tmp_path, monkeypatch, capsys):
     def run(*options, small=True, data=data):
         small = [*SMALL, "--data", str(data)] if small else []
         monkeypatch.setattr(sys, "argv", ["names.py", *small, *map(str, options)])
-        code = scripts.main(names_script.run)
+        code = cli.main(names_script.run)
         return code, *capsys.readouterr()
 
     return run
@@ -344,7 +345,7 @@ def test_predict(script, trained):
 
 def test_the_three_likeliest():
     p = np.array([0.1, 0.4, 0.05, 0.15, 0.3])
-    assert report.likeliest(p, list("ABCDE")) == "B 0.40, E 0.30, D 0.15"
+    assert summary.likeliest(p, list("ABCDE")) == "B 0.40, E 0.30, D 0.15"
 
 
 def test_predict_does_not_depend_on_company(script, trained):
@@ -588,7 +589,8 @@ def test_stopped_by_hand(script, monkeypatch):
 def test_import_is_light():
     """Neither matplotlib nor cupy, not even by way of the modules that training needs."""
     code = (
-        "import sys, minirnn, minirnn.training, minirnn.models, minirnn.scripts, minirnn.report\n"
+        "import sys, minirnn, minirnn.training, minirnn.models, minirnn.cli\n"
+        "import minirnn.storage.summary\n"
         "print(sorted({'matplotlib', 'cupy', 'tqdm'} & set(sys.modules)))"
     )
     done = subprocess.run(

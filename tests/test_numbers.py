@@ -5,12 +5,12 @@ import re
 import numpy as np
 import pytest
 import strict
-import test_resume
+import training_runs
 
 from minirnn import backend, training
 from minirnn.errors import NumberError
 
-OPTIONS = {**test_resume.USUAL, "schedule": False}
+OPTIONS = {**training_runs.USUAL, "schedule": False}
 
 
 @pytest.fixture(params=["numpy", "strict"])
@@ -18,7 +18,7 @@ def run(request):
     if request.param == "strict":
         backend.register("strict", strict)
     backend.use(request.param)
-    yield test_resume.trainer(**OPTIONS)
+    yield training_runs.trainer(**OPTIONS)
     backend.use("numpy")
     backend._modules.pop("strict", None)
 

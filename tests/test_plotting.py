@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from minirnn.checkpoints import write_figure
 from minirnn.errors import CheckpointError
 from minirnn.plotting import plot_accuracy, plot_confusion, plot_gates, plot_loss
+from minirnn.storage.files import write_figure
 from minirnn.training import History
 
 HOSTILE = ["$\\frac{$", "a\x1b[31mb", "x\u202ey", "e" + "\u0301" * 50, "_hidden", "a" * 500, "<&>"]

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 
 import minirnn
-from minirnn import flow, gradcheck, lab, lab_runs, online, writing
-from minirnn.adding import Adder
-from minirnn.adding import draw as draw_adding
+from minirnn import gradcheck, gradient_flow
 from minirnn.batches import Batch, Sequences
 from minirnn.cells import GRUCell, LSTMCell, RNNCell
 from minirnn.data import Alphabet, Names, load_names
 from minirnn.errors import CheckpointError, DataError, NumberError
 from minirnn.losses import CrossEntropy
+from minirnn.reports import generation, nets, online, runs
+from minirnn.reports.adding import Adder
+from minirnn.reports.adding import draw as draw_adding
 
 ROOT = Path(minirnn.__file__).resolve().parents[1]
 
@@ -75,7 +76,7 @@ VARIANTS = ("A+tanh", "A+new", "A+both")
 
 
 def made(kind, seed=0):
-    return lab_runs.build(kind, 18, np.random.default_rng(seed))
+    return runs.build(kind, 18, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("kind", PRINTED)
@@ -102,20 +103,20 @@ def test_first_values_are_those_of_the_printed_layers(kind):
 
 def test_reads_is_checked():
     with pytest.raises(ValueError, match="'last'.*previous, new"):
-        lab.RNN(rng=np.random.default_rng(0), reads="last")
+        nets.ReportRNN(rng=np.random.default_rng(0), reads="last")
 
 
 # Gradients: packed names of 4, 3, 2 and 1 letters, and one alone, as they are trained
 
 SMALL = {
-    "A": lab.RNN,
-    "A+tanh": lambda *sizes, **o: lab.RNN(*sizes, nonlinearity="tanh", **o),
-    "A+new": lambda *sizes, **o: lab.RNN(*sizes, reads="new", **o),
-    "A+both": lambda *sizes, **o: lab.RNN(*sizes, nonlinearity="tanh", reads="new", **o),
-    "B": lab.LSTM,
-    "C": lab.GRU,
-    "D": lab.BuiltinLSTM,
-    "E": lab.OutputGateLSTM,
+    "A": nets.ReportRNN,
+    "A+tanh": lambda *sizes, **o: nets.ReportRNN(*sizes, nonlinearity="tanh", **o),
+    "A+new": lambda *sizes, **o: nets.ReportRNN(*sizes, reads="new", **o),
+    "A+both": lambda *sizes, **o: nets.ReportRNN(*sizes, nonlinearity="tanh", reads="new", **o),
+    "B": nets.ReportLSTM,
+    "C": nets.ReportGRU,
+    "D": nets.BuiltinLSTM,
+    "E": nets.OutputGateLSTM,
 }
 SIZES = {"four": [4, 3, 2, 1], "one": [1, 1, 1, 1], "one letter": [1], "two of one": [3, 1]}
 
@@ -144,13 +145,13 @@ def test_gradients(kind, sizes):
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 def test_gradients_of_the_generator(sizes):
     rng = np.random.default_rng(1)
-    net = lab.Generator(7, 3, 5, 0.0, rng=rng, dtype="float64")
+    net = nets.Generator(7, 3, 5, 0.0, rng=rng, dtype="float64")
     report = gradcheck.check_model(net, rows_batch(rng, sizes), CrossEntropy("sum"))
     assert report, report
 
 
 def test_gradients_of_the_cell_that_shows_its_gate():
-    report = gradcheck.check_cell(lab.OutputGateCell)
+    report = gradcheck.check_cell(nets.OutputGateCell)
     assert report, report
 
 
@@ -172,7 +173,7 @@ def test_a_batch_is_its_names(kind):
 
 def test_a_batch_of_the_generator_is_its_names():
     rng = np.random.default_rng(2)
-    net = lab.Generator(7, 3, 5, 0.0, rng=rng, dtype="float64")
+    net = nets.Generator(7, 3, 5, 0.0, rng=rng, dtype="float64")
     batch = rows_batch(rng, [3, 2, 2, 1])
     together = net.forward(batch)[0]
     rows = {0: [0, 3, 5, 7], 1: [1, 4, 6], 2: [2]}
@@ -184,7 +185,7 @@ def test_a_batch_of_the_generator_is_its_names():
 def test_as_printed_the_last_state_is_never_read():
     """The last letter reaches the logits through i2o alone, so h_T's way does not matter."""
     rng = np.random.default_rng(3)
-    net = lab.RNN(7, 3, 5, rng=rng, dtype="float64")
+    net = nets.ReportRNN(7, 3, 5, rng=rng, dtype="float64")
     batch = ids_batch(rng, [1, 1, 1])
     D, (a, b, c) = 7, batch.x
     Wx, Wh, bx = net.i2h.Wx.data[0], net.i2h.Wh.data[0], net.i2h.bx.data[0]
@@ -196,8 +197,8 @@ def test_as_printed_the_last_state_is_never_read():
 def test_the_mistake_of_net_e():
     """It classifies o; the same weights in net B classify o tanh(c)."""
     rng = np.random.default_rng(4)
-    wrong = lab.OutputGateLSTM(7, 3, 5, rng=rng, dtype="float64")
-    right = lab.LSTM(7, 3, 5, rng=rng, dtype="float64")
+    wrong = nets.OutputGateLSTM(7, 3, 5, rng=rng, dtype="float64")
+    right = nets.ReportLSTM(7, 3, 5, rng=rng, dtype="float64")
     right.load_state_dict(wrong.state_dict())
     batch = ids_batch(rng, [1, 1, 1])
     gates = right.gates(batch)
@@ -226,7 +227,7 @@ def test_same_as_in_pytorch(kind):
     module = benchmark()
     import torch
 
-    net, alphabet = made(kind), lab_runs.alphabet_of(kind)
+    net, alphabet = made(kind), runs.alphabet_of(kind)
     V, K = len(alphabet) + (kind == "F"), 18
     twin = module.torch_net(kind, V, K)
     twin.load_state_dict(module.torch_state(kind, net))
@@ -234,7 +235,7 @@ def test_same_as_in_pytorch(kind):
     assert sum(p.numel() for p in twin.parameters()) == net.number_of_parameters()
     ids = alphabet.encode("Nguyen")
     if kind == "F":
-        batch, width = lab_runs.generator_batch(4, ids, K, len(alphabet)), K + V
+        batch, width = runs.generator_batch(4, ids, K, len(alphabet)), K + V
         loss = CrossEntropy("sum")
     else:
         batch, width = Batch(ids, [1] * len(ids), np.array([4]), None), V
@@ -295,11 +296,11 @@ def test_weights_that_do_not_fit_change_nothing(missing):
 
 def tiny_trainer(iterations=120, lr=0.05, measure=None, decay=False):
     rng = np.random.default_rng(0)
-    net = lab.LSTM(5, 3, 6, rng=rng)
+    net = nets.ReportLSTM(5, 3, 6, rng=rng)
     sequences = Sequences([rng.integers(0, 5, 3) for _ in range(9)], np.arange(9) % 3, 3, 5)
     batches = [sequences.batch(np.array([k])) for k in range(9)]
     classes = [np.arange(9)[sequences.labels == c] for c in range(3)]
-    return online.OneByOne(
+    return online.OnlineTrainer(
         net, CrossEntropy(), batches, classes, rng=rng, lr=lr, iterations=iterations,
         measure=measure, decay=decay,
     )  # fmt: skip
@@ -385,24 +386,24 @@ def test_a_bad_loss_stops_the_run():
         trainer.fit()
 
 
-@pytest.mark.parametrize("protocol", lab_runs.PROTOCOLS)
+@pytest.mark.parametrize("protocol", runs.PROTOCOLS)
 def test_a_net_that_diverges_has_a_result_too(protocol, tmp_path, monkeypatch):
     """Its loss is finite for two rows; then the weights are what no loss survives."""
     names = load_names()
-    run = lab_runs.Run("A", protocol, 0, 600, names.digest(), None, str(tmp_path))
-    add_row = online.OneByOne.add_row
+    run = runs.Run("A", protocol, 0, 600, names.digest(), None, str(tmp_path))
+    add_row = online.OnlineTrainer.add_row
 
     def spoil(trainer):
         add_row(trainer)
         if len(trainer.history) == 2:
             trainer.net.i2o.b.data[:] = np.nan
 
-    monkeypatch.setattr(online.OneByOne, "add_row", spoil)
-    result = lab_runs.train(run)
+    monkeypatch.setattr(online.OnlineTrainer, "add_row", spoil)
+    result = runs.train(run)
     assert result["diverged"] == 20 and len(result["history"]) == 2
     assert "train" not in result and "confusion" not in result
     assert ("unseen_stopped" in result) == (protocol == "held-out")
-    assert lab_runs.train(run) == result and run.result() == result  # read, not trained again
+    assert runs.train(run) == result and run.result() == result  # read, not trained again
     assert not run.path("npz").exists()
 
 
@@ -417,25 +418,25 @@ def test_a_damaged_checkpoint_is_refused():
 
 
 def writer(end_bias=0.0):
-    net = lab.Generator(5, 2, 4, rng=np.random.default_rng(0))
+    net = nets.Generator(5, 2, 4, rng=np.random.default_rng(0))
     net.o2o.b.data[-1] += end_bias
     return net
 
 
 def test_a_name_begins_as_asked_and_ends_where_the_net_says():
     rng = np.random.default_rng(0)
-    assert writing.write_name(writer(50.0), 1, [2, 3], rng) == [2, 3]
-    long = writing.write_name(writer(-50.0), 1, [2, 3], rng, longest=9)
+    assert generation.write_name(writer(50.0), 1, [2, 3], rng) == [2, 3]
+    long = generation.write_name(writer(-50.0), 1, [2, 3], rng, longest=9)
     assert long[:2] == [2, 3] and len(long) == 9 and max(long) < 4
 
 
 def test_writing_letter_by_letter_is_one_forward_pass():
     """At a low temperature each letter is the likeliest one that a pass over all before gives."""
-    net = lab.Generator(9, 2, 6, rng=np.random.default_rng(4))
+    net = nets.Generator(9, 2, 6, rng=np.random.default_rng(4))
     for parameter in net.parameters():
         parameter.data *= 2.5  # so that what was written before matters
     net.o2o.b.data[-1] -= 99
-    ids = writing.write_name(net, 1, [2], np.random.default_rng(0), temperature=1e-6, longest=8)
+    ids = generation.write_name(net, 1, [2], np.random.default_rng(0), temperature=1e-6, longest=8)
     assert len(set(ids)) > 2
     rows = np.array([[1, 2 + k] for k in ids])
     logits, _ = net.forward(Batch(rows, [1] * 8, None, None))
@@ -445,14 +446,14 @@ def test_writing_letter_by_letter_is_one_forward_pass():
 def test_what_written_names_are_worth():
     names = Names(["Anna", "Bo", "Cy"], np.array([0, 1, 1]), ["X", "Y"], "test")
     texts, labels = ["ANNA", "Dan", "dan", "Eve"], np.array([0, 0, 1, 1])
-    found = writing.worth(texts, labels, names, lambda texts: np.array([0, 1, 1, 1]))
+    found = generation.worth(texts, labels, names, lambda texts: np.array([0, 1, 1, 1]))
     assert found == {"new": 0.75, "distinct": 0.75, "right": 0.75}
 
 
 @pytest.mark.parametrize("start", ["é7", "", "a\nb"])
 def test_first_letters_that_are_unknown(start):
     with pytest.raises(DataError, match="knows only these characters: abc"):
-        writing.check_start(start, Alphabet(string_of_letters()))
+        generation.check_start(start, Alphabet(string_of_letters()))
 
 
 def string_of_letters():
@@ -467,8 +468,8 @@ def test_jacobians_against_the_complex_step(cell):
     rng = np.random.default_rng(5)
     net = Adder(cell, 4, rng=rng, dtype="float64").recurrent
     x = rng.standard_normal((3, 2))
-    jacobians = flow.step_jacobians(net, x)
-    found, _ = flow.steps(net, x[:, None])
+    jacobians = gradient_flow.step_jacobians(net, x)
+    found, _ = gradient_flow.steps(net, x[:, None])
     state = tuple(rng.standard_normal((1, 4)) * 0 for _ in net.cell.states)
     for t in range(3):
         if t:
@@ -489,9 +490,9 @@ def test_gradient_norms_follow_the_jacobians(cell):
     rng = np.random.default_rng(6)
     net = Adder(cell, 4, rng=rng, dtype="float64").recurrent
     x, dlast = rng.standard_normal((5, 1, 2)), rng.standard_normal((1, 4))
-    norms = flow.gradient_norms(net, x, dlast)
+    norms = gradient_flow.gradient_norms(net, x, dlast)
     d = np.concatenate([dlast, *[np.zeros((1, 4))] * (len(net.cell.states) - 1)], axis=1)
-    for t, jacobian in reversed(list(enumerate(flow.step_jacobians(net, x[:, 0])))):
+    for t, jacobian in reversed(list(enumerate(gradient_flow.step_jacobians(net, x[:, 0])))):
         for k, name in enumerate(net.cell.states):
             part = np.linalg.norm(d[0, 4 * k : 4 * k + 4])
             np.testing.assert_allclose(norms[name][t], part, rtol=1e-10, atol=1e-14)
@@ -502,7 +503,7 @@ def test_gradient_norms_follow_the_jacobians(cell):
 def test_singular_values():
     rng = np.random.default_rng(7)
     jacobians = rng.standard_normal((3, 4, 4))
-    one, products = flow.singular_values(jacobians)
+    one, products = gradient_flow.singular_values(jacobians)
     np.testing.assert_allclose(one, [np.linalg.norm(j, 2) for j in jacobians])
     np.testing.assert_allclose(products[2], one[2])
     np.testing.assert_allclose(

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_kept import loaded
+from experiments import loaded
 
 import minirnn
-from minirnn import jobs, lab_runs, scripts
+from minirnn import cli
 from minirnn.errors import CheckpointError, MinirnnError
+from minirnn.reports import processes, runs
 
 ROOT = Path(minirnn.__file__).resolve().parents[1]
 if not (ROOT / "examples" / "reproduce.py").is_file():
@@ -64,7 +65,7 @@ def refused(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", [name, *map(str, options)])
         capsys.readouterr()
         try:
-            code = scripts.main(loaded(name).run)
+            code = cli.main(loaded(name).run)
         except SystemExit as exit:  # of argparse
             code = exit.code
         err = capsys.readouterr().err
@@ -167,10 +168,10 @@ def test_data_that_is_not_there(refused, tmp_path):
 
 
 def test_a_damaged_result_is_named(data, tmp_path):
-    run = lab_runs.Run("A", "reports", 0, 5, "digest", str(data), str(tmp_path))
+    run = runs.Run("A", "reports", 0, 5, "digest", str(data), str(tmp_path))
     run.path("json").write_text("{")
     with pytest.raises(CheckpointError, match=r"A-reports-0\.json is damaged.*delete it"):
-        lab_runs.train(run)
+        runs.train(run)
 
 
 # generate.py
@@ -302,7 +303,7 @@ def do(task, progress, stopped):
 
 def test_tasks_and_their_results():
     tasks = [Task(str(k), k) for k in range(3)]
-    found = {task.name: result for task, result in jobs.run(do, tasks, 2)}
+    found = {task.name: result for task, result in processes.run(do, tasks, 2)}
     assert found == {"0": 0, "1": 1, "2": 2}
 
 
@@ -310,7 +311,9 @@ def test_tasks_and_their_results():
 def test_a_task_that_fails_stops_the_others(what, words):
     found = []
     with pytest.raises(MinirnnError, match=f"bad: .*{words}"):
-        for task, _ in jobs.run(do, [Task("waits", "wait"), Task("bad", what), Task("c", 1)], 2):
+        for task, _ in processes.run(
+            do, [Task("waits", "wait"), Task("bad", what), Task("c", 1)], 2
+        ):
             found.append(task.name)
     assert found == ["waits"]
 

@@ -2,7 +2,6 @@
 
 import importlib.util
 import itertools
-import json
 import os
 import signal
 import subprocess
@@ -15,27 +14,29 @@ import pytest
 import strict
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_runs import (
+    EPOCHS,
+    OPTIMISERS,
+    STEPS,
+    USUAL,
+    array,
+    rewritten,
+    rng,
+    run_fact,
+    stopped_run,
+    trainer,
+)
 
 import minirnn
-from minirnn import backend, checkpoints, scripts, training
-from minirnn.batches import Sequences, samplers
-from minirnn.checkpoints import Checkpoint, read_npz, save_net
+from minirnn import backend, cli, training
+from minirnn.batches import samplers
 from minirnn.errors import CheckpointError, DataError, NumberError
-from minirnn.losses import CrossEntropy
-from minirnn.models import NameClassifier
-from minirnn.optim import SGD, Adam, AdamW, one_cycle
-from minirnn.training import Trainer
+from minirnn.storage import checkpoints
+from minirnn.storage.checkpoints import Checkpoint, save_net
 
 SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "names.py"
 LIBRARY = str(Path(minirnn.__file__).resolve().parents[1])
 
-EPOCHS, STEPS = 4, 5  # epochs of a run, and steps of an epoch
-OPTIMISERS = {
-    "SGD": lambda p: SGD(p, 0.1),
-    "momentum": lambda p: SGD(p, 0.1, momentum=0.9, nesterov=True),
-    "Adam": lambda p: Adam(p, 0.02),
-    "AdamW": lambda p: AdamW(p, 0.02),
-}
 OPTIONS = {
     "sampling": st.sampled_from(sorted(samplers)),
     "dropout": st.sampled_from([0.0, 0.3]),
@@ -44,29 +45,6 @@ OPTIONS = {
     "optimizer": st.sampled_from(sorted(OPTIMISERS)),
     "cell": st.sampled_from(["rnn", "lstm", "gru"]),
 }
-USUAL = dict(sampling="natural", dropout=0.3, patience=None, schedule=True, optimizer="AdamW",
-             cell="lstm")  # fmt: skip
-
-
-def problem():
-    rng = np.random.default_rng(0)
-    words = [rng.integers(5, size=size) for size in rng.integers(1, 7, size=50)]
-    return Sequences(words, rng.integers(3, size=50), 3, 5)
-
-
-PROBLEM = problem()
-
-
-def trainer(sampling, dropout, patience, schedule, optimizer, cell, seed=0):
-    rng, index = np.random.default_rng(seed), np.arange(50)
-    net = NameClassifier(
-        5, 3, rng=rng, cell=cell, hidden_size=4, embedding=3, dropout=dropout, num_layers=2
-    )
-    return Trainer(
-        net, CrossEntropy(), OPTIMISERS[optimizer](net.parameters()), PROBLEM, index[:34],
-        index[34:], rng=rng, epochs=EPOCHS, batch_size=7, clip=1.0, sampling=sampling,
-        patience=patience, schedule=one_cycle(0.02, EPOCHS * STEPS) if schedule else None,
-    )  # fmt: skip
 
 
 def ending(run, folder):
@@ -176,19 +154,12 @@ def test_resumed_on_another_backend(folder, monkeypatch):
         backend._modules.pop("strict")
     expected = trainer(**USUAL)
     expected.fit()
-    for name, array in expected.net.state_dict().items():
+    for name, wanted in expected.net.state_dict().items():
         for state in found:
-            np.testing.assert_allclose(state[name], array, rtol=1e-3, atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(state[name], wanted, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 # What a checkpoint holds, and when it is written
-
-
-def stopped_run(path, step=8, **options):
-    """A checkpoint of a run that was stopped after this step."""
-    run = trainer(**{**USUAL, **options})
-    run.fit(lambda run: setattr(run, "stopped", run.step == step), Checkpoint(path, {"a": 1}))
-    return run
 
 
 def test_nothing_but_the_state_is_in_it(tmp_path):
@@ -243,29 +214,8 @@ def test_no_checkpoint_of_bad_weights(tmp_path, monkeypatch, how):
 # What is refused
 
 
-def rewritten(path, change):
-    """The checkpoint at `path` with its arrays and facts changed by change(arrays, facts)."""
-    arrays = read_npz(path)
-    facts = json.loads(arrays.pop("facts").tobytes())
-    change(arrays, facts)
-    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    checkpoints.write_npz(path, {"facts": text, **arrays})
-
-
-def run_fact(name, value):
-    return lambda arrays, facts: facts["run"].__setitem__(name, value)
-
-
 def row(column, value):
     return lambda arrays, facts: facts["run"]["history"][0].__setitem__(column, value)
-
-
-def array(name, value):
-    return lambda arrays, facts: arrays.__setitem__(name, value)
-
-
-def rng(**change):
-    return lambda arrays, facts: facts["run"]["rng"].update(change)
 
 
 BAD = [
@@ -356,14 +306,14 @@ def test_an_unfinished_run_is_kept(tmp_path, capsys):
     for k, step in enumerate((8, 3)):
         stopped_run(path, step)
         old = path.read_bytes()
-        scripts.train(trainer(**USUAL), Checkpoint(path, {}), resume=False)
+        cli.train(trainer(**USUAL), Checkpoint(path, {}), resume=False)
         kept = tmp_path / copies[k]
         assert f"unfinished run; a copy is kept in {kept}" in capsys.readouterr().err
         assert kept.read_bytes() == old
-    scripts.train(trainer(**USUAL), Checkpoint(path, {}), resume=False)
+    cli.train(trainer(**USUAL), Checkpoint(path, {}), resume=False)
     assert capsys.readouterr().err == "", "a run that was over has its model: nothing is lost"
     path.write_bytes(b"of another program")
-    scripts.train(trainer(**USUAL), Checkpoint(path, {}), resume=False)
+    cli.train(trainer(**USUAL), Checkpoint(path, {}), resume=False)
     assert (tmp_path / "c-previous-3.npz").read_bytes() == b"of another program"
     assert len(list(tmp_path.iterdir())) == 4
 
@@ -371,16 +321,16 @@ def test_an_unfinished_run_is_kept(tmp_path, capsys):
 def test_leftovers_of_a_killed_run_are_removed(tmp_path):
     for name in (".c.npz.123.tmp", ".mine.tmp", "notes.tmp"):
         (tmp_path / name).write_bytes(b"")
-    scripts.train(trainer(**USUAL), Checkpoint(tmp_path / "c.npz", {}), resume=False)
+    cli.train(trainer(**USUAL), Checkpoint(tmp_path / "c.npz", {}), resume=False)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".mine.tmp", "c.npz", "notes.tmp"]
 
 
 def test_two_runs_in_one_folder(tmp_path):
     pytest.importorskip("fcntl", reason="no locks on this system")
-    with scripts.alone_in(tmp_path), pytest.raises(DataError, match="another run is writing to"):
-        scripts.train(trainer(**USUAL), Checkpoint(tmp_path / "c.npz", {}), resume=False)
+    with cli.alone_in(tmp_path), pytest.raises(DataError, match="another run is writing to"):
+        cli.train(trainer(**USUAL), Checkpoint(tmp_path / "c.npz", {}), resume=False)
     assert list(tmp_path.iterdir()) == []
-    scripts.train(trainer(**USUAL), Checkpoint(tmp_path / "c.npz", {}), resume=False)
+    cli.train(trainer(**USUAL), Checkpoint(tmp_path / "c.npz", {}), resume=False)
 
 
 def test_a_full_disk_stops_the_run(tmp_path, monkeypatch):
@@ -394,7 +344,7 @@ def test_a_full_disk_stops_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     run = trainer(**USUAL)
     with pytest.raises(CheckpointError, match="No space left on device; what it held before"):
-        scripts.train(run, Checkpoint(path, {"a": 1}, every_seconds=0), resume=True)
+        cli.train(run, Checkpoint(path, {"a": 1}, every_seconds=0), resume=True)
     assert [p.name for p in tmp_path.iterdir()] == ["c.npz"] and path.read_bytes() == before
     assert run.step == 9
 
@@ -471,7 +421,7 @@ def test_interrupts_outside_training(data, tmp_path, monkeypatch, capsys, place)
         raise KeyboardInterrupt
 
     def patch(script):
-        owner, name = (script.report, "write_figure") if place == "report" else (script, place)
+        owner, name = (script.summary, "write_figure") if place == "report" else (script, place)
         monkeypatch.setattr(owner, name, interrupt)
 
     here(monkeypatch, tmp_path, data, *options, patch=patch, code=130)
@@ -507,7 +457,7 @@ def here(monkeypatch, folder, data, *options, patch=None, code=0):
     monkeypatch.setattr(sys, "argv", ["names.py", *SMALL, "--data", str(data), *options])
     if patch:
         patch(script)
-    assert scripts.main(script.run) == code
+    assert cli.main(script.run) == code
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
@@ -566,12 +516,12 @@ def test_a_disk_that_is_really_full(tmp_path):
         (disk / "filler").write_bytes(b"x" * (2**16 - 8192 - len(before)))
         run = trainer(**USUAL)
         with pytest.raises(CheckpointError, match="No space left on device; what it held before"):
-            scripts.train(run, Checkpoint(disk / "c.npz", {"a": 1}, 0), resume=True)
+            cli.train(run, Checkpoint(disk / "c.npz", {"a": 1}, 0), resume=True)
         assert (disk / "c.npz").read_bytes() == before
         assert sorted(p.name for p in disk.iterdir()) == ["c.npz", "filler"]
         (disk / "filler").unlink()
         run = trainer(**USUAL)
-        scripts.train(run, Checkpoint(disk / "c.npz", {"a": 1}, 0), resume=True)
+        cli.train(run, Checkpoint(disk / "c.npz", {"a": 1}, 0), resume=True)
         assert ending(run, tmp_path) == whole(tmp_path, **USUAL)
     finally:
         subprocess.run(["umount", str(disk)], check=True)

@@ -319,7 +319,7 @@ def test_stepper_adds_up_the_gradients_of_the_weights(browser, site):
 
 
 def test_stepper_of_a_trained_model(browser, tmp_path):
-    from test_stepper import command, saved
+    from stepper_pages import command, saved
 
     out = tmp_path / "out.html"
     name = "<b>Anna</b>"

@@ -9,12 +9,10 @@ import re
 import numpy as np
 import pytest
 from other_cells import MGUCell, PeepholeLSTMCell
+from stepper_pages import command, saved
 
-from minirnn import __main__ as main
-from minirnn import cells, scripts
+from minirnn import cells
 from minirnn.batches import Sequences
-from minirnn.checkpoints import save_net
-from minirnn.data import Alphabet
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.recurrent import Recurrent
@@ -249,26 +247,6 @@ def test_the_demo_is_small_and_has_learned():
 
 
 # The command
-
-
-def saved(path, seed=0, **options):
-    alphabet = Alphabet()
-    settings = {
-        "model": "lstm", "hidden_size": 5, "num_layers": 1, "bidirectional": True, "embedding": 3,
-        "dropout": 0.4, "alphabet": alphabet.characters,
-        "languages": ["Portuguese", "</script><b>", "Vietnamese"],
-    } | options  # fmt: skip
-    kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
-    net = NameClassifier(
-        len(alphabet), 3, rng=np.random.default_rng(seed), cell="lstm",
-        **{name: settings[name] for name in kept},
-    )  # fmt: skip
-    save_net(path, net, settings)
-    return path
-
-
-def command(*arguments):
-    return scripts.main(lambda: main.run(["stepper", *map(str, arguments)]))
 
 
 def test_command_writes_a_page_of_its_own(tmp_path, capsys):

@@ -1,6 +1,6 @@
 """The bug zoo itself: every mistake can be planted, and every one is noticed.
 
-What changes a gradient must fail gradcheck, and be named (as `python tests/mutation.py` prints
+What changes a gradient must fail gradcheck, and be named (`python tests/tools/mutation.py` prints
 it). What does not is held against a right answer from plain Python numbers.
 """
 

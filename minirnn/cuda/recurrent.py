@@ -27,8 +27,8 @@ class CudaCache(NamedTuple):
 
 
 class CudaRecurrent(Recurrent):
-    """`Recurrent` for CuPy's arrays. Cells of your own, and other types than float32 and float64,
-    run the loop of `Recurrent` here too."""
+    """`Recurrent` for CuPy's arrays, of the same shapes. Cells of your own, and other types than
+    float32 and float64, run the loop of `Recurrent` here too."""
 
     def forward(self, x, sizes=None, state=None, truncate=None):
         loop, xp = LOOPS.get(type(self.cell)), get_array_module(x=x, Wx=self.Wx.data)
@@ -175,7 +175,7 @@ class Loop:
 
 
 class RNNLoop(Loop):
-    """`RNNCell` through time."""
+    """`RNNCell` through time: da is dgx, both [S, H]."""
 
     def forward(self, state):
         (h,), output, f = state, self.rows(), self.f()
@@ -202,7 +202,7 @@ class RNNLoop(Loop):
 
 
 class LSTMLoop(Loop):
-    """`LSTMCell` through time."""
+    """`LSTMCell` through time: da is dgx, both [S, 4 H]."""
 
     saved = "c_prevs", "tanh_cs"
 
@@ -228,7 +228,7 @@ class LSTMLoop(Loop):
 
 
 class GRULoop(Loop):
-    """`GRUCell` through time. Its products cannot be added to gx, since r scales that of gate n."""
+    """`GRUCell` through time; da [S, 3 H] is not dgx, since r scales the product of gate n."""
 
     saved = ("product_ns",)
 
@@ -239,7 +239,15 @@ class GRULoop(Loop):
         step, bias_n = self.kernel("gru_forward"), self.bias_n
         if bias_n is not None:
             bias_n = bias_n.astype(h.dtype, copy=False)
-        arguments = (self.gates, products, or_null(bias_n), h, output, self.h_prevs, self.product_ns)
+        arguments = (
+            self.gates,
+            products,
+            or_null(bias_n),
+            h,
+            output,
+            self.h_prevs,
+            self.product_ns,
+        )
         for start, n in self.steps():
             product(0, 0, n)
             step(start, n, arguments)
@@ -257,7 +265,7 @@ class GRULoop(Loop):
 
 
 class GRUBeforeLoop(Loop):
-    """`GRUBeforeCell` through time: two products and two kernels a step."""
+    """`GRUBeforeCell` through time, [S, 3 H]: two products and two kernels a step."""
 
     saved = ("resets",)
 

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from .judge_cells import CellJudge
-from .judge_own import OwnJudge
-from .judge_parts import (
+from .judges.cells import CellJudge
+from .judges.own_cell import OwnJudge
+from .judges.parts import (
     judge_function,
     judge_linear,
     judge_log_softmax,
     judge_loss,
 )
-from .judge_sgd import judge_clip, judge_sgd
-from .judge_time import TimeJudge
+from .judges.sgd import judge_clip, judge_sgd
+from .judges.through_time import TimeJudge
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .. import scripts
+from .. import cli
 from ..data import printable
 from ..errors import DataError
 from .catalogue import BY_NUMBER, EXERCISES
-from .checking import SECONDS, check, check_all, conventions_of
-from .references import Conventions, read_conventions
-from .show import coloured, describe, hostile, paint, summary, wrapped, write_csv, write_json
-from .variants import explanation, hand_out
+from .check import SECONDS, check, check_all, conventions_of
+from .conventions import Conventions, read_conventions
+from .handouts import explanation, hand_out
+from .output import coloured, describe, hostile, paint, summary, wrapped, write_csv, write_json
 
 AT_ONCE = 2  # hand-ins that run at the same time
 
@@ -58,7 +58,7 @@ def run(arguments, prog):
     grade.add_argument("--json", type=Path, metavar="FILE", help="Gradescope's results.json")
     grade.add_argument("--conventions", type=Path, metavar="FILE", help="those of this term")
     for command in (one, watch, grade):
-        command.add_argument("--seconds", type=scripts.whole, default=SECONDS,
+        command.add_argument("--seconds", type=cli.whole, default=SECONDS,
                              help="limit for one exercise (default: %(default)s)")  # fmt: skip
     args = parser.parse_args(arguments)
     return COMMANDS[args.command](args)
@@ -191,7 +191,7 @@ def grade(args):
         )
     for path in (args.csv, args.json):
         if path is not None:
-            scripts.output_folder(path.parent)
+            cli.output_folder(path.parent)
     conventions = read_conventions(args.conventions) if args.conventions else Conventions()
     began, colour, graded = time.monotonic(), coloured(), []
 

@@ -20,13 +20,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import tasks as protocol
-from .scan import WORDS
+from .runner import tasks as protocol
+from .runner.source_scan import WORDS
 
 HERE = Path(__file__).resolve().parent
-RUNNER = ("child.py", "tasks.py", "scan.py", "practice.py")
+RUNNER = HERE / "runner"  # all that runs beside a hand-in
 # of minirnn, as copies
-SUPPORT = ("errors", "gpu_faults", "backend", "parameters", "product", "packing")
+SUPPORT = ("errors", "cuda.faults", "backend", "parameters", "product", "packing")
 PRINTED = 1_000_000  # characters that a hand-in may print
 REPLIES = 20_000_000  # bytes of all answers together
 SIZE = 300_000  # bytes of the largest file that is looked at
@@ -126,11 +126,14 @@ class HandIn:
             if file.is_file() and not file.is_symlink() and file.stat().st_size <= SIZE:
                 with contextlib.suppress(OSError):  # one that may not be read is not there
                     shutil.copyfile(file, work / file.name)
-        for name in RUNNER:
-            shutil.copyfile(HERE / name, runner / name)
-        (runner / "minirnn" / "__init__.py").write_bytes(b"")  # the real one imports everything
+        for file in RUNNER.glob("*.py"):
+            shutil.copyfile(file, runner / file.name)
         for name in self.support:
-            shutil.copyfile(HERE.parent / f"{name}.py", runner / "minirnn" / f"{name}.py")
+            place = Path("minirnn", *name.split(".")).with_suffix(".py")
+            (runner / place).parent.mkdir(exist_ok=True)
+            shutil.copyfile(HERE.parents[1] / place, runner / place)
+            # the real one of the package imports everything
+            (runner / place).with_name("__init__.py").write_bytes(b"")
         numpy = str(Path(np.__file__).resolve().parent)
         if self.path.name not in os.listdir(work):
             raise Stopped("missing", f"{self.path.name} is a link, or cannot be read")

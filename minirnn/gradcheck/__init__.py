@@ -10,7 +10,7 @@ Every check draws random inputs, parameters, initial states and upstream gradien
 compares all gradients with the complex step (to 1e-12; central differences, to 1e-6, where code
 cannot run on complex numbers), and looks after everything else that makes a backward pass wrong:
 arrays changed in place, shared memory, wrong shapes and types, results that differ from call to
-call. The `Report` is true where all is right; printed, it says what is wrong.
+call. The `CheckResult` is true where all is right; printed, it says what is wrong.
 """
 
 import numpy as np
@@ -26,7 +26,7 @@ from .problems import (
     model_problem,
     recurrent_problem,
 )
-from .report import Report, Rung
+from .result import CheckResult, Rung
 
 __all__ = [
     "check_cell",
@@ -58,7 +58,7 @@ def check_recurrent(net, seed=0, **options):
     rng = np.random.default_rng(seed)
     net = randomised(copy.deepcopy(net), rng)
     cases = {"T = 4": ([3] * 4, True), "variable lengths": ([3, 3, 2, 1], False)}
-    report = Report(repr(net))
+    report = CheckResult(repr(net))
     for name, (sizes, dense) in cases.items():
         problem = recurrent_problem(net, rng, sizes, dense, title=name, **options)
         _add(report, name, problem, seed)
@@ -90,7 +90,7 @@ def check_model(net, batch, loss, seed=0):
 
 def check_problem(problem, seed=0):
     """Any `Problem`."""
-    return _add(Report(problem.title), "gradients", problem, seed)
+    return _add(CheckResult(problem.title), "gradients", problem, seed)
 
 
 def _add(report, rung, problem, seed):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from .. import scripts
+from .. import cli
 from .ladder import check_ladder
 
 
@@ -10,8 +10,8 @@ def run(arguments, prog):
     """Print the report on the cell; 0 where it is right, 1 where it is wrong."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("cell", metavar="FILE.py:CLASS")
-    parser.add_argument("--seed", type=scripts.seed, default=0)
+    parser.add_argument("--seed", type=cli.seed, default=0)
     args = parser.parse_args(arguments)
-    report = check_ladder(scripts.load_cell(args.cell), seed=args.seed)
+    report = check_ladder(cli.load_cell(args.cell), seed=args.seed)
     print(report)
     return 0 if report else 1

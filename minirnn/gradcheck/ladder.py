@@ -19,7 +19,7 @@ from .diagnosis import diagnose, explanations
 from .judge import Finding, Verdict, judge
 from .oracles import central_difference, complex_step, why_not_complex
 from .problems import cell_problem, model_problem, recurrent_problem
-from .report import Report, Rung, draw_picture
+from .result import CheckResult, Rung, draw_picture
 
 SIZES = dict(T=4, N=3, D=4, H=5)  # pairwise different enough that no transposed axis can pass
 
@@ -27,10 +27,10 @@ SIZES = dict(T=4, N=3, D=4, H=5)  # pairwise different enough that no transposed
 def check_ladder(cell, recurrent=Recurrent, seed=0, title=None, scale=1.0):
     """Climb the ladder with a cell (a class or an instance) and a class that carries it in time.
 
-    Returns a `Report`.
+    Returns a `CheckResult`.
     """
     cell = cell() if isinstance(cell, type) else cell
-    report = Report(title or type(cell).__name__)
+    report = CheckResult(title or type(cell).__name__)
     try:
         check_cell(cell)
     except TypeError as error:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import scripts
-from ..checkpoints import load_net, write_atomic
+from .. import cli
 from ..data import Alphabet, printable
 from ..errors import DataError
 from ..models import NameClassifier
+from ..storage.checkpoints import load_net
+from ..storage.files import write_atomic
 from .export import answer, kind_of, run_of
 from .page import page
 
@@ -46,7 +47,7 @@ def run(arguments, prog):
     """Write the page. Raises `DataError` for a name or a language that won't do, or models that
     don't belong together, `CheckpointError` for a file that holds no such model."""
     args = parse(arguments, prog)
-    cell = scripts.load_cell(args.cell) if args.cell else None
+    cell = cli.load_cell(args.cell) if args.cell else None
     nets, settings = load(args.model, cell)
     alphabet, languages = Alphabet(settings["alphabet"]), settings["languages"]
     label = None

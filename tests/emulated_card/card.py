@@ -88,8 +88,8 @@ def libraries():
     build(folder / "libcuda.so.1", HERE / "device.c", "")
     ours = (HERE / "products.c").read_text()
     others = [name for name, _, _ in wanted if not defines(ours, name)]
-    build(folder / soname, HERE / "products.c",
-          "".join(f"int {name}(void) {{ return {NOT_SUPPORTED}; }}\n" for name in others))  # fmt: skip
+    stubs = "".join(f"int {name}(void) {{ return {NOT_SUPPORTED}; }}\n" for name in others)
+    build(folder / soname, HERE / "products.c", stubs)
     build(folder / soname.replace("cublas", "cublasLt"), "/dev/null", "")  # has to be there
     return folder
 

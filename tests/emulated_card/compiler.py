@@ -12,7 +12,6 @@ HERE = Path(__file__).parent
 KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")
 INCLUDE = Path(cupy.__file__).parent / "_core" / "include"
 FOLDERS = [
-    HERE / "include",  # before CUDA's own, which want CUDA's compiler
     INCLUDE,
     *(INCLUDE / "cupy" / "_cccl" / part for part in ("libcudacxx", "thrust", "cub")),
 ]

@@ -41,14 +41,16 @@ def main(arguments):
     if "--json" in arguments:
         print(json.dumps(rows))
         return
-    print(f"{'':30s}{'orders':>8s}{'of a step':>11s}{'copies back':>13s}{'waits':>7s}{'host, ms':>10s}")
+    print(f"{'':36s}{'orders':>8s}{'of a step':>11s}{'read':>6s}{'waits':>7s}{'host, ms':>10s}")
     for row in rows:
         for what in ("forward", "train"):
             if what in row:
                 r = row[what]
                 share = f"{r['orders'] / row['steps']:.2f}" if row["steps"] else ""
-                print(f"{row['case'] + ' ' + what:30s}{r['orders']:8d}{share:>11s}{r['to_host']:13d}"
-                      f"{r['synchronisations']:7d}{r['host_ms']:10.2f}")  # fmt: skip
+                print(
+                    f"{row['case'] + ' ' + what:36s}{r['orders']:8d}{share:>11s}"
+                    f"{r['to_host']:6d}{r['synchronisations']:7d}{r['host_ms']:10.2f}"
+                )
 
 
 def counted(card, function):
@@ -70,8 +72,17 @@ def trainer_step(batch_size):
     """A function that takes one step of examples/names.py with its default net."""
     import numpy as np
 
-    from minirnn import AdamW, Alphabet, CrossEntropy, NameClassifier, Sequences, Trainer
-    from minirnn import load_names, split, use
+    from minirnn import (
+        AdamW,
+        Alphabet,
+        CrossEntropy,
+        NameClassifier,
+        Sequences,
+        Trainer,
+        load_names,
+        split,
+        use,
+    )
 
     use("cupy")
     rng, alphabet = np.random.default_rng(0), Alphabet()

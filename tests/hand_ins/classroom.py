@@ -12,7 +12,7 @@ from pathlib import Path
 import collection
 
 from minirnn.exercises.catalogue import BY_NUMBER
-from minirnn.exercises.variants import starters_folder
+from minirnn.exercises.handouts import starters_folder
 
 HOSTILE = ["endless loop", "20 GiB", "os._exit(0)", "megabytes printed", "a file deleted",
            "numpy patched"]  # fmt: skip

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import collection
 
-from minirnn import jobs
 from minirnn.exercises.catalogue import BY_NUMBER
-from minirnn.exercises.checking import check
+from minirnn.exercises.check import check
+from minirnn.reports import processes
 
 TABLE = Path(__file__).resolve().parent / "table.md"
 
@@ -30,7 +30,7 @@ def judged(number, text, **options):
 def all_judged(hand_ins, **options):
     """The results of hand-ins [(number, text)], in their order: as many at a time as there are
     processor cores, for each runs in a process of its own."""
-    with ThreadPoolExecutor(jobs.cores()) as pool:
+    with ThreadPoolExecutor(processes.cores()) as pool:
         return list(pool.map(lambda one: judged(*one, **options), hand_ins))
 
 

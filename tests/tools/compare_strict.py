@@ -6,9 +6,9 @@ python tests/tools/compare_strict.py --real       on a GPU
 What the stand-in takes, CuPy must take too, and give the same: every function and method on the
 stand-in's lists, with every keyword. The tables of `test_strict.py` are run on CuPy as well: what
 counts as a read must copy to the host, what counts as free must not, and types must agree. Where
-the stand-in refuses what CuPy takes, that is listed; it is not wrong. The emulated card cannot sort,
-scan, or take a mask: that is listed too. The exit code is 1 where the stand-in is laxer than CuPy,
-or they differ.
+the stand-in refuses what CuPy takes, that is listed; it is not wrong. The emulated card cannot
+sort, scan, or take a mask: that is listed too. The exit code is 1 where the stand-in is laxer than
+CuPy, or they differ.
 """
 
 import importlib.util
@@ -158,7 +158,7 @@ def tables(cupy, copies_to_host, report):
 def main():
     import contextlib
 
-    sys.path.insert(0, str(TESTS))
+    sys.path[:0] = [str(TESTS), str(TESTS / "helpers")]
     import strict
 
     @contextlib.contextmanager

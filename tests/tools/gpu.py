@@ -113,9 +113,12 @@ def run_part(part, backend, scratch, limit, log, results):
     command = [sys.executable, str(HERE / "gpu_parts.py"), part, backend, str(path)]
     if backend == "emulated":
         command.insert(1, "-P")  # no folder of this script's before the package of the card
-    more = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "examples", HERE)))
+    more = os.pathsep.join(
+        map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "helpers", ROOT / "examples", HERE))
+    )
     environment = os.environ | {
-        "PYTHONPATH": more, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg", "MINIRNN_TMP": str(scratch)
+        "PYTHONPATH": more, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg",
+        "GPU_PARTS_FOLDER": str(scratch),
     }  # fmt: skip
     began = time.monotonic()
     process = subprocess.Popen(

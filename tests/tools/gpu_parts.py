@@ -111,10 +111,14 @@ def machine():
         put(device=device, cupy=xp.__version__, driver=runtime.driverGetVersion(),
             runtime=runtime.runtimeGetVersion(), memory_GiB=runtime.memGetInfo()[1] >> 30,
             CUPY_TF32=os.environ.get("CUPY_TF32", "0"))  # fmt: skip
-        print(f"{device}, CuPy {xp.__version__}, driver {found['driver']}, CUPY_TF32={found['CUPY_TF32']}")
+        tf32 = f"CUPY_TF32={found['CUPY_TF32']}"
+        print(f"{device}, CuPy {xp.__version__}, driver {found['driver']}, {tf32}")
     if torch := torch_cuda():
-        put(torch=torch.__version__, cudnn=torch.backends.cudnn.version(),
-            torch_tf32=[torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32])
+        put(
+            torch=torch.__version__,
+            cudnn=torch.backends.cudnn.version(),
+            torch_tf32=[torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32],
+        )
         print(f"PyTorch {torch.__version__}, cuDNN {found['cudnn']}, TF32 {found['torch_tf32']}")
     if shutil.which("nvidia-smi") and REAL:
         query = "name,driver_version,clocks.sm,clocks.max.sm,temperature.gpu,utilization.gpu"
@@ -170,7 +174,11 @@ def correct():
         value = lstm.float().cuda()(torch.from_numpy(A[:, None]).float().cuda())[0]
         check("cuDNN's LSTM in float32", off(value.detach().cpu().numpy(), exact), TF32)
     check("sum over everything", off(asnumpy(device_A.sum()), A.sum()), 1e-4)
-    check("sum of squares", off(asnumpy(xp.vdot(device_A.ravel(), device_A.ravel())), (A * A).sum()), 1e-5)
+    check(
+        "sum of squares",
+        off(asnumpy(xp.vdot(device_A.ravel(), device_A.ravel())), (A * A).sum()),
+        1e-5,
+    )
     check("log-softmax", off(asnumpy(log_softmax(device_A)), log_softmax(A)), 1e-5)
 
     def run(on, net, dtype="float32", large=False, clear=False, **types):
@@ -260,17 +268,19 @@ def calls():
             "weights side by side": lambda W=W: side_by_side(W, W.dtype),
             "sum over rows": lambda g=gates: g.sum(axis=0),
             "the same as a product": lambda g=gates, n=n: xp.ones(n, "float32") @ g,
-            "a NumPy array to the card": lambda a=np.zeros(n): asarray(a),
+            "a NumPy array to the card": lambda n=n: asarray(np.empty(n)),
         }
         for what, row in clock.interleaved(functions).items():
             rows.append({"n": n, "H": H, "what": what, **row})
             put(rows=rows)
-            print(f"n={n} H={H} {what:28s} {1000 * row['ms'][1]:8.1f} us, host {1000 * row['host_ms']:8.1f}")
+            total, host = 1000 * row["ms"][1], 1000 * row["host_ms"]
+            print(f"n={n} H={H} {what:28s} {total:8.1f} us, host {host:8.1f}")
 
 
 def layers():
     xp, name = start()
     from benchmark_cases import Case, Ours, batches_of, check_same, floor
+
     from minirnn.recurrent import Recurrent
 
     torch, clock, rows = torch_cuda(), Clock(xp), []
@@ -312,7 +322,7 @@ def layers():
 def names():
     """Speed first, one run after the other; then whole trainings beside each other."""
     script = ROOT / "examples" / "names.py"
-    folder = Path(os.environ["MINIRNN_TMP"])
+    folder = Path(os.environ["GPU_PARTS_FOLDER"])
     small = [] if REAL else ["--hidden-size", "8", "--data", str(few_names(folder))]
 
     def command(backend, seed, batch, epochs, more=()):
@@ -353,7 +363,9 @@ def names():
     for seed in (0, 1, 2) if REAL else (0,):
         for backend in there:
             line, output = command(backend, seed, 128 if REAL else 8, 20 if REAL else 1)
-            process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            process = subprocess.Popen(
+                line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
             jobs.append((backend, seed, process, output))
     accuracy = []
     for backend, seed, process, output in jobs:
@@ -365,8 +377,11 @@ def names():
                                            "loss_last")}  # fmt: skip
         accuracy.append(row)
         put(accuracy=accuracy)
-        print(f"{backend}, seed {seed}: natural {row['test_accuracy']:.4f}, balanced "
-              f"{row['test_balanced_accuracy']:.4f}, first loss {row['loss_first']:.6f}")  # fmt: skip
+        natural, balanced = row["test_accuracy"], row["test_balanced_accuracy"]
+        print(
+            f"{backend}, seed {seed}: natural {natural:.4f}, balanced {balanced:.4f}, first loss "
+            f"{row['loss_first']:.6f}"
+        )
 
 
 def few_names(folder):

@@ -47,7 +47,9 @@ def layers(part):
         times = row["train"]
         cells = [f"{times[k]['ms'][1]:.3f}" if k in times else "-" for k in names]
         ours, theirs = times["ours"]["ms"][1], times.get("cuDNN", {}).get("ms", [0, 0])[1]
-        rows.append([row["case"], *cells, f"{times['ours']['host_ms']:.3f}", f"{theirs / ours:.2f}"])
+        rows.append(
+            [row["case"], *cells, f"{times['ours']['host_ms']:.3f}", f"{theirs / ours:.2f}"]
+        )
     return table(["ms of a training step", *names, "host of ours", "cuDNN / ours"], rows)
 
 
@@ -55,8 +57,10 @@ def names(part):
     rows = [(r["backend"], r["batch"], r["epochs"], f"{r['names_per_second']:,.0f}", r["seconds"])
             for r in part["speed"]]  # fmt: skip
     lines = table(["backend", "batch", "epochs", "names/s", "seconds in all"], rows)
-    rows = [(r["backend"], r["seed"], f"{r['test_accuracy']:.4f}", f"{r['test_balanced_accuracy']:.4f}",
-             f"{r['loss_first']:.6f}") for r in part.get("accuracy", [])]  # fmt: skip
+    rows = []
+    for r in part.get("accuracy", []):
+        numbers = f"{r['test_accuracy']:.4f}", f"{r['test_balanced_accuracy']:.4f}"
+        rows.append((r["backend"], r["seed"], *numbers, f"{r['loss_first']:.6f}"))
     return [*lines, "", *table(["backend", "seed", "natural", "balanced", "first loss"], rows)]
 
 

@@ -1,0 +1,260 @@
+"""What the scripts share: errors in one line, progress bars, folders, a student's cell."""
+
+import argparse
+import importlib.util
+import inspect
+import math
+import os
+import signal
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from .contract import check_cell
+from .data import printable
+from .errors import CellError, DataError, MinirnnError, NumberError
+from .storage.files import alone_in, remove_leftovers
+from .storage.stored_runs import same_settings
+
+RESUME = "go on with a run that was stopped; begin none"  # the help of --resume
+
+
+def main(run):
+    """Run a script's function; its exit code. What a user can cause ends in one line, no traceback.
+
+    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C.
+    """
+    if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # `Trainer` looks for bad numbers
+            code = run() or 0
+            sys.stdout.flush()  # here, where a pipe or a disk that takes no more can be answered
+            return code
+    except BrokenPipeError:  # whoever read the output, `head` say, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (MinirnnError, OSError, MemoryError) as error:
+        text = " ".join(str(error).split())
+        if isinstance(error, MemoryError):
+            text = f"out of memory ({text or 'no more is said'}); try smaller sizes"
+        print(f"error: {printable(text, 1000)}", file=sys.stderr)
+        _forget_output_that_cannot_be_written()
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _forget_output_that_cannot_be_written():
+    """Else Python tries once more at its end, and says so in a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def whole(text):
+    """An argparse type: a whole number from 1 to a million."""
+    return _number(int, text, lambda n: 1 <= n <= 10**6, "a whole number from 1 to 1,000,000")
+
+
+def seed(text):
+    """An argparse type: a whole number, at least 0."""
+    return _number(int, text, lambda n: n >= 0, "a whole number, at least 0")
+
+
+def positive(text):
+    """An argparse type: a number above 0."""
+    return _number(float, text, lambda x: 0 < x < math.inf, "a number above 0")
+
+
+def share(text):
+    """An argparse type: a number from 0 up to, but not including, 1."""
+    return _number(float, text, lambda x: 0 <= x < 1, "a number from 0 up to, not including, 1")
+
+
+def _number(kind, text, allowed, words):
+    try:
+        number = kind(text)
+    except ValueError:
+        number = None
+    if number is None or not allowed(number):
+        raise argparse.ArgumentTypeError(f"{text!r} must be {words}")
+    return number
+
+
+def output_folder(path):
+    """Make the folder, and find out now, not after an hour's training, whether it takes files.
+
+    Raises `DataError` where it does not.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):  # gone at once, however this process ends
+            pass
+    except OSError as error:
+        raise DataError(f"the output folder {path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def load_cell(text):
+    """The cell class named by FILE.py:CLASS, checked against the contract of `cells`.
+
+    Raises `CellError` where it is missing, cannot be run, or does not keep the contract.
+    """
+    file, _, name = text.rpartition(":")
+    if not file or not name:
+        raise CellError(f"--cell is {text!r}, but must be FILE.py:CLASS")
+    path = Path(file)
+    if not path.is_file():
+        raise CellError(f"--cell: there is no file {file}")
+    spec = importlib.util.spec_from_file_location(f"minirnn_cell_{path.stem}", path)
+    if spec is None:
+        raise CellError(f"--cell: {file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise CellError(f"--cell: {file} fails: {type(error).__name__}: {error}") from error
+    cell = getattr(module, name, None)
+    if not isinstance(cell, type):
+        known = sorted(
+            k for k, v in vars(module).items() if isinstance(v, type) and hasattr(v, "gates")
+        )
+        raise CellError(f"{file} has no class {name}; its cells: {', '.join(known) or 'none'}")
+    for method, arguments in {"forward": ("gx", "state", "product"),
+                              "backward": ("dstate", "cache", "product")}.items():  # fmt: skip
+        function = getattr(cell, method, None)
+        if not callable(function):
+            raise CellError(f"{name} has no method {method}(self, {', '.join(arguments)})")
+        try:
+            inspect.signature(function).bind(None, *arguments)
+        except TypeError:
+            raise CellError(
+                f"{name}.{method} takes {inspect.signature(function)}, "
+                f"but must take (self, {', '.join(arguments)})"
+            ) from None
+    try:
+        made = cell()
+    except Exception as error:
+        raise CellError(
+            f"{name}() fails, but a cell must be made without arguments: {error}"
+        ) from error
+    check_cell(made)
+    return cell
+
+
+class Progress:
+    """A tqdm bar over all epochs: loss, last validation accuracy, sequences a second."""
+
+    def __init__(self, epochs, unit="name"):
+        from tqdm import tqdm
+
+        self.bar, self.epochs, self.unit = tqdm(unit="batch", disable=None), epochs, unit
+
+    def __call__(self, trainer):
+        bar, batches = self.bar, len(trainer.batches)
+        bar.total = self.epochs * batches
+        bar.update(trainer.step - bar.n)
+        if trainer.position % 10 == 0 or trainer.position == batches:
+            shown = {"epoch": f"{trainer.epoch + 1}/{self.epochs}"}
+            shown["loss"] = f"{trainer.mean_loss:.3f}"
+            if trainer.history.rows:
+                score = trainer.history.rows[-1]["validation_balanced_accuracy"]
+                shown["val"] = f"{score:.3f}"
+            shown[f"{self.unit}s/s"] = f"{trainer.per_second:,.0f}"
+            bar.set_postfix(shown, refresh=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.bar.close()
+
+
+def train(trainer, checkpoint, resume, unit="name"):
+    """Fit with a progress bar and checkpoints; after Ctrl-C, save, say so, and raise
+    `KeyboardInterrupt`, which becomes exit code 130. Raises `NumberError` where a number is not
+    finite, and names the checkpoint from before."""
+    with alone_in(checkpoint.path.parent):
+        remove_leftovers(checkpoint.path.parent)
+        if resume:
+            checkpoint.resume(trainer)
+            _say(_where(trainer))
+        elif kept := checkpoint.keep_unfinished():
+            _say(f"{checkpoint.path} is of an unfinished run; a copy is kept in {kept}")
+        try:
+            with stop_on_interrupt(trainer), Progress(trainer.epochs, unit) as progress:
+                trainer.fit(progress, checkpoint)
+        except NumberError as error:
+            if checkpoint.saved:
+                raise NumberError(f"{error}; {checkpoint.path} is from before") from None
+            raise
+        if trainer.stopped:
+            _say(f"saved after step {trainer.step:,} in {checkpoint.path}; go on with --resume")
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def stop_on_interrupt(trainer):
+    """The first Ctrl-C inside sets `trainer.stopped`, so that it can finish its step; a second one
+    stops at once."""
+
+    def handler(*_):
+        if trainer.stopped:
+            raise KeyboardInterrupt
+        trainer.stopped = True
+
+    try:
+        before = signal.signal(signal.SIGINT, handler)
+    except ValueError:  # not in the main thread: nothing to catch there
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def kept_in(folder, settings, runs, resume):
+    """The `StoredRun` runs that are still to do, for a script that trains them inside the block.
+
+    The folder belongs to this process alone meanwhile, and to these settings for ever. What is
+    there of an earlier call is gone on with, and with `resume` there must be something; Ctrl-C
+    says what is saved. Raises `DataError` and `CheckpointError`.
+    """
+
+    def state():
+        done = sum(run.result() is not None for run in runs)
+        begun = sum(run.begun() for run in runs)
+        return f"{done} of {len(runs)} runs done, {begun} begun"
+
+    with alone_in(folder):
+        for place in {Path(folder), *(Path(run.folder) for run in runs)}:
+            remove_leftovers(place)
+        same_settings(folder, settings, resume)
+        waiting = [run for run in runs if run.result() is None]
+        if waiting and (len(waiting) < len(runs) or any(run.begun() for run in runs)):
+            _say(f"going on in {folder}: {state()}")
+        try:
+            yield waiting
+        except KeyboardInterrupt:
+            _say(f"saved in {folder}: {state()}; go on with --resume")
+            raise
+
+
+def _where(trainer):
+    if trainer.is_over():
+        return f"the run was over after step {trainer.step:,}; only what follows it is done again"
+    return f"going on after step {trainer.step:,} (epoch {trainer.epoch + 1})"
+
+
+def _say(text):
+    print(printable(text, 1000), file=sys.stderr)

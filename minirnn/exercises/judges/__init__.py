@@ -1,0 +1,1 @@
+"""What is right and what is wrong in a hand-in, exercise by exercise."""

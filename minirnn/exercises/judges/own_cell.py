@@ -1,0 +1,209 @@
+"""Exercise 10: a cell that nobody knows, against the complex step of its own forward pass."""
+
+import itertools
+
+import numpy as np
+
+from ...gradcheck.diagnosis import diagnose
+from ...gradcheck.judge import judge
+from ...gradcheck.problems import Gates, Problem
+from .. import reference_cells
+from ..conventions import GATES, Conventions
+from ..sandbox import Failed, Stopped
+from .result import Wrong, array, equal, parts
+
+N, H = 2, 3
+
+
+class OwnJudge:
+    """The contract first, then whether everything given matters, then the gradients.
+
+    Each raises `Wrong` with the first thing that is wrong.
+    """
+
+    def __init__(self, hand_in, rng):
+        self.hand_in, self.rng = hand_in, rng
+        self.gates, self.states, self.arrays = None, None, None
+        self.stopped = None  # what ended the process while the library's judge was asking
+
+    def contract(self):
+        """The first look asks with one gate and state; the cell says what it really has."""
+        reply = self._first_look()
+        gates, states = reply["gates"], reply["states"]
+        if not isinstance(gates, str) or not gates or len(set(gates)) != len(gates):
+            raise Wrong(
+                "wrong shape",
+                f"OwnCell.gates is {gates!r}, but must name each gate by one letter, like 'rzn'",
+            )
+        if not isinstance(states, tuple) or not states:
+            raise Wrong(
+                "wrong shape",
+                f"OwnCell.states is {states!r}, but must be a tuple of names, like ('h', 'c')",
+            )
+        if len(gates) > 8 or len(states) > 4:
+            raise Wrong("wrong shape", "at most 8 gates and 4 states, please")
+        self.gates, self.states = gates, states
+        draw = self.rng.standard_normal
+        self.arrays = {"gx": draw((len(gates), N, H))}
+        self.arrays |= {f"{s}_prev": draw((N, H)) for s in states}
+        self.arrays |= {"Wh": draw((len(gates), H, H)), "bh": draw((len(gates), H))}
+        own = reply["own"]
+        self.arrays |= {name: draw(np.shape(a)) for name, a in own.items()}
+        self.outputs(self.arrays)
+
+    def _first_look(self):
+        try:
+            return self.hand_in.ask("describe", name="OwnCell")
+        except Failed as failed:
+            raise Wrong(
+                "error",
+                f"OwnCell() fails with {failed.type}: {failed.text}",
+                "A cell must be made without arguments.",
+            ) from None
+
+    def outputs(self, arrays, upstream=None):
+        """({state: array [N, H]} after one step, the whole reply), on these arrays.
+
+        upstream: a gradient [N, H] for each state; backward runs too if it is given.
+        """
+        reply = self.hand_in.ask("cell", name="OwnCell", **arrays, upstream=upstream)
+        if reply["forward"] is None:
+            raise Wrong(
+                "wrong shape",
+                f"OwnCell.forward returns {reply['returned']}, but must return (state, cache)",
+            )
+        found = parts("the state that OwnCell.forward returns", reply["forward"], self.states)
+        if any(np.iscomplexobj(a) for a in arrays.values()):
+            return {s: np.asarray(a, complex) for s, a in found.items()}, reply
+        for name, after in reply["after"].items():
+            if not np.array_equal(after, arrays[name]):
+                raise Wrong(
+                    "wrong value",
+                    f"forward writes into {name}, which belongs to the caller",
+                    "Write x = x + y in place of x += y.",
+                )
+        return {s: array(s, a, (N, H)) for s, a in found.items()}, reply
+
+    def matters(self):
+        """Every gate and every state must matter, and the cell must be a new one."""
+        base, _ = self.outputs(self.arrays)
+        for k, gate in enumerate(self.gates):
+            moved = self.arrays["gx"].copy()
+            moved[k] += self.rng.uniform(0.3, 0.6, moved[k].shape)
+            found, _ = self.outputs(self.arrays | {"gx": moved})
+            if all(equal(found[s], base[s]) for s in base):
+                raise Wrong(
+                    "wrong value",
+                    f"nothing that OwnCell.forward returns depends on gx of gate {gate}",
+                    "Every gate that is named must be used.",
+                )
+        for name in ("Wh", *(f"{s}_prev" for s in self.states[:1])):
+            moved = {name: self.arrays[name] + self.rng.uniform(0.3, 0.6, self.arrays[name].shape)}
+            found, _ = self.outputs(self.arrays | moved)
+            if all(equal(found[s], base[s]) for s in base):
+                raise Wrong(
+                    "wrong value",
+                    f"nothing that OwnCell.forward returns depends on {name}",
+                    "Without the state before, a cell is not recurrent.",
+                )
+        self._is_new(base)
+
+    def _is_new(self, base):
+        if set(self.arrays) != {"gx", "Wh", "bh", *(f"{s}_prev" for s in self.states)}:
+            return  # parameters of its own
+        for target, letters in GATES.items():
+            states = ("h", "c") if "LSTM" in target else ("h",)
+            if len(letters) != len(self.gates) or len(states) != len(self.states):
+                continue
+            for order, names in itertools.product(
+                itertools.permutations(letters), itertools.permutations(self.states)
+            ):
+                theirs = reference_cells.reference(target, Conventions(), gates="".join(order))
+                renamed = {
+                    f"{s}_prev": self.arrays[f"{n}_prev"]
+                    for s, n in zip(states, names, strict=True)
+                }
+                found, _ = reference_cells.forward(theirs, self.arrays | renamed)
+                if all(equal(found[s], base[n], 1e-9) for s, n in zip(states, names, strict=True)):
+                    name = target.partition(".")[2]
+                    raise Wrong(
+                        "wrong value",
+                        f"this is the {name} that the library has already",
+                        "Change something: couple two gates, leave one out, add a peephole.",
+                    )
+
+    def gradients(self):
+        """All gradients, by the library's own judge; the cell runs in the other process."""
+        verdict = judge(self.problem(), np.random.default_rng(int(self.rng.integers(2**32))))
+        if self.stopped:
+            raise self.stopped
+        if verdict:
+            return
+        finding = verdict.findings[0]
+        mark = {"missing": "not written", "shape": "wrong shape", "error": "error"}
+        pair = ()
+        if finding.claimed is not None:
+            k = int(np.abs(finding.claimed - finding.expected).argmax())
+            values = np.ravel(finding.claimed)[k], np.ravel(finding.expected)[k]
+            pair = (f"d{finding.where}", float(values[0]), float(values[1]))
+        mistake = diagnose(verdict, []) if finding.kind == "value" else ""
+        text = finding.message
+        off = [f.where for f in verdict.findings if f.kind == "value"]
+        if len(off) > 1:
+            text += f"; wrong as well: {', '.join('d' + n for n in off[1:])}"
+        raise Wrong(mark.get(finding.kind, "wrong value"), text, mistake, pair)
+
+    def problem(self):
+        """The cell as a `Problem` whose arrays are computed in the hand-in's process.
+
+        Its backward raises `TypeError` where the hand-in's does not return a pair.
+        """
+
+        def forward(arrays):
+            try:
+                found, _ = self.outputs(arrays)
+            except Stopped as stopped:
+                self.stopped = stopped
+                raise
+            return found, arrays
+
+        def backward(doutputs, arrays):
+            upstream = tuple(doutputs[s] for s in self.states)
+            _, reply = self.outputs(arrays, upstream)
+            returned = reply["first"]
+            if not isinstance(returned, tuple) or len(returned) != 2:
+                raise TypeError("backward must return (dgx, dstate_prev)")
+            dgx = parts("dgx", returned[0], self.gates, "gradient")
+            dstate = parts("dstate_prev", returned[1], self.states, "gradient")
+            for given, after in zip(upstream, reply["first given"], strict=True):
+                given[...] = after
+            again = reply["second"]
+            for mine, other in zip(
+                [*returned[0], *returned[1]], [*again[0], *again[1]], strict=True
+            ):
+                if not np.array_equal(mine, other):
+                    raise Wrong(
+                        "wrong value",
+                        "backward gives something else when it is called a second time",
+                        "It writes into the cache, or into what it was given.",
+                    )
+            found = {"gx": Gates(dgx[g] for g in self.gates)}
+            found |= {f"{s}_prev": dstate[s] for s in self.states}
+            return found | reply["first weights"] | reply["first own"]
+
+        axes = {"gx": (self.gates, ("gate", "row", "unit"))}
+        return Problem(
+            "OwnCell", self.arrays, forward, self._noting(backward), axes, kept=lambda c: ()
+        )
+
+    def _noting(self, backward):
+        """Failures of the hand-in go past the library's judge, which would put them otherwise."""
+
+        def run(doutputs, arrays):
+            try:
+                return backward(doutputs, arrays)
+            except (Failed, Stopped, Wrong) as stopped:
+                self.stopped = stopped
+                raise
+
+        return run

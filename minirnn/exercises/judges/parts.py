@@ -1,0 +1,275 @@
+"""Exercises 1 and 2: functions, and a linear layer with its loss."""
+
+import numpy as np
+
+from .result import Wrong, array, compare, equal
+
+
+def known(table, yours, *arguments):
+    """The sentence of the first mistake in the table whose result equals yours."""
+    with np.errstate(all="ignore"):
+        for when, f in table.items():
+            try:
+                if equal(yours, f(*arguments), 1e-9):
+                    return f"This is what you get when {when}."
+            except (ValueError, IndexError):  # shapes that this mistake does not fit
+                continue
+    return ""
+
+
+def _sigmoid(a):
+    return 1 / (1 + np.exp(-a))
+
+
+FUNCTIONS = {
+    "sigmoid": (lambda a: 0.5 * np.tanh(0.5 * a) + 0.5, {
+        "the sign of a is missing: exp(a) in place of exp(-a)": lambda a: 1 / (1 + np.exp(a)),
+        "the brackets are missing: 1 / 1 + exp(-a)": lambda a: 1 + np.exp(-a),
+        "1 / (1 - exp(-a)) has a minus for a plus": lambda a: 1 / (1 - np.exp(-a)),
+        "tanh is taken for sigmoid": np.tanh,
+        "a is not halved inside tanh": lambda a: 0.5 * np.tanh(a) + 0.5,
+        "the shift by a half is missing": lambda a: 0.5 * np.tanh(0.5 * a),
+        "tanh(a / 2) is not scaled and shifted": lambda a: np.tanh(0.5 * a),
+        "tanh(a / 2) is shifted but not scaled": lambda a: np.tanh(0.5 * a) + 0.5,
+        "a itself is returned": lambda a: a,
+        "the derivative is returned in place of the function":
+            lambda a: _sigmoid(a) * (1 - _sigmoid(a)),
+        "exp(a) is divided by the sum over the array: that is softmax":
+            lambda a: np.exp(a) / np.exp(a).sum(),
+    }),
+    "d_sigmoid": (lambda y: y * (1 - y), {
+        "sigmoid is applied to y once more: y is its output already":
+            lambda y: _sigmoid(y) * (1 - _sigmoid(y)),
+        "the tanh's derivative is taken for the sigmoid's": lambda y: 1 - y * y,
+        "the sign is wrong": lambda y: y * (y - 1),
+        "y alone is returned": lambda y: y,
+        "1 - y alone is returned": lambda y: 1 - y,
+        "there is a plus for the minus": lambda y: y * (1 + y),
+        "y and 1 - y are added in place of multiplied": lambda y: np.ones_like(y),
+        "one square is too much": lambda y: y * (1 - y * y),
+    }),
+    "tanh": (np.tanh, {
+        "sigmoid is taken for tanh": _sigmoid,
+        "sinh is taken for tanh": np.sinh,
+        "the tangent, tan, is taken for tanh": np.tan,
+        "numerator and denominator have changed places": lambda a: 1 / np.tanh(a),
+        "the sigmoid is stretched but not shifted": lambda a: 2 * _sigmoid(2 * a),
+        "a is not doubled inside the sigmoid": lambda a: 2 * _sigmoid(a) - 1,
+        "the sign of a is wrong": lambda a: -np.tanh(a),
+        "a itself is returned": lambda a: a,
+        "arctan is taken for tanh": np.arctan,
+    }),
+    "d_tanh": (lambda y: 1 - y * y, {
+        "tanh is applied to y once more: y is its output already": lambda y: 1 - np.tanh(y) ** 2,
+        "the sigmoid's derivative is taken for the tanh's": lambda y: y * (1 - y),
+        "the square is missing": lambda y: 1 - y,
+        "there is a plus for the minus": lambda y: 1 + y * y,
+        "the sign is wrong": lambda y: y * y - 1,
+        "the derivative of the square, 2 y, is taken": lambda y: 2 * y,
+        "y^2 alone is returned": lambda y: y * y,
+        "everything is squared in place of y alone": lambda y: (1 - y) ** 2,
+        "1 - 2 y is returned: the square is read as a factor of 2": lambda y: 1 - 2 * y,
+    }),
+}  # fmt: skip
+
+
+def judge_function(hand_in, name, rng):
+    """One of the four functions of exercise 1: usual numbers, then large ones.
+
+    Raises `Wrong` with the first thing that is wrong.
+    """
+    right, mistakes = FUNCTIONS[name]
+    a = 2 * rng.standard_normal((3, 4))
+    given = a if not name.startswith("d_") else FUNCTIONS[name[2:]][0](a)
+    yours = array(name, hand_in.ask("function", name=name, arguments=(given,)), given.shape)
+    compare(
+        f"{name}", yours, right(given), lambda: known(mistakes, yours, given), ("row", "column")
+    )
+    if not name.startswith("d_"):
+        large = np.array([-1000.0, -50.0, 0.0, 50.0, 1000.0])
+        yours = hand_in.ask("function", name=name, arguments=(large,))
+        yours = array(name, yours, large.shape, " of large numbers")
+        if not np.isfinite(yours).all() or not equal(yours, right(large), 1e-9):
+            raise Wrong(
+                "wrong value",
+                f"{name} is right for small a, but not for a = -1000 or 1000",
+                "exp of a large number is infinite, and infinity / infinity is NaN.",
+            )
+
+
+def _log_softmax(a):
+    a = a - a.max(axis=-1, keepdims=True)
+    return a - np.log(np.exp(a).sum(axis=-1, keepdims=True))
+
+
+def _one_hot(labels, K):
+    return (labels[:, None] == np.arange(K)).astype(float)
+
+
+LINEAR = {
+    "y": {
+        "b is left out": lambda x, W, b, dy: x @ W,
+        "b is added twice": lambda x, W, b, dy: x @ W + 2 * b,
+        "b is subtracted": lambda x, W, b, dy: x @ W - b,
+    },
+    "x": {
+        "dx is taken with x in place of dy": lambda x, W, b, dy: x @ W @ W.T,
+        "dx is divided by the batch size": lambda x, W, b, dy: dy @ W.T / len(x),
+        "W is not transposed for dx": lambda x, W, b, dy: dy @ W,
+        "dx holds x itself": lambda x, W, b, dy: x,
+    },
+    "W": {
+        "dW is divided by the batch size: a mean in place of a sum":
+            lambda x, W, b, dy: x.T @ dy / len(x),
+        "W itself is added to its gradient": lambda x, W, b, dy: x.T @ dy + W,
+        "only the first row of the batch counts in dW": lambda x, W, b, dy: np.outer(x[0], dy[0]),
+        "only the last row of the batch counts in dW": lambda x, W, b, dy: np.outer(x[-1], dy[-1]),
+        "dW is taken with y in place of dy": lambda x, W, b, dy: x.T @ (x @ W + b),
+        "the sign of dW is wrong": lambda x, W, b, dy: -(x.T @ dy),
+    },
+    "b": {
+        "db is a mean over the batch in place of a sum": lambda x, W, b, dy: dy.mean(axis=0),
+        "db is the first row of dy in place of the sum over the rows": lambda x, W, b, dy: dy[0],
+        "db is the last row of dy in place of the sum over the rows": lambda x, W, b, dy: dy[-1],
+        "db is the sum of all of dy in every place": lambda x, W, b, dy: np.full(3, dy.sum()),
+        "b itself is added to its gradient": lambda x, W, b, dy: dy.sum(axis=0) + b,
+        "db is all ones": lambda x, W, b, dy: np.ones(dy.shape[1]),
+        "db counts the rows, without dy": lambda x, W, b, dy: np.full(dy.shape[1], float(len(dy))),
+    },
+}  # fmt: skip
+
+
+def judge_linear(hand_in, backward, rng):
+    """Exercise 1's Linear: y = x W + b, or its three gradients, and whether they are added up.
+
+    Raises `Wrong` with the first thing that is wrong.
+    """
+    N, D, K = 5, 4, 3
+    x, W, b, dy = (rng.standard_normal(s) for s in ((N, D), (D, K), (K,), (N, K)))
+    reply = hand_in.ask("linear", x=x, W=W, b=b, dy=dy if backward else None)
+    expected = {"y": x @ W + b, "x": dy @ W.T, "W": x.T @ dy, "b": dy.sum(axis=0)}
+    arguments = (x, W, b, dy)
+    for name in ("y",) if not backward else ("x", "W", "b"):
+        label = "y" if name == "y" else f"d{name}"
+        yours = array(label, reply[name], expected[name].shape)
+        compare(
+            label,
+            yours,
+            expected[name],
+            lambda: known(LINEAR[name], yours, *arguments),  # noqa: B023  called at once
+            ("row", "column") if yours.ndim == 2 else ("column",),
+        )
+    if backward:
+        for name in ("W", "b"):
+            if not equal(
+                array(f"d{name}", reply[f"{name} twice"], expected[name].shape), 2 * expected[name]
+            ):
+                raise Wrong(
+                    "wrong value",
+                    f"backward called twice does not give twice d{name}",
+                    "The gradient is overwritten in place of added to: +=, not =.",
+                )
+
+
+LOG_SOFTMAX = {
+    "the softmax is returned without the logarithm": lambda a: np.exp(_log_softmax(a)),
+    "the sum runs over the whole array in place of each row":
+        lambda a: a - np.log(np.exp(a).sum()),
+    "the sum runs over the rows (axis 0) in place of the classes": lambda a: _log_softmax(a.T).T,
+    "the largest a is subtracted, and nothing else": lambda a: a - a.max(axis=-1, keepdims=True),
+    "the logarithm is missing on the sum":
+        lambda a: a - a.max(axis=-1, keepdims=True)
+        - np.exp(a - a.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True),
+    "exp is missing inside the sum": lambda a: a - np.log(a.sum(axis=-1, keepdims=True)),
+    "the largest a is subtracted once, in one place only":
+        lambda a: a - np.log(np.exp(a - a.max(axis=-1, keepdims=True)).sum(-1, keepdims=True)),
+    "the sign is wrong": lambda a: -_log_softmax(a),
+    "the sum is added in place of subtracted":
+        lambda a: a + np.log(np.exp(a).sum(axis=-1, keepdims=True)),
+}  # fmt: skip
+LOSS = {
+    "the loss is a sum over the rows in place of a mean":
+        lambda a, q: -_log_softmax(a)[np.arange(len(q)), q].sum(),
+    "the sign of the loss is wrong": lambda a, q: _log_softmax(a)[np.arange(len(q)), q].mean(),
+    "the mean runs over all classes, not over the true ones": lambda a, q: -_log_softmax(a).mean(),
+    "all columns of the labels are taken for each row: log_p[:, labels]":
+        lambda a, q: -_log_softmax(a)[:, q].mean(),
+    "the logits are taken in place of their log-softmax":
+        lambda a, q: -a[np.arange(len(q)), q].mean(),
+    "the probability is taken without its logarithm":
+        lambda a, q: -np.exp(_log_softmax(a))[np.arange(len(q)), q].mean(),
+    "the sum is divided by the number of classes in place of rows":
+        lambda a, q: -_log_softmax(a)[np.arange(len(q)), q].sum() / a.shape[1],
+    "the sum is divided by all entries in place of the rows":
+        lambda a, q: -_log_softmax(a)[np.arange(len(q)), q].sum() / a.size,
+}  # fmt: skip
+DLOGITS = {
+    "the division by the number of rows is missing":
+        lambda p, o, s: (p - o) * s,
+    "the 1 of the true class is not subtracted": lambda p, o, s: p * s / len(p),
+    "the sign is wrong": lambda p, o, s: (o - p) * s / len(p),
+    "dloss, the gradient of the loss, is not used": lambda p, o, s: (p - o) / len(p),
+    "neither dloss nor the number of rows is used": lambda p, o, s: p - o,
+    "log p is taken for p": lambda p, o, s: (np.log(p) - o) * s / len(p),
+    "it is divided by all entries in place of the rows": lambda p, o, s: (p - o) * s / p.size,
+    "it is divided by the number of classes": lambda p, o, s: (p - o) * s / p.shape[1],
+    "the softmax's own derivative is multiplied in": lambda p, o, s: (p - o) * p * (1 - p) * s
+        / len(p),
+    "1 is subtracted from every class": lambda p, o, s: (p - 1) * s / len(p),
+    "1 is added at the true class": lambda p, o, s: (p + o) * s / len(p),
+    "only the one-hot label is left, without the softmax": lambda p, o, s: -o * s / len(p),
+    "dloss is divided by in place of multiplied": lambda p, o, s: (p - o) / s / len(p),
+}  # fmt: skip
+
+
+def judge_log_softmax(hand_in, rng):
+    """log_softmax of usual numbers, then of large ones. Raises `Wrong` with the first thing
+    wrong."""
+    a = 2 * rng.standard_normal((5, 4))
+    yours = hand_in.ask("function", name="log_softmax", arguments=(a,))
+    yours = array("log_softmax", yours, a.shape)
+    compare(
+        "log_softmax",
+        yours,
+        _log_softmax(a),
+        lambda: known(LOG_SOFTMAX, yours, a),
+        ("row", "class"),
+    )
+    large = np.array([[1000.0, 0.0, -1000.0], [1e4, 1e4, 1e4]])
+    yours = array(
+        "log_softmax",
+        hand_in.ask("function", name="log_softmax", arguments=(large,)),
+        large.shape,
+        " of large numbers",
+    )
+    if not np.isfinite(yours).all() or not equal(yours, _log_softmax(large), 1e-9):
+        raise Wrong(
+            "wrong value",
+            "log_softmax is right for small a, but not for a = 1000",
+            "exp of a large number is infinite: subtract the largest a of each row.",
+        )
+
+
+def judge_loss(hand_in, backward, rng):
+    """The mean cross-entropy, and (p - one_hot(labels)) / N if `backward`.
+
+    Raises `Wrong` with the first thing that is wrong.
+    """
+    N, K = 5, 4
+    a, labels, dloss = 2 * rng.standard_normal((N, K)), rng.permutation(N) % K, 1.7
+    reply = hand_in.ask(
+        "loss", logits=a, labels=labels.astype(float), dloss=dloss if backward else None
+    )
+    right = -_log_softmax(a)[np.arange(N), labels].mean()
+    yours = array("the loss", reply["loss"], ())
+    compare("the loss", yours, right, lambda: known(LOSS, yours, a, labels))
+    if backward:
+        p, hot = np.exp(_log_softmax(a)), _one_hot(labels, K)
+        mine = array("dlogits", reply["logits"], (N, K))
+        compare(
+            "dlogits",
+            mine,
+            (p - hot) * dloss / N,
+            lambda: known(DLOGITS, mine, p, hot, dloss),
+            ("row", "class"),
+        )

@@ -1,0 +1,167 @@
+"""Exercise 8: SGD with momentum, and clipping."""
+
+from functools import partial
+
+import numpy as np
+
+from .parts import known
+from .result import Wrong, array, compare, described, equal
+
+
+def _path(data, gradients, rule):
+    """[the parameters after each step], where rule(w, v, g) gives the next w and v."""
+    w, v, found = list(data), [np.zeros_like(d) for d in data], []
+    for step in gradients:
+        for k, g in enumerate(step):
+            w[k], v[k] = rule(w[k], v[k], g)
+        found.append(list(w))
+    return found
+
+
+def _rules(lr, m):
+    def rule(velocity, move):
+        def step(w, v, g):
+            v = velocity(v, g)
+            return move(w, v, g), v
+
+        return step
+
+    right = rule(lambda v, g: m * v + g, lambda w, v, g: w - lr * v)
+    return right, {
+        "the step goes uphill: + for -": rule(lambda v, g: m * v + g, lambda w, v, g: w + lr * v),
+        "momentum is not used": rule(lambda v, g: g, lambda w, v, g: w - lr * v),
+        "the learning rate is missing": rule(lambda v, g: m * v + g, lambda w, v, g: w - v),
+        "the learning rate is applied twice, in the velocity and in the step":
+            rule(lambda v, g: m * v + lr * g, lambda w, v, g: w - lr * v),
+        "the new gradient is scaled by 1 - momentum":
+            rule(lambda v, g: m * v + (1 - m) * g, lambda w, v, g: w - lr * v),
+        "the velocity keeps all of the old one, without momentum":
+            rule(lambda v, g: v + g, lambda w, v, g: w - lr * v),
+        "momentum scales the gradient in place of the velocity":
+            rule(lambda v, g: v + m * g, lambda w, v, g: w - lr * v),
+        "the velocity is renewed after the step in place of before it":
+            lambda w, v, g: (w - lr * v, m * v + g),
+        "Nesterov's step is taken": rule(lambda v, g: m * v + g,
+                                         lambda w, v, g: w - lr * (g + m * v)),
+        "momentum scales the gradient as well":
+            rule(lambda v, g: m * (v + g), lambda w, v, g: w - lr * v),
+        "the step is taken with the gradient, and the velocity is not used":
+            rule(lambda v, g: m * v + g, lambda w, v, g: w - lr * g),
+        "the velocity is subtracted from the gradient":
+            rule(lambda v, g: g - m * v, lambda w, v, g: w - lr * v),
+    }  # fmt: skip
+
+
+def judge_sgd(hand_in, momentum, rng):
+    """Three steps of v = momentum v + g, w = w - lr v. Raises `Wrong` with the first thing
+    wrong."""
+    data = [rng.standard_normal((3, 4)), rng.standard_normal(5)]
+    gradients = [[rng.standard_normal(d.shape) for d in data] for _ in range(3)]
+    lr = 0.3
+    reply = hand_in.ask("sgd", data=data, gradients=gradients, lr=lr, momentum=momentum)
+    right, rules = _rules(lr, momentum)
+    expected = _path(data, gradients, right)
+    for t, (mine, theirs) in enumerate(zip(reply["path"], expected, strict=True)):
+        for k, (yours, w) in enumerate(zip(mine, theirs, strict=True)):
+            name = f"parameter {k} after step {t + 1}"
+            yours = array(name, yours, w.shape)
+            compare(name, yours, w, lambda: _rule(reply["path"], data, gradients, rules))
+    for mine, given in zip(reply["grads"], gradients, strict=True):
+        for yours, g in zip(mine, given, strict=True):
+            if not equal(yours, g):
+                raise Wrong(
+                    "wrong value",
+                    "step changes p.grad",
+                    "The velocity is a copy of its own: write into v, not into p.grad.",
+                )
+
+
+def _rule(path, data, gradients, rules):
+    if all(equal(y, d) for y, d in zip(path[0], data, strict=True)):
+        return (
+            "The parameters do not move: p.data must be written into, p.data -= ..., or "
+            "p.data[...] = ..."
+        )
+    for when, rule in rules.items():
+        theirs = _path(data, gradients, rule)
+        if all(
+            equal(y, w, 1e-9)
+            for mine, their in zip(path, theirs, strict=True)
+            for y, w in zip(mine, their, strict=True)
+        ):
+            return f"This is what you get when {when}."
+    return ""
+
+
+def judge_clip(hand_in, rng):
+    """g min(1, max_norm / norm), above and below the limit, and the norm that is returned.
+
+    Raises `Wrong` with the first thing that is wrong.
+    """
+    for factor, words in ((0.3, "above"), (3.0, "below")):
+        gradients = [rng.standard_normal((3, 4)), rng.standard_normal(5)]
+        norm = np.sqrt(sum((g * g).sum() for g in gradients))
+        reply = hand_in.ask("clip", gradients=gradients, max_norm=factor * norm)
+        scale = min(1.0, factor * norm / (norm + 1e-6))
+        mistakes = _clipped(gradients, factor * norm, norm)
+        for k, (yours, g) in enumerate(zip(reply["grads"], gradients, strict=True)):
+            yours = array(f"gradient {k}", yours, g.shape)
+            compare(
+                f"gradient {k}, with a norm {words} the limit",
+                yours,
+                scale * g,
+                partial(_clip_rule, reply["grads"], mistakes),
+            )
+        if reply["norm"] is None or isinstance(reply["norm"], (tuple, list, dict)):
+            raise Wrong(
+                "wrong shape",
+                f"clip_grad_norm returns {described(reply['norm'])}, but "
+                "must return the norm before clipping",
+            )
+        mine = array("the norm that is returned", reply["norm"], ())
+        norms = _norms(gradients, norm, scale)
+        compare("the norm that is returned", mine, norm, partial(known, norms, mine))
+
+
+def _norms(gradients, norm, scale):
+    single = [np.linalg.norm(g) for g in gradients]
+    return {
+        "the squared norm is returned: the root is missing": lambda: norm**2,
+        "the norm after clipping is returned": lambda: scale * norm,
+        "the sum of the single norms is returned": lambda: sum(single),
+        "the norm of the last array alone is returned": lambda: single[-1],
+        "the norm of the first array alone is returned": lambda: single[0],
+    }
+
+
+def _clipped(gradients, limit, norm):
+    single = [np.linalg.norm(g) for g in gradients]
+    small = [min(1.0, limit / (s + 1e-6)) for s in single]
+    squares, total = norm**2, sum(single)
+    return {
+        "every array is clipped to the norm alone, which changes the direction":
+            [s * g for s, g in zip(small, gradients, strict=True)],
+        "small gradients are scaled up to the limit: min(1, ...) is missing":
+            [limit / (norm + 1e-6) * g for g in gradients],
+        "the gradients are not changed: write into p.grad": list(gradients),
+        "the entries are clipped one by one in place of the norm":
+            [np.clip(g, -limit, limit) for g in gradients],
+        "the root of the squared norm is missing":
+            [min(1.0, limit / (squares + 1e-6)) * g for g in gradients],
+        "the norms of the arrays are added, not their squares":
+            [min(1.0, limit / (total + 1e-6)) * g for g in gradients],
+        "the limit is not divided by the norm": [min(1.0, limit) * g for g in gradients],
+        "the gradients are divided by the norm, without the limit":
+            [g / (norm + 1e-6) for g in gradients],
+        "max stands for min": [max(1.0, limit / (norm + 1e-6)) * g for g in gradients],
+        "the norm and the limit have changed places": [min(1.0, norm / limit) * g
+                                                       for g in gradients],
+        "the 1e-6 in the denominator is missing": [min(1.0, limit / norm) * g for g in gradients],
+    }  # fmt: skip
+
+
+def _clip_rule(yours, mistakes):
+    for when, theirs in mistakes.items():
+        if all(equal(y, t, 1e-12) for y, t in zip(yours, theirs, strict=True)):
+            return f"This is what you get when {when}."
+    return ""

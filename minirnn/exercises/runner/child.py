@@ -1,0 +1,221 @@
+"""The process in which a hand-in runs: it computes what it is asked for, and knows no answers.
+
+    python -I -S -B child.py LIMITS        LIMITS: a JSON object, see `sandbox.py`
+
+One line of JSON comes in on standard input for each thing to compute, one goes out. Nothing of
+minirnn can be imported here but copies of a few modules that no exercise asks for. From the moment
+at which the hand-in is loaded, an audit hook, which Python code cannot take off again, ends the
+process at the first attempt to write a file, to read a foreign one, or to start something.
+"""
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import traceback
+
+sys.path[:] = json.loads(sys.argv[1])["path"] + sys.path  # before NumPy is looked for
+
+import numpy as np  # noqa: E402
+import numpy.linalg  # noqa: E402, F401  what NumPy loads late comes before the fence
+import numpy.random  # noqa: E402, F401
+import source_scan  # noqa: E402  from here on: the copies beside this file
+import tasks  # noqa: E402
+
+sys.path.remove(json.loads(sys.argv[1])["path"][-1])  # NumPy is here; its neighbours stay away
+
+
+def answer(request, hand_in):
+    """What the hand-in makes of one request, or how it failed."""
+    stage = ["loading"]
+    try:
+        result = tasks.TASKS[request["task"]](hand_in, tasks.decoded(request["given"]), stage)
+        return {"result": tasks.encoded(result)}
+    except BaseException as error:  # SystemExit and KeyboardInterrupt too: all are the hand-in's
+        return failure(error, stage[0], hand_in)
+
+
+def failure(error, stage, hand_in):
+    lines = [(f.filename, f.lineno, f.line) for f in traceback.extract_tb(error.__traceback__)]
+    own = [(number, line) for file, number, line in lines if str(file) == str(hand_in.path)]
+    number, line = own[-1] if own else (getattr(error, "lineno", None), "")
+    error_type = next(
+        (n for n, k in [("NotImplementedError", NotImplementedError), ("MemoryError", MemoryError),
+                        ("SystemExit", SystemExit), ("SyntaxError", SyntaxError)]
+         if isinstance(error, k)), type(error).__name__)  # fmt: skip
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return {"error": {"type": error_type, "text": str(text)[:500], "stage": stage,
+                      "line": number, "code": (line or "")[:120]}}  # fmt: skip
+
+
+class HandIn:
+    """The file, and its module once it is loaded."""
+
+    def __init__(self, path):
+        self.path, self.module = path, None
+
+    def load(self):
+        sys.path.insert(0, os.path.dirname(self.path))
+        spec = importlib.util.spec_from_file_location("hand_in", self.path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["hand_in"] = module
+        spec.loader.exec_module(module)
+        self.module = module
+
+
+def limit(limits):
+    """Memory, processor time, no file longer than nothing, no further process, where the platform
+    knows such limits."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for name, value in (
+        ("RLIMIT_AS", limits["memory"]), ("RLIMIT_CPU", limits["seconds"] + 1), ("RLIMIT_CORE", 0),
+        ("RLIMIT_FSIZE", 0), ("RLIMIT_NPROC", 0),
+    ):  # fmt: skip
+        try:
+            resource.setrlimit(getattr(resource, name), (value, value))
+        except (ValueError, OSError, AttributeError):
+            continue
+
+
+def fence(limits, say):
+    """Put up the audit hook. Reading is allowed in the copy, in NumPy, and in Python's own
+    library, but not in what is installed beside them."""
+    roots = [os.path.realpath(p) for p in limits["readable"]]
+    forbidden = [os.path.realpath(p) for p in limits["unreadable"]]
+    library = [os.path.realpath(p) for p in sys.path if p not in limits["path"]]
+    installed = ("site-packages", "dist-packages")
+    doors = ("_posixsubprocess", "_winapi", "_ctypes", "ctypes", "mmap", "multiprocessing",
+             "_multiprocessing", "_testcapi", "_xxsubinterpreters", "_interpreters")  # fmt: skip
+    starts = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork",
+              "os.startfile", "os.kill", "socket.", "ctypes.", "signal.", "_winapi.Create",
+              "winreg.", "pty.", "_thread.start")  # fmt: skip
+    changes = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.link",
+               "os.symlink", "os.chmod", "os.chown", "os.utime", "shutil.", "tempfile.",
+               "os.putenv", "os.unsetenv")  # fmt: skip
+    realpath, under, fsdecode, leave = os.path.realpath, os.path.commonpath, os.fsdecode, os._exit
+
+    def inside(path, folders):
+        for folder in folders:
+            try:
+                if under([path, folder]) == folder:
+                    return True
+            except ValueError:  # on another drive
+                continue
+        return False
+
+    def stop(kind, text):
+        say({"mark": kind, "text": text[:300]})
+        leave(66)
+
+    def hook(event, arguments):
+        if event == "open":
+            path, mode, flags = arguments
+            if isinstance(path, int) or path is None:
+                return
+            place = realpath(fsdecode(path))
+            writes = bool((flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC))
+            if writes or (isinstance(mode, str) and set(mode) & set("wax+")):
+                stop("files", f"it writes the file {fsdecode(path)}")
+            if inside(place, forbidden):
+                stop("own", "it reads the package's own code")
+            known = inside(place, roots) or place in (os.devnull, "/dev/urandom")
+            own = inside(place, library) and not any(p in place.split(os.sep) for p in installed)
+            if not known and not own:
+                stop("files", f"it reads a file outside its folder: {fsdecode(path)}")
+        elif event.startswith(changes):
+            stop("files", f"it changes files ({event})")
+        elif event.startswith(starts):
+            stop("process", f"it starts or reaches out to something ({event})")
+        elif event == "import" and arguments[0] in doors:
+            stop("process", f"it imports {arguments[0]}")
+        elif event == "pickle.find_class":
+            stop("pickle", "it unpickles something")
+
+    sys.addaudithook(hook)
+
+
+def snapshot():
+    """Everything that the modules at hand offer, to see whether the hand-in changed it."""
+    watched = [np, np.linalg, np.random, json, tasks, sys.modules["builtins"]]
+    watched += [m for name, m in sorted(sys.modules.items()) if name.startswith("minirnn")]
+    watched.append(sys.modules["__main__"])
+    watched += tasks.KINDS
+    return [(m, {k: id(v) for k, v in vars(m).items()}) for m in watched]
+
+
+def changed(before):
+    for module, names in before:
+        for name, value in names.items():
+            if id(vars(module).get(name)) != value and not name.startswith("__warningreg"):
+                return f"{module.__name__}.{name}"
+    return ""
+
+
+def main():
+    limits = json.loads(sys.argv[1])
+    private = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what the hand-in prints goes elsewhere
+    os.dup2(2, 1)
+    requests = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.argv = ["hand_in"]
+
+    def say(reply):
+        private.write(json.dumps(reply) + "\n")
+        private.flush()
+
+    hand_in = HandIn(limits["file"])
+    for name in limits["support"]:  # now, so that a change to one of them is seen
+        importlib.import_module(f"minirnn.{name}")
+    limit(limits)
+    source = read(limits["file"])
+    try:
+        problems = find_problems(limits, source) if limits["scan"] else []
+        say({"scan": problems, "classes": source_scan.classes(source)})
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        say(failure(SyntaxError(str(error)) if not isinstance(error, SyntaxError) else error,
+                    "reading", hand_in))  # fmt: skip
+        os._exit(0)
+    before, path = snapshot(), list(sys.path)
+    fence(limits, say)
+    try:
+        hand_in.load()
+    except BaseException as error:
+        say(failure(error, "loading", hand_in))
+        os._exit(0)
+    path.insert(0, os.path.dirname(limits["file"]))
+    say({"ready": True, "path": sys.path != path, "changed": changed(before)})
+    for line in requests:
+        reply = answer(json.loads(line), hand_in)
+        sys.stdout.flush()
+        reply["changed"] = changed(before)
+        say(reply)
+    os._exit(0)
+
+
+def find_problems(limits, source):
+    """What is forbidden in the hand-in and in the files beside it that it imports, or that those
+    import."""
+    folder, own = os.path.split(limits["file"])
+    beside = {f[:-3] for f in os.listdir(folder) if f.endswith(".py")}
+    found, waiting, seen = [], [("", source)], {own[:-3]}
+    while waiting:
+        file, text = waiting.pop(0)
+        found += [[file, *problem] for problem in source_scan.scan(text, beside, limits["support"])]
+        for name in sorted(beside - seen):
+            if name.encode() in text:
+                seen.add(name)
+                waiting.append((name + ".py", read(os.path.join(folder, name + ".py"))))
+    return found[:20]
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+if __name__ == "__main__":
+    main()

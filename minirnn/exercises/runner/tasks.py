@@ -1,0 +1,190 @@
+"""What a hand-in can be asked to compute, and how numbers travel: for `child.py`.
+
+Each task takes the hand-in and what is given, and says in `stage` how far it got. Arrays travel
+as JSON with plain bytes in it.
+"""
+
+import base64
+
+import numpy as np
+
+try:
+    from probe_cell import PracticeCell  # in the child: the copies beside this file
+except ImportError:
+    from .probe_cell import PracticeCell
+from minirnn.parameters import Parameter
+from minirnn.product import Product, ProductBackward
+
+KINDS = [Product, ProductBackward, Parameter, PracticeCell]
+
+
+def encoded(thing, depth=0):
+    """JSON for what was returned: arrays as bytes, other objects as the name of their type."""
+    if isinstance(thing, np.generic):
+        thing = np.asarray(thing)
+    if isinstance(thing, np.ndarray):
+        if thing.dtype.kind not in "fiubc" or thing.size > 100_000:
+            return {"object": f"array of {thing.dtype}, shape {thing.shape}"[:100]}
+        data = base64.b64encode(np.ascontiguousarray(thing).tobytes()).decode()
+        return {"array": [str(thing.dtype), list(thing.shape), data]}
+    if isinstance(thing, (tuple, list)) and depth < 6 and len(thing) <= 1000:
+        kind = "tuple" if isinstance(thing, tuple) else "list"
+        return {kind: [encoded(part, depth + 1) for part in thing]}
+    if isinstance(thing, dict) and depth < 6 and len(thing) <= 1000:
+        return {"dict": {str(name): encoded(part, depth + 1) for name, part in thing.items()}}
+    if thing is None or isinstance(thing, (bool, str)):
+        return {"plain": thing if not isinstance(thing, str) else thing[:1000]}
+    if isinstance(thing, (int, float)):
+        return encoded(np.float64(thing), depth)
+    return {"object": type(thing).__name__}
+
+
+def decoded(thing):
+    """What `encoded` made JSON of."""
+    (kind, value), *_ = thing.items()
+    if kind == "array":
+        dtype, shape, data = value
+        return np.frombuffer(base64.b64decode(data), dtype).reshape(shape).copy()
+    if kind in ("tuple", "list"):
+        return (tuple if kind == "tuple" else list)(decoded(part) for part in value)
+    if kind == "dict":
+        return {name: decoded(part) for name, part in value.items()}
+    return value
+
+
+def function(hand_in, given, stage):
+    """The value of one function of the hand-in."""
+    stage[0] = given["name"]
+    return getattr(hand_in.module, given["name"])(*given["arguments"])
+
+
+def describe(hand_in, given, stage):
+    """The gates, the states, and the parameters of its own of a cell."""
+    made = getattr(hand_in.module, given["name"])()
+    own = made.named_parameters() if hasattr(made, "named_parameters") else {}
+    return {"gates": made.gates, "states": made.states, "own": {n: p.data for n, p in own.items()}}
+
+
+def cell(hand_in, given, stage):
+    """One step: forward and, if an upstream gradient is given, backward twice."""
+    made = getattr(hand_in.module, given["name"])()
+    product = Product(made.gates, given["Wh"], given["bh"])
+    own = made.named_parameters() if hasattr(made, "named_parameters") else {}
+    for name, parameter in own.items():
+        if name in given:
+            parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
+    arrays = {"gx": given["gx"]}
+    arrays |= {f"{s}_prev": given[f"{s}_prev"] for s in made.states}
+    found = {"gates": made.gates, "states": tuple(made.states),
+             "own": {n: p.data for n, p in own.items()}}  # fmt: skip
+    stage[0] = "forward"
+    state = tuple(arrays[f"{s}_prev"] for s in made.states)
+    returned = made.forward(arrays["gx"], state, product)
+    found["forward"] = returned[0] if isinstance(returned, tuple) and len(returned) == 2 else None
+    found["returned"] = type(returned).__name__
+    cache = returned[1] if found["forward"] is not None else None
+    fields = getattr(cache, "_fields", ())
+    found["fields"] = {name: getattr(cache, name) for name in fields}
+    found["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
+    found["after"] = {name: array.copy() for name, array in arrays.items()}
+    if given["upstream"] is None or cache is None:
+        return found
+    stage[0] = "backward"
+    for name in ("first", "second"):
+        upstream = tuple(u.copy() for u in given["upstream"])
+        for parameter in own.values():
+            parameter.grad[...] = 0
+        undo = ProductBackward(product, given["gx"].shape[1], "float64")
+        back = made.backward(upstream, cache, undo)
+        found[name] = back
+        found[f"{name} given"] = upstream
+        found[f"{name} da"] = undo.da.copy()
+        stage[0] = "weights"
+        found[f"{name} weights"] = {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
+        found[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
+        stage[0] = "backward, called a second time"
+    return found
+
+
+def linear(hand_in, given, stage):
+    """y [N, K], and with dy: dx, dW, db, and the last two after a second backward."""
+    K = given["W"].shape[1]
+    layer = hand_in.module.Linear(len(given["W"]), K, rng=np.random.default_rng(0))
+    for name in ("W", "b"):
+        parameter = getattr(layer, name)
+        parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
+    stage[0] = "Linear.forward"
+    y, cache = layer.forward(given["x"])
+    found = {"y": y}
+    if given["dy"] is not None:
+        stage[0] = "Linear.backward"
+        found["x"] = layer.backward(given["dy"], cache)
+        found |= {"W": layer.W.grad.copy(), "b": layer.b.grad.copy()}
+        layer.backward(given["dy"], cache)
+        found |= {"W twice": layer.W.grad, "b twice": layer.b.grad}
+    return found
+
+
+def loss(hand_in, given, stage):
+    """The loss of logits [N, K], and with dloss its gradient."""
+    made, labels = hand_in.module.CrossEntropy(), given["labels"].astype(int)
+    stage[0] = "CrossEntropy.forward"
+    value, cache = made.forward(given["logits"], labels)
+    found = {"loss": value}
+    if given["dloss"] is not None:
+        stage[0] = "CrossEntropy.backward"
+        found["logits"] = made.backward(cache, float(given["dloss"]))
+    return found
+
+
+def recurrent(hand_in, given, stage):
+    """Output and final states, and with doutput all gradients, once and after a second backward."""
+    D, H = given["Wx"].shape[1:]
+    kept = np.random.default_rng(0)
+    net = hand_in.module.Recurrent(PracticeCell, D, H, rng=kept, dtype="float64")
+    names = ("Wx", "Wh", "bx", "bh")
+    for name in names:
+        parameter = getattr(net, name)
+        parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
+    state = tuple(given[f"{s}0"] for s in PracticeCell.states)
+    sizes = None if given["sizes"] is None else [int(n) for n in given["sizes"]]
+    stage[0] = "forward"
+    output, final, cache = net.forward(given["x"], sizes, state)
+    found = {"output": output, "final": final}
+    if given["doutput"] is not None:
+        stage[0] = "backward"
+        dx, dstate = net.backward(given["doutput"], cache, given["dfinal"])
+        found |= {"x": dx, "dstate": dstate}
+        found |= {name: getattr(net, name).grad.copy() for name in names}
+        net.backward(given["doutput"], cache, given["dfinal"])
+        found |= {f"{name} twice": getattr(net, name).grad for name in names}
+    return found
+
+
+def sgd(hand_in, given, stage):
+    """The parameters, and what stands in their gradients, after each step."""
+    parameters = [Parameter(data) for data in given["data"]]
+    stage[0] = "SGD"
+    optimizer = hand_in.module.SGD(parameters, float(given["lr"]), float(given["momentum"]))
+    path, grads = [], []
+    stage[0] = "SGD.step"
+    for gradients in given["gradients"]:
+        for p, gradient in zip(parameters, gradients, strict=True):
+            p.grad[...] = gradient
+        optimizer.step()
+        path.append([p.data.copy() for p in parameters])
+        grads.append([p.grad.copy() for p in parameters])
+    return {"path": path, "grads": grads}
+
+
+def clip(hand_in, given, stage):
+    """The norm that is returned, and the gradients after clipping."""
+    parameters = [Parameter(np.zeros(g.shape)) for g in given["gradients"]]
+    for p, gradient in zip(parameters, given["gradients"], strict=True):
+        p.grad[...] = gradient
+    stage[0] = "clip_grad_norm"
+    norm = hand_in.module.clip_grad_norm(parameters, float(given["max_norm"]))
+    return {"norm": norm, "grads": [p.grad for p in parameters]}
+
+
+TASKS = {f.__name__: f for f in (function, describe, cell, linear, loss, recurrent, sgd, clip)}

@@ -1,0 +1,176 @@
+"""`python -m minirnn download`: the names of the PyTorch tutorials, to try with `--data`.
+
+They are not part of minirnn. The archive is fetched into memory, its SHA-256 is compared before
+anything in it is looked at, and then nothing but `data/names/<Language>.txt` is unpacked.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import http.client
+import io
+import os
+import re
+import shutil
+import stat
+import time
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from pathlib import Path
+
+from ..data import printable
+from ..errors import DataError
+
+URL = "https://download.pytorch.org/tutorial/data.zip"
+SHA256 = "fb317e80248faeb62dc25ef3390ae24ca34b94e276bbc5141fd8862c2200bff5"
+
+TIMEOUT = 30  # seconds without an answer
+LONGEST = 600  # seconds for the whole archive: a server may drip
+LARGEST_ARCHIVE = 16 * 2**20  # bytes; the tutorials' has about 3 million
+LARGEST_FILE = 4 * 2**20  # bytes of one list, unpacked
+LARGEST_TOTAL = 16 * 2**20  # bytes of all lists, unpacked
+MOST_ENTRIES = 1000
+
+WANTED = re.compile(r"data/names/([^\W\d_][\w -]{0,60}\.txt)")
+ESCAPES = re.compile(r"^/|\\|^[A-Za-z]:|(^|/)\.\.(/|$)|\0")
+
+
+def run(arguments=None, prog=None):
+    """The command: fetch, check, unpack, say how to go on. Raises `DataError` at the first snag."""
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Fetch the surnames of the PyTorch tutorials (18 languages)."
+    )
+    add = parser.add_argument
+    add("--output", default="names-classic", metavar="DIR", help="a new folder (%(default)s)")
+    add("--url", default=URL, help="address of the archive (%(default)s)")
+    add("--sha256", default=SHA256, type=_hash, metavar="HEX", help="what it must hash to")
+    args = parser.parse_args(arguments)
+    output = Path(args.output)
+    with _new_folder(output) as folder:
+        print(f"fetching {printable(args.url, 200)}")
+        archive = fetch(args.url)
+        check(archive, args.sha256)
+        lists = unpack(archive)
+        for name, data in lists.items():
+            (folder / name).write_bytes(data)
+    shown = printable(str(output), 200)
+    print(f"wrote {len(lists)} lists of names to {shown}; train on them with\n")
+    print("  python examples/names.py --data", f'"{shown}"' if " " in shown else shown)
+
+
+def fetch(url):
+    """The bytes at an http or https address; `DataError` where they cannot be had."""
+    shown = printable(url, 200)
+    if not url.lower().startswith(("http://", "https://")):
+        raise DataError(f"{shown} is not an address that starts with http:// or https://")
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer:
+            data, promised = _read(answer), answer.headers.get("Content-Length", "")
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DataError(f"{shown} answers {error.code} {printable(str(error.reason))}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DataError(
+            f"{shown} cannot be fetched ({type(error).__name__}: {printable(str(reason))}); "
+            "is there a network?"
+        ) from None
+    if len(data) > LARGEST_ARCHIVE:
+        raise DataError(f"{shown} is too large: more than {LARGEST_ARCHIVE >> 20} MiB")
+    if promised.isdigit() and len(data) < int(promised):
+        raise DataError(f"{shown} was cut off after {len(data):,} of {int(promised):,} bytes")
+    return data
+
+
+def _read(answer):
+    """At most `LARGEST_ARCHIVE` + 1 bytes, and for `LONGEST` seconds at most."""
+    data, started = b"", time.monotonic()
+    while len(data) <= LARGEST_ARCHIVE:
+        if time.monotonic() - started > LONGEST:
+            raise TimeoutError(f"not done after {LONGEST} seconds")
+        piece = answer.read1(LARGEST_ARCHIVE + 1 - len(data))
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def check(archive, sha256):
+    """Raise `DataError` unless the bytes have this SHA-256."""
+    found = hashlib.sha256(archive).hexdigest()
+    if found != sha256:
+        raise DataError(
+            f"the archive has SHA-256 {found}, but must have {sha256}; nothing was unpacked"
+        )
+
+
+def unpack(archive):
+    """{file name: bytes} of `data/names/<Language>.txt` in a zip archive, given as bytes.
+
+    The archive is not trusted: `DataError` for one whose entries point outside, are links, are
+    compressed by rarer methods (whose memory zipfile does not bound), or are too many or too large.
+    """
+    lists, total = {}, 0
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            entries = opened.infolist()
+            if len(entries) > MOST_ENTRIES:
+                raise DataError(f"the archive has too many entries: more than {MOST_ENTRIES:,}")
+            for entry in entries:
+                name = _name(entry)
+                if name is None:
+                    continue
+                if name.casefold() in map(str.casefold, lists):
+                    raise DataError(f"the archive has {printable(name)} twice")
+                with opened.open(entry) as file:  # what its header says of its size may be a lie
+                    lists[name] = file.read(LARGEST_FILE + 1)
+                total += len(lists[name])
+                if len(lists[name]) > LARGEST_FILE or total > LARGEST_TOTAL:
+                    raise DataError(f"the archive is too large unpacked, at {printable(name)}")
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise DataError(f"the archive is not a whole zip file ({error})") from None
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"the archive cannot be unpacked ({error})") from None
+    if not lists:
+        raise DataError("the archive holds no names: no file data/names/<Language>.txt")
+    return lists
+
+
+def _name(entry):
+    """The file name of an entry that is wanted, else None; `DataError` for a dangerous one."""
+    path = entry.orig_filename  # .filename has backslashes replaced, and is cut at a zero byte
+    if ESCAPES.search(path):
+        raise DataError(f"the archive has an entry that points outside it: {printable(path)}")
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise DataError(f"the archive has an entry that is a link: {printable(path)}")
+    found = WANTED.fullmatch(path)
+    if found and entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"the archive's {printable(path)} is compressed by an unusual method")
+    return found and found[1]
+
+
+@contextlib.contextmanager
+def _new_folder(target):
+    """A folder to fill, which becomes `target` if all goes well, and disappears if not."""
+    shown = printable(str(target), 200)
+    if os.path.lexists(target):
+        raise DataError(f"{shown} exists already; remove it, or choose another --output")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir()
+        yield temporary
+        os.rename(temporary, target)
+    except OSError as error:
+        raise DataError(f"{shown} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _hash(text):
+    if not re.fullmatch("[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError(f"{printable(text)!r} must be 64 hexadecimal digits")
+    return text.lower()

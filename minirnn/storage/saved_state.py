@@ -1,0 +1,152 @@
+"""Could this trainer have written this saved state? Asked before any of it is taken up.
+
+A checkpoint may be damaged, or a stranger's. What the trainer would write itself is known: which
+arrays, their shapes and dtypes, and how the numbers hang together.
+"""
+
+import numpy as np
+
+from ..errors import CheckpointError
+from ..history import History
+
+
+def check_state(trainer, arrays, facts):
+    """Raise `CheckpointError` unless `trainer.state_dict()` could have given these.
+
+    Returns the batches of the epoch under way, or None between two epochs.
+    """
+    own_arrays, own_facts = trainer.state_dict()
+    require(isinstance(facts, dict) and facts.keys() == own_facts.keys(), "its facts are not whole")
+    per_epoch = trainer.batches_per_epoch()
+    rows, position = facts["history"], facts["position"]
+    check_rows(rows, trainer.epochs, per_epoch)
+    most = per_epoch - 1 if len(rows) < trainer.epochs else 0
+    check_position(position, most, "epoch")
+    step = len(rows) * per_epoch + position
+    check_optimizer(facts["optimizer"], own_facts["optimizer"], step)
+    require(isinstance(facts["over"], bool), f"over is {facts['over']!r}, not true or false")
+    loss = facts["first_loss"]
+    require(is_number(loss) if step else loss is None, f"its first loss is {loss!r}")
+    expected = {n: a for n, a in own_arrays.items() if n.startswith(("net.", "optimizer."))}
+    if rows:
+        best = {n.replace("net", "best", 1): a for n, a in expected.items() if n.startswith("net.")}
+        expected |= best
+    check_arrays(arrays, expected)
+    generator_at(facts["rng"], trainer.rng)
+    if not position:
+        require(facts["epoch_rng"] is None, "it has a state for an epoch not begun")
+        batches, seen = None, 0
+    else:
+        rng = generator_at(facts["epoch_rng"], trainer.rng)
+        batches = trainer.sample(trainer.sequences, trainer.train, trainer.batch_size, rng)
+        seen = sum(map(len, batches[:position]))
+    losses, right = facts["losses"], facts["right"]
+    small = is_number(losses) and abs(losses) < 1e38  # else float32 could not add to it
+    require(small, f"its sum of losses is {losses!r}")
+    require(
+        is_whole(right) and 0 <= right <= seen,
+        f"its number of right guesses is {right!r}, but must be 0 to {seen}",
+    )
+    return batches
+
+
+def joined(**parts):
+    """{"net.W": array, ...} of {part: {name: array}}; of an optimiser's state the arrays alone."""
+    return {
+        f"{part}.{name}": array
+        for part, arrays in parts.items()
+        for name, array in arrays.items()
+        if isinstance(array, np.ndarray)
+    }
+
+
+def parted(arrays, *parts):
+    """[{name: array} of each of these parts]: `joined` undone."""
+    return [
+        {
+            name.removeprefix(f"{part}."): a
+            for name, a in arrays.items()
+            if name.startswith(f"{part}.")
+        }
+        for part in parts
+    ]
+
+
+def numbers(state):
+    """What of an optimiser's state is no array: for JSON."""
+    return {name: value for name, value in state.items() if not isinstance(value, np.ndarray)}
+
+
+def check_rows(rows, epochs, per_epoch):
+    """A history: an epoch a row, at most `epochs`, each with every column and finite numbers."""
+    require(
+        isinstance(rows, list) and len(rows) <= epochs, f"its history is not 0 to {epochs} rows"
+    )
+    for k, row in enumerate(rows):
+        where = f"row {k + 1} of its history"
+        require(isinstance(row, dict) and row.keys() == set(History.columns), f"{where} is not one")
+        for column, number in row.items():
+            require(is_number(number), f"{where} has {column} = {number!r}")
+        whole = is_whole(row["epoch"]) and is_whole(row["step"])
+        fits = whole and (row["epoch"], row["step"]) == (k + 1, (k + 1) * per_epoch)
+        require(fits, f"{where} is of epoch {row['epoch']!r}, step {row['step']!r}")
+
+
+def check_position(position, most, what):
+    """So many steps are done in this epoch, or whatever it is, at most `most`."""
+    require(
+        is_whole(position) and 0 <= position <= most,
+        f"its position in the {what} is {position!r}, but must be 0 to {most}",
+    )
+
+
+def check_optimizer(found, own, step):
+    """The optimiser's numbers: those that it has, and as many steps as the history tells."""
+    require(isinstance(found, dict) and found.keys() == own.keys(), "its optimiser is another one")
+    require(
+        is_whole(found["steps"]) and found["steps"] == step,
+        f"its optimiser made {found['steps']!r} steps, but the history has {step}",
+    )
+    require(is_number(found["lr"]) and found["lr"] >= 0, f"its learning rate is {found['lr']!r}")
+
+
+def check_arrays(arrays, expected):
+    """The same names, shapes and dtypes, and finite numbers."""
+    for name in expected:
+        require(name in arrays, f"it has no {name}")
+    for name, array in arrays.items():
+        require(name in expected, f"it has {name}, which this run has not")
+        own = expected[name]
+        for what in ("shape", "dtype"):
+            found, wanted = getattr(array, what), getattr(own, what)
+            require(found == wanted, f"its {name} has {what} {found}, but this run's has {wanted}")
+        require(np.isfinite(array).all(), f"its {name} holds something that is not a number")
+
+
+def generator_at(state, like):
+    """A new generator of the same kind in this state; `CheckpointError` where it is none."""
+    rng = np.random.Generator(type(like.bit_generator)())
+    try:
+        rng.bit_generator.state = state
+        if rng.bit_generator.state == state:
+            return rng
+    except Exception:  # NumPy raises half a dozen kinds for what may be anything
+        pass
+    raise CheckpointError("it holds no state of the random numbers that this NumPy could take up")
+
+
+def is_whole(number):
+    """Whether it is a whole number, and not True or False."""
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+def is_number(number):
+    """Whether it is a finite number, and not True or False."""
+    kind = isinstance(number, (int, float)) and not isinstance(number, bool)
+    return kind and -1e300 < number < 1e300  # false for NaN too
+
+
+def require(condition, otherwise):
+    """Raise `CheckpointError`, with the sentence `otherwise`, where the condition is false."""
+    if not condition:
+        raise CheckpointError(otherwise if len(otherwise) <= 300 else otherwise[:297] + "...")
