@@ -31,6 +31,7 @@ from minirnn import backend, cli
 from minirnn.errors import DataError, MinirnnError
 from minirnn.storage.files import write_atomic, write_figure
 
+PEERS = ["torch", "jax"]
 MEMORY_CASES = [("names", None, 1024, 128), ("dense", 100, 64, 256)]
 
 
@@ -43,7 +44,15 @@ def parse():
     add("--rounds", type=cli.whole, help="medians are over so many (default: 7, quick: 3)")
     add("--quick", action="store_true", help="fewer cases, 3 rounds")
     add("--only", nargs="+", default=[], metavar="WORD", help="lstm, dense, N=16, H=128 ...")
-    add("--no-torch", dest="torch", action="store_false", help="as if it were not installed")
+    add(
+        "--no-torch",
+        dest="peers",
+        action="store_const",
+        const=[],
+        default=PEERS,
+        help="as if neither PyTorch nor JAX were installed",
+    )
+    add("--peers", nargs="+", choices=PEERS, help=argparse.SUPPRESS)
     add("--json", type=Path, metavar="FILE", help="write all results")
     add("--plot", type=Path, metavar="FILE.png", help="draw the ratios, and the cost as it grows")
     add("--compare", type=Path, metavar="FILE", help="say which ratios fell by more than 15 %%")
@@ -74,17 +83,9 @@ def all_threads():
 
 def measure(args):
     """All results as JSON holds them."""
-    left_out = []
     if args.backend == "cupy":
         backend.use("cupy")  # says at once what is wrong with it
-    if args.torch and util.find_spec("torch") is None:
-        args.torch = False
-        left_out.append("PyTorch, which is not installed (pip install torch)")
-    elif not args.torch:
-        left_out.append("PyTorch, as --no-torch asks")
-    elif args.backend == "cupy" and not has_gpu():
-        args.torch = False
-        left_out.append("PyTorch, which is installed without a GPU")
+    left_out = leave_out(args)
     chosen(args)  # to say at once that there is none
     everyone, found, memory = all_threads(), [], []
     usual = [1, everyone] if args.backend == "numpy" else [everyone]
@@ -105,6 +106,25 @@ def measure(args):
     }
 
 
+def leave_out(args):
+    """Take from the peers what cannot take part, and say why, a line for each."""
+    if not args.peers:
+        return ["PyTorch and JAX, as --no-torch asks"]
+    left_out = []
+    for peer, name in (("torch", "PyTorch"), ("jax", "JAX")):
+        reason = None
+        if util.find_spec(peer) is None:
+            reason = f"which is not installed (pip install {peer})"
+        elif args.backend == "cupy" and peer == "jax":
+            reason = "which is timed on the CPU only"
+        elif args.backend == "cupy" and not has_gpu():
+            reason = "which is installed without a GPU"
+        if reason:
+            args.peers = [other for other in args.peers if other != peer]
+            left_out.append(f"{name}, {reason}")
+    return left_out
+
+
 def has_gpu():
     import torch
 
@@ -122,10 +142,13 @@ def in_own_process(args, threads, more):
         path = Path(folder) / "results.json"
         command = [sys.executable, __file__, "--worker", path, "--threads", str(threads)]
         command += ["--backend", args.backend, "--rounds", str(args.rounds), *more]
-        command += ["--quick"] * args.quick + ["--no-torch"] * (not args.torch)
+        command += ["--quick"] * args.quick
+        command += ["--peers", *args.peers] if args.peers else ["--no-torch"]
         if args.only:
             command += ["--only", *args.only]
         environment = os.environ | dict.fromkeys(names, str(threads))
+        if threads == 1:  # JAX reads no variable with a number of threads
+            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
         if subprocess.run(command, env=environment).returncode:
             raise MinirnnError("a process of the benchmark failed; its own message stands above")
         return json.loads(path.read_text())
@@ -140,14 +163,14 @@ def work(args):
         return
     from tqdm import tqdm
 
-    if args.torch:
+    if "torch" in args.peers:
         import torch
 
         torch.set_num_threads(threads)
     found = []
     for case in (bar := tqdm(chosen(args), unit="case", disable=None)):
         bar.set_description(f"{threads} thread{'s' * (threads > 1)}: {case.name}")
-        times = time_case(case, args.backend, args.torch, args.rounds)
+        times = time_case(case, args.backend, args.peers, args.rounds)
         found.append({"name": case.name, "threads": threads, **case._asdict(), "times": times})
     args.worker.write_text(json.dumps(found))
 
@@ -165,7 +188,7 @@ def measure_memory(args):
     for case in memory_cases(args):
         asked = argparse.Namespace(**vars(args) | {"only": case.name.split()})
         row = {"name": case.name}
-        for who in ("ours", "torch") if args.torch else ("ours",):
+        for who in ("ours", "torch") if "torch" in args.peers else ("ours",):
             (row[who],) = in_own_process(asked, 1, ["--memory", who])
         found.append(row)
     return found
@@ -209,7 +232,7 @@ def machine(args):
         "system": platform.system(),
         "python": platform.python_version(),
         "numpy": f"{np.__version__} ({blas['name']} {blas['version']})",
-        "torch": metadata.version("torch") if args.torch else None,
+        **{peer: metadata.version(peer) if peer in args.peers else None for peer in PEERS},
         "gpu": gpu,
     }
 

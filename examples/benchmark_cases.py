@@ -1,7 +1,7 @@
 """What `benchmark.py` times: the grid of cases, and minirnn and the bare products in each of them.
 
 Every contestant has `train()`, forward, backward and an SGD step on each of a case's batches, and
-`forward()`. The others, in PyTorch, are in `benchmark_torch.py`.
+`forward()`. The others are in `benchmark_torch.py` and `benchmark_jax.py`.
 """
 
 import math
@@ -30,10 +30,15 @@ GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 class Case(NamedTuple):
     model: str  # rnn, lstm, gru
-    group: str  # names, dense, reports
-    T: int | None  # None: the lengths of real names
+    group: str  # names, dense, unequal, reports
+    T: int | None  # None: the lengths of real names; unequal: the greatest length
     N: int
     H: int
+
+    @property
+    def width(self):
+        """How many numbers a step of input has: letters, or features as many as hidden units."""
+        return self.H if self.group in ("dense", "unequal") else len(Alphabet())
 
     @property
     def name(self):
@@ -42,7 +47,7 @@ class Case(NamedTuple):
 
 
 class Batch(NamedTuple):
-    x: Any  # ids [S], packed, or features [T, N, H]
+    x: Any  # ids [S] or features [S, H], packed, or features [T, N, H]
     sizes: list | None  # None: dense
     dy: Any  # the gradient that comes from above: of the output, as random as the input
     labels: Any  # of a name's language, in the reports' protocol only; [N]
@@ -55,6 +60,7 @@ def grid(quick=False):
     if not quick:
         shapes += [("dense", 100, N, H) for H in (256, 512) for N in (16, 64)]
         shapes += [("dense", 200, 16, 128)]
+    shapes += [("unequal", T, 64, 64) for T in ((50,) if quick else (10, 50, 200))]
     shapes += [("reports", None, 1, 128)]
     return [Case(model, *shape) for model in GATES for shape in shapes]
 
@@ -64,6 +70,11 @@ def batches_of(case, rng):
     if case.group == "dense":
         x, dy = rng.standard_normal((2, case.T, case.N, case.H), dtype="float32")
         return [Batch(x, None, dy, None)]
+    if case.group == "unequal":
+        lengths = rng.integers(1, case.T, case.N, endpoint=True)
+        words = [rng.standard_normal((n, case.H), dtype="float32") for n in lengths]
+        x, sizes, _ = pack(words)
+        return [Batch(x, sizes, rng.standard_normal(x.shape, dtype="float32"), None)]
     alphabet, names = Alphabet(), load_names()
     result = []
     for _ in range(NAMES_BATCHES[case.N]):
@@ -86,8 +97,7 @@ class Ours:
             )
             self.layers, self.loss = self.net.recurrent, CrossEntropy()
         else:
-            width = case.H if case.group == "dense" else letters
-            self.net = self.layers = cells[case.model](width, case.H, rng=rng)
+            self.net = self.layers = cells[case.model](case.width, case.H, rng=rng)
             self.loss = None
         self.optimizer = SGD(self.net.parameters(), LR)
         self.batches = [
@@ -143,7 +153,7 @@ class Floor:
 
     def __init__(self, case, batches, joint, on="numpy"):
         xp, rng = backend.use(on), np.random.default_rng(0)
-        G, H, D = GATES[case.model], case.H, len(Alphabet())
+        G, H, D = GATES[case.model], case.H, case.width
         self.xp = xp
 
         def array(*shape):
@@ -152,7 +162,7 @@ class Floor:
         def gates(rows, columns):
             return array(rows, G * columns) if joint else array(G, rows, columns)
 
-        self.Wh, self.one_hot = gates(H, H), case.group != "dense"
+        self.Wh, self.one_hot = gates(H, H), case.group in ("names", "reports")
         self.Wh_T = array(G * H, H) if joint else array(G, H, H)
         self.Wx = None if self.one_hot else gates(H, H)
         self.Wx_T = None if self.one_hot else xp.asarray(asnumpy(self.Wx).swapaxes(-1, -2).copy())
@@ -160,7 +170,7 @@ class Floor:
         for batch in batches:
             sizes = batch.sizes or [case.N] * case.T
             S = sum(sizes)
-            x, h, a = array(S, D if self.one_hot else H), array(S, H), gates(S, H)
+            x, h, a = array(S, D), array(S, H), gates(S, H)
             dh = array(case.N, H) if joint else array(G, case.N, H)
             ends = np.cumsum(sizes)
             steps = [slice(end - n, end) for n, end in zip(sizes, ends.tolist(), strict=True)]
@@ -244,33 +254,40 @@ def interleaved(functions, rounds, sync):
     return seconds
 
 
-def contestants(case, on, with_torch, sync):
+def contestants(case, on, peers, sync):
     """{name: contestant} of a case, checked to compute the same."""
     batches = batches_of(case, np.random.default_rng(1))
     ours = Ours(case, batches, on)
-    found, theirs = {"ours": ours}, {}
-    if with_torch:
-        from benchmark_torch import Letters, TorchNN
+    theirs, device, weights = {}, "cpu" if on == "numpy" else "cuda", ours.weights()
+    if "torch" in peers:
+        from benchmark_torch import Letters, Padded, TorchNN
 
-        device, weights = "cpu" if on == "numpy" else "cuda", ours.weights()
         theirs["torch"] = TorchNN(case, batches, weights, device)
+        if case.group == "unequal":
+            theirs["padded"] = Padded(case, batches, weights, device)
         if case.group == "reports" or on == "cupy":
             theirs["loop"] = Letters(case, batches, weights, device)
+    if "jax" in peers and on == "numpy":
+        from benchmark_jax import Scan
+
+        theirs["jax"] = Scan(case, batches, weights)
+    if theirs:
         check_same(ours.results(), {name: other.results() for name, other in theirs.items()})
-    if on == "cupy":
-        found["numpy"] = Ours(case, batches)
-    return found | theirs | {"floor": floor(case, batches, on, sync)}
+    on_host = {"numpy": Ours(case, batches)} if on == "cupy" else {}
+    return {"ours": ours} | on_host | theirs | {"floor": floor(case, batches, on, sync)}
 
 
-def time_case(case, on, with_torch, rounds):
-    """{"train" and "forward": {contestant: [milliseconds a batch, in each round]}}."""
+def time_case(case, on, peers, rounds):
+    """{"train" and "forward": {contestant: [milliseconds a batch, in each round]}}.
+
+    peers: which of "torch" and "jax" take part.
+    """
     sync = synchroniser(on)
-    found = contestants(case, on, with_torch, sync)
-    count = 1 if case.group == "dense" else NAMES_BATCHES[case.N]
+    everyone = contestants(case, on, peers, sync)
+    count = NAMES_BATCHES[case.N] if case.T is None else 1
     result = {}
-    for what in ("train", "forward"):
-        kept = found if what == "train" else {k: found[k] for k in ("ours", "torch") if k in found}
-        functions = {name: getattr(contestant, what) for name, contestant in kept.items()}
+    for what, names in (("train", everyone), ("forward", everyone.keys() & {"ours", "torch"})):
+        functions = {name: getattr(everyone[name], what) for name in everyone if name in names}
         seconds = interleaved(functions, rounds, sync)
         result[what] = {name: [1000 * s / count for s in all_] for name, all_ in seconds.items()}
     return result

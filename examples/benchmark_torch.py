@@ -12,7 +12,8 @@ from minirnn.data import Alphabet
 class TorchNN:
     """`torch.nn.RNN`, `LSTM` or `GRU` and `torch.optim.SGD`.
 
-    Names are packed one-hot rows, for PyTorch has no ids there; dense batches are plain tensors,
+    Names are packed one-hot rows, for PyTorch has no ids there, and sequences of unequal lengths
+    are packed; dense batches are plain tensors,
     on which it is up to four times as fast as on packed ones. weights: as `Ours.weights` gives
     them; left out, PyTorch's own first values.
     """
@@ -21,7 +22,7 @@ class TorchNN:
         torch.backends.cudnn.allow_tf32 = False  # float32 on both sides
         letters = len(Alphabet())
         kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[case.model]
-        self.net = kind(case.H if case.group == "dense" else letters, case.H)
+        self.net = kind(case.width, case.H)
         self.linear = nn.Linear(case.H, LANGUAGES) if case.group == "reports" else None
         if weights is not None:
             state, last = weights
@@ -37,6 +38,9 @@ class TorchNN:
         dy = torch.from_numpy(batch.dy).to(device)
         if batch.sizes is None:
             return torch.from_numpy(batch.x).to(device).requires_grad_(), dy, None
+        if batch.labels is None:
+            x = torch.from_numpy(batch.x).to(device).requires_grad_()
+            return PackedSequence(x, torch.tensor(batch.sizes)), dy, None
         labels = torch.from_numpy(batch.labels).to(device)
         x = one_hot(batch.x, letters, device)
         if self.linear is not None:  # a single name, as the tutorials hold it: [T, 1, letters]
@@ -49,8 +53,8 @@ class TorchNN:
             if self.linear is not None:
                 cross_entropy(self.output(x), labels).backward()
             else:
-                if dy.ndim == 3:
-                    x.grad = None
+                rows = x.data if isinstance(x, PackedSequence) else x
+                rows.grad = None  # of `.data`, the packed leaf itself
                 self.output(x).backward(dy)
             self.optimizer.step()
 
@@ -74,6 +78,21 @@ class TorchNN:
                 output = log_softmax(output, dim=-1)
         gradients = {name: p.grad.cpu().numpy() for name, p in self.net.named_parameters()}
         return output.cpu().numpy(), gradients
+
+
+class Padded(TorchNN):
+    """The same on sequences padded with zeros to the longest, [T, N, H], without a mask."""
+
+    def prepared(self, batch, letters, device):
+        self.rows = torch.tensor([(t, k) for t, n in enumerate(batch.sizes) for k in range(n)]).T
+        x, dy = (torch.zeros(len(batch.sizes), batch.sizes[0], a.shape[1]) for a in (batch.x,) * 2)
+        for padded, rows in ((x, batch.x), (dy, batch.dy)):
+            padded[tuple(self.rows)] = torch.from_numpy(rows)
+        return x.to(device).requires_grad_(), dy.to(device), None
+
+    def results(self):
+        output, gradients = super().results()
+        return output[tuple(self.rows.numpy())], gradients
 
 
 class Cell(nn.Module):
@@ -118,8 +137,7 @@ class Letters:
 
     def __init__(self, case, batches, weights, device="cpu"):
         letters, (state, last) = len(Alphabet()), weights
-        width = case.H if case.group == "dense" else letters
-        self.cell = Cell(case.model, width, case.H, state)
+        self.cell = Cell(case.model, case.width, case.H, state)
         self.linear = nn.Linear(case.H, LANGUAGES) if case.group == "reports" else None
         load_linear(self.linear, last)
         parts = [self.cell] if self.linear is None else [self.cell, self.linear]
@@ -131,6 +149,9 @@ class Letters:
             if batch.sizes is None:
                 x = torch.from_numpy(batch.x).to(device).reshape(-1, case.H).requires_grad_()
                 self.batches.append((x, [case.N] * case.T, dy, None))
+            elif batch.labels is None:
+                x = torch.from_numpy(batch.x).to(device).requires_grad_()
+                self.batches.append((x, batch.sizes, dy, None))
             else:
                 labels = torch.from_numpy(batch.labels).to(device)
                 self.batches.append((one_hot(batch.x, letters, device), batch.sizes, dy, labels))

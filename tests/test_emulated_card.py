@@ -135,8 +135,8 @@ def test_what_is_not_written_is_nan_and_writing_beyond_an_array_ends_the_process
 def test_too_little_memory_is_said_in_one_sentence():
     process = python(
         "-c", "import ctypes; from emulated_card import card; card.insert(); "
-        "card.device.card_set_memory(ctypes.c_size_t(1000)); from minirnn import backend, scripts; "
-        "import sys; sys.exit(scripts.main(lambda: backend.use('cupy')))",
+        "card.device.card_set_memory(ctypes.c_size_t(1000)); from minirnn import backend, cli; "
+        "import sys; sys.exit(cli.main(lambda: backend.use('cupy')))",
     )  # fmt: skip
     _, err = process.communicate()
     assert process.returncode == 2 and err.count("\n") == 1
