@@ -8,6 +8,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import json
 import pkgutil
 import re
 import textwrap
@@ -30,7 +31,7 @@ def load(name):
     return module
 
 
-sync, equations, api = load("sync"), load("equations"), load("api")
+sync, equations, api, fill_gpu = map(load, ("sync", "equations", "api", "fill_gpu"))
 
 DRAWN_ELSEWHERE = {"confusion", "performance"}  # by examples/names.py and examples/benchmark.py
 COMING = {"performance.md"}  # chapters that messages may name before they are written
@@ -652,6 +653,16 @@ def test_docstrings_tell_shapes_and_sources():
     assert shaped > 80
     for name in SOURCED:
         assert re.search(r"\b(19|20)\d\d\b", found[name]), f"{name} does not tell its source"
+
+
+def test_numbers_of_a_gpu_are_those_of_the_run():
+    results = json.loads(fill_gpu.RESULTS.read_text("utf-8"))
+    parts = set()
+    for page in fill_gpu.PAGES:
+        body = page.read_text("utf-8")
+        assert fill_gpu.filled(body, results) == body, "run: python docs/fill_gpu.py"
+        parts |= {mark[1] for mark in fill_gpu.MARK.findall(body)}
+    assert parts == fill_gpu.PARTS.keys()
 
 
 def test_the_list_of_names_is_up_to_date():
