@@ -96,7 +96,10 @@ def classifier(args, names):
     """(function from texts to guesses, words about it): our own net that guesses languages."""
     path, alphabet = CLASSIFIER, Alphabet()
     if path.is_file():
-        net, settings = load_net(path, lambda settings: build(settings))
+        net, settings = load_net(
+            path,
+            lambda settings: NameClassifier.from_settings(settings, rng=np.random.default_rng(0)),
+        )
         if settings["languages"] == names.languages:
             return generation.judge_of(net, Alphabet(settings["alphabet"])), f"the net in {path}"
     path = args.output / "classifier.npz"
@@ -115,15 +118,6 @@ def small(settings, num_classes):
     """The small net, where the settings in its file are those that were written above."""
     f"{settings['names']} {settings['accuracy']:.1%}"  # what will be asked for
     return generation.small_classifier(len(Alphabet()), num_classes, np.random.default_rng(0))
-
-
-def build(settings):
-    """The net of examples/names.py from the settings in its file."""
-    kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
-    return NameClassifier(
-        len(settings["alphabet"]), len(settings["languages"]), rng=np.random.default_rng(0),
-        cell=settings["model"], **{name: settings[name] for name in kept},
-    )  # fmt: skip
 
 
 def run():

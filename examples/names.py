@@ -69,17 +69,13 @@ def parse():
     return args
 
 
-def build(settings, args, rng):
-    """The net that the settings describe; a student's cell is in them by name only."""
-    cell = settings["model"]
-    if args.cell:
-        cell = cli.load_cell(args.cell)
-        try_cell(cell())
-    kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
-    return NameClassifier(
-        len(Alphabet(settings["alphabet"])), len(settings["languages"]), rng=rng,
-        cell=cell, **{name: settings[name] for name in kept},
-    )  # fmt: skip
+def own_cell(args):
+    """The class that --cell names, tried; None without it."""
+    if not args.cell:
+        return None
+    cell = cli.load_cell(args.cell)
+    try_cell(cell())
+    return cell
 
 
 def guess(args, rng):
@@ -87,7 +83,9 @@ def guess(args, rng):
     path = args.output / "model.npz"
     if not path.is_file():
         raise DataError(f"there is no trained model {path}; run without --predict first")
-    net, settings = load_net(path, lambda settings: build(settings, args, rng))
+    net, settings = load_net(
+        path, lambda settings: NameClassifier.from_settings(settings, rng=rng, cell=own_cell(args))
+    )
     alphabet = Alphabet(settings["alphabet"])
     cleaned = {name: alphabet.clean(name) for name in args.predict}
     usable = [name for name in args.predict if any(c.isalpha() for c in cleaned[name])]
@@ -108,8 +106,9 @@ def train(args, rng):
     K, settings = len(names.languages), {k: v for k, v in vars(args).items() if k not in UNSAVED}
     settings |= {"alphabet": alphabet.characters, "languages": names.languages}
     parts = dict(zip(("train", "validation", "test"), split(names, rng), strict=True))
-    sequences = Sequences([alphabet.encode(n) for n in names.names], names.labels, K, len(alphabet))
-    net, output = build(settings, args, rng), cli.output_folder(args.output)
+    sequences = Sequences.of_names(names, alphabet)
+    net = NameClassifier.from_settings(settings, rng=rng, cell=own_cell(args))
+    output = cli.output_folder(args.output)
 
     trained = names.labels[parts["train"]]
     loss = CrossEntropy(log_prior=np.log(np.bincount(trained, minlength=K) / len(trained)))

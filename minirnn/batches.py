@@ -53,6 +53,12 @@ class Sequences:
             if not np.isfinite(self.rows).all():
                 raise DataError("the sequences hold NaN or infinite numbers")
 
+    @classmethod
+    def of_names(cls, names, alphabet):
+        """The letters' ids of all names, with their languages (see `data.Names`)."""
+        ids = [alphabet.encode(name) for name in names.names]
+        return cls(ids, names.labels, len(names.languages), len(alphabet))
+
     def __len__(self):
         return len(self.lengths)
 

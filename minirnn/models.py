@@ -17,6 +17,8 @@ class NameClassifier(Module):
     between layers, and on the last states. Raises `MinirnnError` for another name of a cell.
     """
 
+    SIZES = "hidden_size", "num_layers", "bidirectional", "embedding", "dropout"
+
     def __init__(
         self, num_symbols, num_classes, *, rng, cell="lstm", hidden_size=128, num_layers=1,
         bidirectional=False, dropout=0.0, embedding=None, **options,
@@ -37,6 +39,16 @@ class NameClassifier(Module):
         self.dropout = Dropout(dropout, rng=rng)
         directions = self.recurrent.directions
         self.linear = Linear(directions * hidden_size, num_classes, rng=rng, **_dtype(options))
+
+    @classmethod
+    def from_settings(cls, settings, *, rng, cell=None):
+        """The net that the settings of `examples/names.py` describe; its own cell, if it has one.
+
+        settings: what stands beside a net in its file; a cell of one's own is there by name only.
+        """
+        sizes = {name: settings[name] for name in cls.SIZES}
+        symbols, classes = len(settings["alphabet"]), len(settings["languages"])
+        return cls(symbols, classes, rng=rng, cell=cell or settings["model"], **sizes)
 
     def forward(self, batch, training=False):
         """logits [N, K] of a `Batch` of ids, and a cache."""

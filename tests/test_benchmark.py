@@ -178,7 +178,7 @@ def test_results_without_torch(timed):
         "machine", "backend", "rounds", "seconds_of_a_loop", "left_out", "cases", "memory",
     }  # fmt: skip
     assert results["machine"].keys() == {
-        "date", "processor", "system", "python", "numpy", "torch", "gpu", "threads",
+        "date", "processor", "system", "python", "numpy", "torch", "jax", "gpu", "threads",
     }  # fmt: skip
     assert results["machine"]["torch"] is None and "PyTorch" in results["left_out"][0]
     (case,) = results["cases"]
@@ -240,7 +240,7 @@ def test_the_grid(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
     cases = importlib.import_module("benchmark_cases")
     names = [case.name for case in cases.grid()]
-    assert len(names) == len(set(names)) == 3 * 13
+    assert len(names) == len(set(names)) == 3 * 16
     assert {case.name for case in cases.grid(quick=True)} < set(names)
 
 

@@ -97,7 +97,7 @@ def quick_classifier(names, alphabet, epochs=8, progress=None):
     """
     rng, K = np.random.default_rng(0), len(names.languages)
     net = small_classifier(len(alphabet), K, rng)
-    sequences = Sequences([alphabet.encode(n) for n in names.names], names.labels, K, len(alphabet))
+    sequences = Sequences.of_names(names, alphabet)
     train, validation, test = split(names, rng)
     prior = np.log(np.bincount(names.labels[train], minlength=K) / len(train))
     steps = epochs * -(-len(train) // 128)

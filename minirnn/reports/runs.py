@@ -141,8 +141,7 @@ def trained_net(run):
 def guessing_trainer(run, net, names, parts, rng):
     """(trainer, function that gives the results) of a net that guesses languages."""
     K, alphabet = len(names.languages), alphabet_of(run.kind)
-    ids = [alphabet.encode(name) for name in names.names]
-    sequences = Sequences(ids, names.labels, K, len(alphabet))
+    sequences = Sequences.of_names(names, alphabet)
     batches = [sequences.batch(np.array([k])) for k in parts["train"]]
     members = [np.flatnonzero(names.labels[parts["train"]] == c) for c in range(K)]
     draws = np.random.default_rng([run.seed, 2])

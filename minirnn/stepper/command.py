@@ -15,7 +15,7 @@ from .export import answer, kind_of, run_of
 from .page import page
 
 LONGEST = 60  # letters, as in the data
-SIZES = ("hidden_size", "num_layers", "bidirectional", "embedding")
+SIZES = [size for size in NameClassifier.SIZES if size != "dropout"]  # which no step shows
 SAME = ("model", *SIZES, "alphabet", "languages")  # of all nets on one page
 
 
@@ -33,14 +33,6 @@ def parse(arguments, prog):
     add("--language", help="the answer that the loss is for (default: what the net says)")
     add("-o", "--output", type=Path, default=Path("stepper.html"), metavar="FILE")
     return parser.parse_args(arguments)
-
-
-def build(settings, cell=None):
-    """The net that the settings of examples/names.py describe."""
-    return NameClassifier(
-        len(settings["alphabet"]), len(settings["languages"]), rng=np.random.default_rng(0),
-        cell=cell or settings["model"], **{name: settings[name] for name in SIZES},
-    )  # fmt: skip
 
 
 def run(arguments, prog):
@@ -81,7 +73,12 @@ def load(paths, cell=None):
     """([net], settings) of several files. Raises `DataError` unless all are of one kind of net."""
     nets, first = [], None
     for path in paths:
-        net, settings = load_net(path, lambda settings: build(settings, cell))
+        net, settings = load_net(
+            path,
+            lambda settings: NameClassifier.from_settings(
+                settings, rng=np.random.default_rng(0), cell=cell
+            ),
+        )
         first = first or settings
         for name in SAME:
             if settings[name] != first[name]:
