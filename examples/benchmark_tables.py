@@ -44,24 +44,34 @@ def named(case, group, models="rnn lstm gru"):
 
 
 def summary(results):
-    """[(what, threads, mean, least, its case, goal)] of the training steps, geometric means."""
-    rows = []
+    """[(what, threads, mean ratio, least ratio, the case that has it, goal or None)]."""
+    rows, goals = [], {what: aims for what, _, _, aims in GOALS}
     for threads in sorted({case["threads"] for case in results["cases"]}):
-        for what, contestant, belongs, aims in GOALS:
-            found = {
-                case["name"]: case["ratios"]["train"][contestant][1]
-                for case in results["cases"]
-                if case["threads"] == threads
-                and belongs(case)
-                and contestant in case["ratios"]["train"]
-            }
-            if found:
-                mean = math.exp(sum(map(math.log, found.values())) / len(found))
-                least = min(found, key=found.get)
-                # the aims are for 1 thread on the CPU
-                goal = aims.get(threads) if results["backend"] == "numpy" else None
-                rows.append((what, threads, mean, found[least], least, goal))
+        for what, ratios in _by_kind(results, threads):
+            least = min(ratios, key=ratios.get)
+            # the aims are for 1 thread on the CPU
+            goal = goals[what].get(threads) if results["backend"] == "numpy" else None
+            rows.append((what, threads, _mean(ratios.values()), ratios[least], least, goal))
     return rows
+
+
+def _by_kind(results, threads):
+    """[(what, {case: ratio})] of the kinds of `GOALS` that were timed on so many threads."""
+    cases = [case for case in results["cases"] if case["threads"] == threads]
+    kinds = [
+        (what, {
+            case["name"]: case["ratios"]["train"][contestant][1]
+            for case in cases
+            if belongs(case) and contestant in case["ratios"]["train"]
+        })
+        for what, contestant, belongs, _ in GOALS
+    ]  # fmt: skip
+    return [(what, ratios) for what, ratios in kinds if ratios]
+
+
+def _mean(ratios):
+    """The geometric mean."""
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 
 def verdict(mean, least, goal):
@@ -230,15 +240,12 @@ MARKS = {"ours": "o-", "torch": "s-", "loop": "^-", "floor": ":", "numpy": "d-"}
 
 
 def plot(results):
-    """Bars of the ratios with PyTorch (or the floor), and below, how the cost grows."""
+    """Bars of the ratios, one for each kind of work, and below, how the cost grows."""
     from matplotlib.figure import Figure
 
-    cases = results["cases"]
-    against = "torch" if any("torch" in case["ratios"]["train"] for case in cases) else "floor"
-    figure = Figure(figsize=(max(9, 0.34 * len({c["name"] for c in cases})), 8.5),
-                    layout="constrained")  # fmt: skip
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1.2, 1))
-    _bars(top.add_subplot(), results, against)
+    figure = Figure(figsize=(9, 7.5), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.4, 1))
+    _bars(top.add_subplot(), results)
     growing = {"N": ("names", None, None, 128), "T": ("dense", None, 16, 128),
                "H": ("dense", 100, 16, None)}  # fmt: skip
     for k, (axis, fixed) in enumerate(growing.items()):
@@ -246,29 +253,21 @@ def plot(results):
     return figure
 
 
-def _bars(axes, results, against):
-    names = list(dict.fromkeys(case["name"] for case in results["cases"]))
-    all_threads = sorted({case["threads"] for case in results["cases"]})
-    for k, threads in enumerate(all_threads):
-        found = {
-            case["name"]: case["ratios"]["train"][against]
-            for case in results["cases"]
-            if case["threads"] == threads and against in case["ratios"]["train"]
-        }
-        places = [names.index(name) + 0.8 * (k + 0.5) / len(all_threads) - 0.4 for name in found]
-        heights = [median for _, median, _ in found.values()]
-        spread = [  # the median of ratios need not lie inside the quartiles of the rounds
-            [max(0, median - low) for low, median, _ in found.values()],
-            [max(0, high - median) for _, median, high in found.values()],
-        ]
-        axes.bar(places, heights, 0.8 / len(all_threads), yerr=spread,
-                 label=title(results, threads), error_kw={"lw": 0.8})  # fmt: skip
-    axes.axhline(1, color="0.3", lw=0.8)
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-    axes.set_ylabel(f"time of {NAMES[against]} / time of minirnn")
-    axes.set_title("A training step, higher is better")
+def _bars(axes, results):
+    """The mean ratio of each kind of work, on as few threads as were timed, from least to most."""
+    threads = min(case["threads"] for case in results["cases"])
+    everything = _by_kind(results, threads)
+    rows = [row for row in everything if "share of the floor" not in row[0]] or everything
+    for place, (_, ratios) in enumerate(reversed(rows)):
+        mean = _mean(ratios.values())
+        axes.barh(place, mean, color="C0" if mean >= 1 else "C1")
+        axes.plot([min(ratios.values()), max(ratios.values())], [place, place], "0.2", lw=1)
+        axes.text(max(ratios.values()) + 0.05, place, f"{mean:.1f}", va="center", fontsize=9)
+    axes.axvline(1, color="0.3", lw=0.8)
+    axes.set_yticks(range(len(rows)), [what for what, _ in reversed(rows)])
+    axes.set_xlabel("their time / time of minirnn: above 1 minirnn is faster")
+    axes.set_title(f"A training step, {title(results, threads)}: mean, and from least to greatest")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
 
 
 def _growth(axes, results, axis, fixed):
@@ -287,7 +286,8 @@ def _growth(axes, results, axis, fixed):
         if points:
             axes.loglog(*zip(*sorted(points), strict=True), mark, ms=4, label=NAMES[contestant])
     held = ", ".join(f"{k} = {v}" for k, v in zip("TNH", shape, strict=True) if v)
-    axes.set(xlabel=axis, ylabel="ms a step", title=f"LSTM, {group}, {held}")
+    axes.set(xlabel=axis, ylabel="ms a step")
+    axes.set_title(f"LSTM, {group}, {held}", fontsize=10)
     ticks = sorted({case[axis] for case in picked})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
