@@ -14,12 +14,15 @@ cells = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 class NameClassifier(Module):
     """logits = [h forward, h backward] W + b: the last states of both directions, classified.
 
-    num_symbols: V, how many letters there are. num_classes: K. rng: the NumPy generator that draws
-    the first values and dropout's masks; left out, a fresh one. cell: "rnn", "lstm", "gru", or a
-    cell (see `cells`): `GRUBeforeCell`, `RNNCell("relu")`, one of your own. hidden_size: H.
-    num_layers, bidirectional, biases, init, forget_bias, dtype: as in `LSTM`. dropout: its
-    probability, on the embedded letters, between layers, and on the last states. embedding: how
-    many learned numbers stand for a letter; None feeds letters as one-hot rows. Raises
+        num_symbols  V, how many letters there are
+        num_classes  K
+        rng          the NumPy generator of first values and of dropout; left out, a fresh one
+        cell         "rnn", "lstm", "gru", or a cell: `GRUBeforeCell`, `RNNCell("relu")`, your own
+        hidden_size  H
+        dropout      its probability: on embedded letters, between layers, on the last states
+        embedding    how many learned numbers stand for a letter; None: one-hot rows
+
+    num_layers, bidirectional, biases, init, forget_bias and dtype are those of `LSTM`. Raises
     `MinirnnError` for another name of a cell.
 
         >>> net = NameClassifier(26, 3, cell="gru", hidden_size=8, embedding=4)

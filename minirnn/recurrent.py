@@ -32,14 +32,19 @@ class Recurrent(Module):
 
     Wx [G, D, H] and bx [G, H] act on the input, Wh [G, H, H] and bh [G, H] on the state.
 
-    cell: a class that keeps the contract of `cells.py`, or an object of one. input_size: D.
-    hidden_size: H. rng: the NumPy generator that draws the first values; left out, a fresh one.
-    biases: 2 keeps both, as PyTorch and cuDNN do; 1 keeps bx alone, as textbooks do; 0 none.
-    init: "pytorch" draws everything uniformly within 1 / sqrt(H); "keras" takes Glorot-uniform
-    Wx, orthogonal Wh, zero biases and a forget-gate bias of 1. `forget_bias` sets the bias of
-    gate f to another first value (Jozefowicz et al. 2015 recommend 1). dtype: the type of the
-    parameters. Raises `ValueError` for another init, and `CellError` for a cell that does not keep
-    the contract.
+        cell         a class that keeps the contract of `cells.py`, or an object of one
+        input_size   D
+        hidden_size  H
+        rng          the NumPy generator that draws the first values; left out, a fresh one
+        biases       2: bx and bh, as PyTorch and cuDNN; 1: bx, as textbooks; 0: none
+        init         "pytorch": all uniform within 1 / sqrt(H); "keras": Wx Glorot-uniform,
+                     Wh orthogonal, biases zero, but 1 for gate f
+        forget_bias  another first value for the bias of gate f
+                     (Jozefowicz et al. 2015 recommend 1)
+        dtype        the type of the parameters
+
+    Raises `ValueError` for another init, and `CellError` for a cell that does not keep the
+    contract.
 
         >>> net = Recurrent(LSTMCell, 3, 4, rng=np.random.default_rng(0))
         >>> output, (h, c), cache = net.forward(np.ones((7, 2, 3), "float32"))

@@ -149,19 +149,23 @@ def _stacked(arrays):
 class RNN(Stack):
     """h = f(x Wx + bx + h_prev Wh + bh), carried through time: `torch.nn.RNN`, Elman's net.
 
-    input_size: D. hidden_size: H. nonlinearity: f, "tanh", "relu" or "identity". rng: the NumPy
-    generator that draws the first values and dropout's masks; left out, a fresh one. num_layers:
-    how many layers stand on top of each other. bidirectional: True reads each sequence from its own
-    last element too, and the output holds both directions side by side. dropout: the probability
-    with which training drops an output between two layers. biases: 2 (bx and bh, as PyTorch), 1
-    (bx, as textbooks) or 0. init: "pytorch" or "keras", see `Recurrent`. forget_bias: another first
-    value for the bias of gate f, which an RNN has not got. dtype: the type of the parameters.
+        input_size     D, the width of x; of ids, how many there are
+        hidden_size    H, the width of a state
+        nonlinearity   f: "tanh", "relu" or "identity"
+        rng            the NumPy generator of first values and of dropout; left out, a fresh one
+        num_layers     how many layers stand on top of each other
+        bidirectional  True reads each sequence from its own last element too
+        dropout        the probability with which training drops an output between two layers
+        biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
+        init           the first values: "pytorch" or "keras", see `Recurrent`
+        forget_bias    None: an RNN has no gate f
+        dtype          the type of the parameters
 
-    forward takes x [T, N, D], or ids [T, N], which stand for one-hot rows; with `sizes`, the rows
-    [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H] (2 H in both
-    directions), the state (h,), each [num_layers * directions, N, H], and a cache. backward
-    takes the gradient of the output and the cache, adds to every parameter's gradient, and returns
-    that of x and that of the initial state.
+    `forward(x)` takes x [T, N, D], or ids [T, N] that stand for one-hot rows; `forward(x, sizes)`
+    the rows [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H], the
+    state (h,), h [num_layers * directions, N, H], and a cache. With two directions the output
+    holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
+    and returns the gradients of x and of the initial state.
     Raises `ValueError` for another nonlinearity or init, `ShapeError` for a dropout that is not at
     least 0 and below 1, and in forward for an x of another shape.
 
@@ -183,19 +187,22 @@ class RNN(Stack):
 class LSTM(Stack):
     """c = f c_prev + i g and h = o tanh(c), carried through time: `torch.nn.LSTM`, no projections.
 
-    input_size: D. hidden_size: H. rng: the NumPy generator that draws the first values and
-    dropout's masks; left out, a fresh one. num_layers: how many layers stand on top of each other.
-    bidirectional: True reads each sequence from its own last element too, and the output holds both
-    directions side by side. dropout: the probability with which training drops an output between
-    two layers. biases: 2 (bx and bh, as PyTorch), 1 (bx, as textbooks) or 0. init: "pytorch" or
-    "keras", see `Recurrent`. forget_bias: another first value for the bias of gate f (1 is often
-    recommended). dtype: the type of the parameters.
+        input_size     D, the width of x; of ids, how many there are
+        hidden_size    H, the width of a state
+        rng            the NumPy generator of first values and of dropout; left out, a fresh one
+        num_layers     how many layers stand on top of each other
+        bidirectional  True reads each sequence from its own last element too
+        dropout        the probability with which training drops an output between two layers
+        biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
+        init           the first values: "pytorch" or "keras", see `Recurrent`
+        forget_bias    another first value for the bias of gate f; 1 is often recommended
+        dtype          the type of the parameters
 
-    forward takes x [T, N, D], or ids [T, N], which stand for one-hot rows; with `sizes`, the rows
-    [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H] (2 H in both
-    directions), the state (h, c), each [num_layers * directions, N, H], and a cache. backward
-    takes the gradient of the output and the cache, adds to every parameter's gradient, and returns
-    that of x and that of the initial state.
+    `forward(x)` takes x [T, N, D], or ids [T, N] that stand for one-hot rows; `forward(x, sizes)`
+    the rows [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H], the
+    state (h, c), each [num_layers * directions, N, H], and a cache. With two directions the output
+    holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
+    and returns the gradients of x and of the initial state.
     Raises `ValueError` for another init, `ShapeError` for a dropout that is not at least 0 and
     below 1, and in forward for an x of another shape.
 
@@ -218,20 +225,24 @@ class LSTM(Stack):
 class GRU(Stack):
     """h = (1 - z) n + z h_prev, carried through time: `torch.nn.GRU`.
 
-    input_size: D. hidden_size: H. reset_after: False lets the reset gate act before the product, as
-    `GRUBeforeCell`; True after it, as PyTorch and `GRUCell`. rng: the NumPy generator that draws
-    the first values and dropout's masks; left out, a fresh one. num_layers: how many layers stand
-    on top of each other. bidirectional: True reads each sequence from its own last element too, and
-    the output holds both directions side by side. dropout: the probability with which training
-    drops an output between two layers. biases: 2 (bx and bh, as PyTorch), 1 (bx, as textbooks) or
-    0. init: "pytorch" or "keras", see `Recurrent`. forget_bias: another first value for the bias of
-    gate f, which a GRU has not got. dtype: the type of the parameters.
+        input_size     D, the width of x; of ids, how many there are
+        hidden_size    H, the width of a state
+        reset_after    True: the reset gate acts after the product, as in `GRUCell` and PyTorch;
+                       False: before it, as in `GRUBeforeCell`
+        rng            the NumPy generator of first values and of dropout; left out, a fresh one
+        num_layers     how many layers stand on top of each other
+        bidirectional  True reads each sequence from its own last element too
+        dropout        the probability with which training drops an output between two layers
+        biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
+        init           the first values: "pytorch" or "keras", see `Recurrent`
+        forget_bias    None: a GRU has no gate f
+        dtype          the type of the parameters
 
-    forward takes x [T, N, D], or ids [T, N], which stand for one-hot rows; with `sizes`, the rows
-    [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H] (2 H in both
-    directions), the state (h,), each [num_layers * directions, N, H], and a cache. backward
-    takes the gradient of the output and the cache, adds to every parameter's gradient, and returns
-    that of x and that of the initial state.
+    `forward(x)` takes x [T, N, D], or ids [T, N] that stand for one-hot rows; `forward(x, sizes)`
+    the rows [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H], the
+    state (h,), h [num_layers * directions, N, H], and a cache. With two directions the output
+    holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
+    and returns the gradients of x and of the initial state.
     Raises `ValueError` for another init, `ShapeError` for a dropout that is not at least 0 and
     below 1, and in forward for an x of another shape.
 

@@ -23,13 +23,18 @@ GPU_READ_EVERY = 50  # steps between reads of the loss and the flag: each makes 
 class Trainer:
     """Training with early stopping: the best weights on the validation part are kept.
 
-    net: net.forward(batch, training=True) gives (logits, cache), net.backward(dlogits, cache) adds
-    to the gradients. loss, optimizer: one of `losses` and one of `optim`. sequences: all of them;
-    train, validation: index arrays of the two parts. rng: the NumPy generator that draws batches;
-    left out, a fresh one. epochs: how many at the most. batch_size: sequences in a step. sampling:
-    "natural", "balanced" or "bucketed", see `batches`. schedule: a function of the step that gives
-    its learning rate. clip: the largest norm of all gradients. patience: stop after that many
-    epochs without a better balanced validation accuracy.
+        net              net.forward(batch, training=True) gives (logits, cache),
+                         net.backward(dlogits, cache) adds to the gradients
+        loss, optimizer  one of `losses`, one of `optim`
+        sequences        all of them; train, validation: the index arrays of two parts
+        rng              the NumPy generator that draws the batches; left out, a fresh one
+        epochs           how many at the most
+        batch_size       how many sequences there are in a step
+        sampling         "natural", "balanced" or "bucketed", see `batches`
+        schedule         a function of the step that gives its learning rate
+        clip             the largest norm of all gradients
+        patience         stop after that many epochs without a better balanced validation accuracy
+
     Everything that a later step depends on is in `state_dict`, so a run that is stopped after
     any step and taken up again ends with the same bits as one that was not, if net and trainer
     were given one rng. Raises `NumberError` where a loss or a gradient is not finite.
