@@ -1,28 +1,58 @@
-"""Write docs/api.md: every public name of the package with the first line of its docstring.
+"""Write docs/api.md: the public names with all that their docstrings say, then what is inside.
 
 python docs/api.py            write it
 python docs/api.py --check    exit with 1 where it is not up to date
 
-Public is what a module of the package defines under a name without a leading underscore: its
-functions, its classes and their methods. The site has the whole docstrings in the same order.
+The public names are those of `minirnn.__all__`. Inside is what a module of the package defines
+besides, under a name without a leading underscore: its functions, its classes and their methods.
+The site has the whole docstrings of these too, in the same order.
 """
 
+import ast
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 import textwrap
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 SCRIPTS = ("__main__", "child")  # run when they are imported
+CALLED = ("forward", "backward", "gates", "batch", "clean", "encode", "fit", "step", "zero_grad",
+          "parameters", "state_dict", "load_state_dict")  # fmt: skip
+
+ORDER = (
+    "stacked recurrent cells layers models losses optim batches packing data training evaluation "
+    "backend"
+).split()
+BLANK = "\0"
 
 HEAD = """# API reference
 
-Every public name, with the first line of its docstring, in alphabetical order of the modules.
-[Architecture](architecture.md#the-map) has them in reading order. On the site the whole docstrings
-stand here; in a shell, `python -m pydoc minirnn.cells` shows them. This page is written by
-`docs/api.py`.
+First the %d names of `from minirnn import ...`, with their signatures and an example each: they are
+what to build on. Then, under [Inside](#inside), all that the modules hold besides; that may change
+from one version to the next. In a shell, `python -m pydoc minirnn.LSTM` shows the same. This page
+is written by `docs/api.py`, and the tests run its examples.
+
+Three words of the signatures are short for longer ones. `Array` is an array of NumPy or of CuPy.
+`Rng` is a `numpy.random.Generator`, or None for a fresh one. `Dtype` is what NumPy takes for a
+type: `"float32"`, `np.float32`. The methods of a cell have no types, as nobody's own cell must have
+them; `minirnn/cells.py` tells what they take and give.
+
+Every example has these two lines before it:
+
+    import numpy as np
+    from minirnn import *
+"""
+
+INSIDE = """
+## Inside
+
+Every other name, with the first line of its docstring, in alphabetical order of the modules; it may
+change from one version to the next. [Architecture](architecture.md#the-map) has the modules in
+reading order. On the site the whole docstrings stand here; in a shell,
+`python -m pydoc minirnn.cells` shows them.
 
 Two methods need no word of their own, and are listed only where there is more to say. `forward`
 computes what the first line of its class says, and returns it with a cache. `backward` takes the
@@ -93,20 +123,81 @@ def first_line(thing):
     return text.partition("\n\n")[0].replace("\n", " ") if text else ""
 
 
-def signature(thing):
-    try:
-        return str(inspect.signature(thing))
-    except ValueError:
-        return "(...)"
+def face():
+    """[(name, function or class)] of the public names, in the order of `ORDER`."""
+    import minirnn
+
+    names = [(name, getattr(minirnn, name)) for name in minirnn.__all__]
+    return sorted(names, key=lambda pair: (ORDER.index(pair[1].__module__.split(".")[1]), pair[0]))
+
+
+def signature(name, function):
+    """`name(parameters) -> result` as the source has it, wrapped, without self."""
+    source = textwrap.dedent(inspect.getsource(function))
+    tree = ast.parse(source).body[0]
+    a = tree.args
+    positional = [*a.posonlyargs, *a.args]
+    defaults = [None] * (len(positional) - len(a.defaults)) + a.defaults
+
+    def parameter(argument, default=None):
+        text = ast.get_source_segment(source, argument)
+        equals = " = " if argument.annotation else "="
+        return text + (equals + ast.get_source_segment(source, default) if default else "")
+
+    parts = [parameter(*pair) for pair in zip(positional, defaults, strict=True)]
+    if a.vararg:
+        parts.append("*" + parameter(a.vararg))
+    elif a.kwonlyargs:
+        parts.append("*")
+    parts += [parameter(*pair) for pair in zip(a.kwonlyargs, a.kw_defaults, strict=True)]
+    parts += ["**" + parameter(a.kwarg)] if a.kwarg else []
+    parts = [part for part in parts if part not in ("self", "cls")]
+    result = ast.get_source_segment(source, tree.returns) if tree.returns else "None"
+    ending = ")" + (f" -> {result}" if result != "None" else "")
+    line = f"{name}({', '.join(parts)}{ending}"
+    if len(line) <= 96:
+        return line
+    whole = [part.replace(" ", BLANK) for part in parts]  # no parameter is broken
+    lines = textwrap.wrap(", ".join(whole) + ",", 92, break_on_hyphens=False)
+    return f"{name}(\n    " + "\n    ".join(lines).replace(BLANK, " ") + f"\n{ending}"
+
+
+def told(name, thing):
+    """A public name: its signature, its docstring, its example, and the methods that users call."""
+    init = thing.__init__ if inspect.isclass(thing) else thing
+    text = signature(name, init) if inspect.isfunction(init) else f"{name}()"
+    parts = [f"\n### {name}\n\n```text\n{text}\n```\n"]
+    for paragraph in re.split(r"\n\s*\n", own_docstring(thing)):
+        if paragraph.startswith("    "):
+            kind = "pycon" if paragraph.lstrip().startswith(">>>") else "text"
+            parts.append(f"\n```{kind}\n{textwrap.dedent(paragraph)}\n```\n")
+        else:
+            parts.append(f"\n{plain(paragraph)}\n")
+    methods = [entry("", f".{m}", f) for m, f in called(thing).items()]
+    return "".join([*parts, *(["\n" + "\n".join(methods) + "\n"] if methods else [])])
+
+
+def called(thing):
+    """{name: function} of the methods of a class that a user calls, its own or inherited."""
+    found = {m: getattr(thing, m, None) for m in CALLED if inspect.isclass(thing)}
+    return {m: f for m, f in found.items() if inspect.isfunction(f) and own_docstring(f)}
 
 
 def page():
     """The text of docs/api.md."""
-    parts = [HEAD]
+    names = face()
+    parts = [HEAD % len(names), "\n## The public names\n\n| name | what it is |\n|---|---|\n"]
+    parts += [
+        f"| [`{name}`](#{name.lower()}) | {plain(first_line(thing))} |\n" for name, thing in names
+    ]
+    parts += [told(name, thing) for name, thing in names] + [INSIDE]
     for name, module in modules().items():
         parts.append(f"\n## {name}\n\n{textwrap.fill(plain(first_line(module)), 100)}\n")
         listed = []
         for thing_name, thing in public(module).items():
+            if (thing_name, thing) in names:
+                listed.append(f"- [`{thing_name}`](#{thing_name.lower()}): above")
+                continue
             listed.append(entry("", thing_name, thing))
             if inspect.isclass(thing):
                 listed += [

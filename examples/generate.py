@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minirnn import cli, plotting
+from minirnn import __version__, cli, plotting
 from minirnn.data import Alphabet, load_names, printable
 from minirnn.errors import CheckpointError, DataError, NumberError
 from minirnn.models import NameClassifier
@@ -153,8 +153,8 @@ def run():
           f"{found['distinct']:.1%} different from each other")  # fmt: skip
     print(f"{found['right']:.1%} taken for the right language by {words}")
     facts = {
-        "iterations": args.iterations, "temperature": args.temperature, "seed": args.seed,
-        "names": len(texts), "classifier": words, **found,
+        "version": __version__, "iterations": args.iterations, "temperature": args.temperature,
+        "seed": args.seed, "names": len(texts), "classifier": words, **found,
         "loss": result["history"][-1]["loss"] / result["letters_a_name"],
     }  # fmt: skip
     write_atomic(args.output / "summary.json", json.dumps(facts, indent=1).encode() + b"\n")

@@ -2,6 +2,11 @@
 
 The names that most scripts need are here; the files are meant to be opened, in the order that
 `docs/architecture.md` gives. Importing this starts nothing and looks for no GPU.
+
+The examples in the docstrings of these names take for granted:
+
+    import numpy as np
+    from minirnn import *
 """
 
 from .backend import asarray, asnumpy, get_array_module, use
@@ -16,6 +21,8 @@ from .packing import pack, unpack
 from .recurrent import Recurrent
 from .stacked import GRU, LSTM, RNN
 from .training import Trainer, evaluate
+
+__version__ = "0.2.0"
 
 __all__ = [
     "GRU",

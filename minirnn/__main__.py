@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from . import cli
+from . import __version__, cli
 from .data import printable
 from .errors import MinirnnError
 
@@ -25,7 +25,11 @@ def run(arguments=None):
         print("usage: python -m minirnn COMMAND [options]\n\ncommands:")
         for command, (_, what) in COMMANDS.items():
             print(f"  {command:12s}{what}")
-        print("\npython -m minirnn COMMAND --help lists the options of a command")
+        print("\npython -m minirnn --version says which minirnn this is")
+        print("python -m minirnn COMMAND --help lists the options of a command")
+        return 0
+    if name == "--version":
+        print(f"minirnn {__version__}")
         return 0
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)

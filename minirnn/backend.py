@@ -9,11 +9,16 @@ out are the only two doors. Nothing is looked for when this file is imported.
 import ctypes
 import functools
 import sys
+from typing import Any
 
 import numpy as np
 
 from .cuda.faults import working_cupy
 from .errors import BackendError, MixedArraysError
+
+Array = np.ndarray | Any  # NumPy's, or CuPy's, which no type checker here knows
+Rng = np.random.Generator | None  # None: a fresh one
+Dtype = str | type | np.dtype  # "float32", np.float32
 
 KEPT = 2**29  # bytes of freed memory at the most
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
@@ -22,10 +27,13 @@ _modules = {"numpy": np}
 _current = "numpy"
 
 
-def use(name):
+def use(name: str) -> Any:
     """Create arrays with `name` ("numpy" or "cupy") from now on, and return that module.
 
     Raises `BackendError`, with the cure, where CuPy is not installed or has no working GPU.
+
+        >>> use("numpy").__name__
+        'numpy'
     """
     global _current
     if name not in _modules:
@@ -49,11 +57,14 @@ def register(name, module):
     _modules[name] = module
 
 
-def get_array_module(*arrays, **named):
+def get_array_module(*arrays: Any, **named: Any) -> Any:
     """The module (numpy, cupy) that made these arrays; `None` and Python numbers are passed over.
 
     Raises `MixedArraysError` where two modules meet. Arrays given by keyword are called by that
     name in the message. The term is CuPy's: https://docs.cupy.dev/en/stable/user_guide/basic.html
+
+        >>> get_array_module(np.zeros(3), None, 2.0).__name__
+        'numpy'
     """
     for array in (*arrays, *named.values()) if named else arrays:
         if type(array) is not np.ndarray:
@@ -76,13 +87,25 @@ def get_array_module(*arrays, **named):
     return first or np
 
 
-def asarray(array, dtype=None):
-    """`array` (a list, a NumPy array, or one already in place) on the current backend."""
+def asarray(array: Any, dtype: Dtype | None = None) -> Array:
+    """Return `array` (a list, a NumPy array, or one already in place) on the current backend.
+
+    Of any shape; dtype: the type that it shall have, its own if left out.
+
+        >>> asarray([1, 2], dtype="float32")
+        array([1., 2.], dtype=float32)
+    """
     return _modules[_current].asarray(array, dtype=dtype)
 
 
-def asnumpy(array):
-    """`array` as a NumPy array on the host; from a GPU this copies and waits."""
+def asnumpy(array: Array) -> np.ndarray:
+    """Return `array` as a NumPy array on the host; from a GPU this copies and waits.
+
+    Of any shape; what is in place already, or no array at all, goes through `numpy.asarray`.
+
+        >>> asnumpy(asarray([1, 2]))
+        array([1, 2])
+    """
     module = _module_of(array)
     if module is None or module is np:
         return np.asarray(array)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backend import asarray
+from .backend import Dtype, asarray
 from .errors import DataError
 from .packing import order_of_rows
 
@@ -15,18 +15,27 @@ class Batch(NamedTuple):
     x: Any  # ids [S] or features [S, D], packed, on the current backend
     sizes: list  # sequences alive at each step
     labels: Any  # [N], in the order of the packed sequences, on the current backend
-    index: np.ndarray  # [N]: the sequences' places in the data, on the host
+    index: Any  # [N]: the sequences' places in the data, on the host
 
 
 class Sequences:
     """Sequences with a label each: arrays of ids [T], or of features [T, D], and whole numbers.
 
     Everything is checked here, once, on the host; a training step then checks nothing. ids must
-    be in 0 .. num_symbols - 1 and labels in 0 .. num_classes - 1, else `DataError`. Features take
-    the type `dtype`, which ought to be the net's.
+    be in 0 .. num_symbols - 1 and labels in 0 .. num_classes - 1, else `DataError`.
+
+    sequences: a list of N of them. labels: [N]. num_classes, num_symbols: how many there are; left
+    out, one more than the largest that occurs. dtype: the type that features take, which ought to
+    be the net's.
+
+        >>> sequences = Sequences([[0, 1], [1, 1, 0], [1]], labels=[0, 1, 1])
+        >>> x, sizes, labels, index = sequences.batch(np.array([0, 1]))
+        >>> len(sequences), x, sizes, labels
+        (3, array([1, 0, 1, 1, 0]), [2, 2, 1], array([1, 0]))
     """
 
-    def __init__(self, sequences, labels, num_classes=None, num_symbols=None, dtype="float32"):
+    def __init__(self, sequences: Any, labels: Any, num_classes: int | None = None,
+                 num_symbols: int | None = None, dtype: Dtype = "float32") -> None:  # fmt: skip
         self.labels = np.asarray(labels)
         self.lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
         if len(self.lengths) == 0 or len(self.lengths) != len(self.labels):
@@ -54,16 +63,16 @@ class Sequences:
                 raise DataError("the sequences hold NaN or infinite numbers")
 
     @classmethod
-    def of_names(cls, names, alphabet):
-        """The letters' ids of all names, with their languages (see `data.Names`)."""
+    def of_names(cls, names: Any, alphabet: Any) -> "Sequences":
+        """Take the letters' ids of all names, with their languages (see `data.Names`)."""
         ids = [alphabet.encode(name) for name in names.names]
         return cls(ids, names.labels, len(names.languages), len(alphabet))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.lengths)
 
-    def batch(self, index):
-        """The sequences at `index` [N] as a `Batch` on the current backend."""
+    def batch(self, index: np.ndarray) -> Batch:
+        """Return the sequences at `index` [N] as a `Batch` on the current backend."""
         rows, sizes, order = order_of_rows(self.starts[index], self.lengths[index])
         index = index[order]
         return Batch(asarray(self.rows[rows]), sizes, asarray(self.labels[index]), index)

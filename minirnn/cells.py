@@ -41,7 +41,11 @@ class RNNCell:
     """h = f(x Wx + bx + h_prev Wh + bh), with f tanh, relu or the identity.
 
     Elman 1990; with tanh or relu this is `torch.nn.RNN`. nonlinearity: "tanh", "relu" or
-    "identity", else `ValueError`.
+    "identity", else `ValueError`. gx [1, n, H], the state (h [n, H],).
+
+        >>> net = Recurrent(RNNCell("relu"), input_size=2, hidden_size=3)
+        >>> net, net.cell.gates, net.cell.states
+        (Recurrent(RNNCell, 2, 3), 'h', ('h',))
     """
 
     gates = "h"
@@ -53,7 +57,7 @@ class RNNCell:
         "identity": (identity, d_identity),
     }
 
-    def __init__(self, nonlinearity="tanh"):
+    def __init__(self, nonlinearity: str = "tanh") -> None:
         if nonlinearity not in self._functions:
             known = ", ".join(self._functions)
             raise ValueError(f"nonlinearity is {nonlinearity!r}, but must be one of: {known}")
@@ -89,6 +93,14 @@ class LSTMCell:
     """c = f c_prev + i g and h = o tanh(c), where i, f, o = sigmoid(...) and g = tanh(...).
 
     Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000: `torch.nn.LSTM`.
+    gx [4, n, H] in the order i, f, g, o; the state (h, c), each [n, H].
+
+    One step without an input, and with a product that is zero: every gate is sigmoid(0) = 0.5.
+
+        >>> gx, state = np.zeros((4, 1, 2)), (np.zeros((1, 2)), np.ones((1, 2)))
+        >>> (h, c), cache = LSTMCell().forward(gx, state, lambda v: 0)
+        >>> print(c, h.round(3), cache.f)
+        [[0.5 0.5]] [[0.231 0.231]] [[0.5 0.5]]
     """
 
     gates = "ifgo"
@@ -137,6 +149,11 @@ class GRUCell:
 
     r, z = sigmoid(...). The reset gate acts *after* the product (Cho et al. 2014, first version),
     as in `torch.nn.GRU`, cuDNN and Keras; z near 1 keeps the old state.
+    gx [3, n, H] in the order r, z, n; the state (h [n, H],).
+
+        >>> net = Recurrent(GRUCell, input_size=2, hidden_size=3)
+        >>> {name: p.shape for name, p in net.named_parameters().items()}
+        {'Wx': (3, 2, 3), 'Wh': (3, 3, 3), 'bx': (3, 3), 'bh': (3, 3)}
     """
 
     gates = "rzn"
@@ -181,7 +198,12 @@ class GRUBeforeCell:
 
     r, z = sigmoid(...). The reset gate acts *before* the product (Cho et al. 2014, third version);
     z near 1 keeps the old state here too, while in Chung et al. 2014, and in some books, it takes
-    the new one.
+    the new one. gx [3, n, H] in the order r, z, n; the state (h [n, H],).
+
+        >>> GRU(2, 3, reset_after=False).layers
+        [Recurrent(GRUBeforeCell, 2, 3)]
+        >>> NameClassifier(26, 2, cell=GRUBeforeCell, hidden_size=3).recurrent.layers
+        [Recurrent(GRUBeforeCell, 26, 3)]
     """
 
     gates = "rzn"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .backend import Rng
 from .errors import DataError
 
 LONGEST_NAME = 60  # letters; a longer line is taken for dirt
@@ -18,20 +19,24 @@ LARGEST_FILE = 64 * 2**20  # bytes
 class Alphabet:
     """The characters that a net reads; the id of a character is its place.
 
-    The default is the 52 ASCII letters and " .,;'-": the tutorials' alphabet with a hyphen.
-    Raises `DataError` for no characters, or one that is there twice.
+    characters: a string; left out, the 52 ASCII letters and " .,;'-", the tutorials' alphabet with
+    a hyphen. Raises `DataError` for no characters, or one that is there twice.
+
+        >>> alphabet = Alphabet()
+        >>> len(alphabet), alphabet.clean("  Garçon "), alphabet.encode("bad")
+        (58, 'Garcon', array([1, 0, 3]))
     """
 
-    def __init__(self, characters=string.ascii_letters + " .,;'-"):
+    def __init__(self, characters: str = string.ascii_letters + " .,;'-") -> None:
         if not characters or len(set(characters)) != len(characters):
             raise DataError("an alphabet needs characters, each of them once")
         self.characters = characters
         self._ids = {character: k for k, character in enumerate(characters)}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.characters)
 
-    def clean(self, text):
+    def clean(self, text: str) -> str:
         """`text` in this alphabet: accents are taken off, and what is left over is dropped.
 
         NFD, without the combining marks, as the PyTorch tutorial on names does; blanks at both
@@ -40,8 +45,8 @@ class Alphabet:
         decomposed = unicodedata.normalize("NFD", text[: 20 * LONGEST_NAME])
         return "".join(c for c in decomposed if c in self._ids).strip()
 
-    def encode(self, name):
-        """The ids [T] of a name's characters; raises `DataError` for one that is not in here."""
+    def encode(self, name: str) -> np.ndarray:
+        """Return the ids [T] of a name's characters; `DataError` for one that is not in here."""
         try:
             return np.array([self._ids[character] for character in name], dtype=np.int64)
         except KeyError as error:
@@ -57,11 +62,11 @@ class Names:
     `notes` says, in sentences, how many lines were dropped or merged on the way here, and why.
     """
 
-    names: list
+    names: list[str]
     labels: np.ndarray
-    languages: list
+    languages: list[str]
     source: str
-    notes: list = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def __len__(self):
         return len(self.names)
@@ -83,17 +88,23 @@ def names_folder():
     return installed if installed.is_dir() else here.parent / "data" / "names"
 
 
-def load_names(folder=None, alphabet=None, merge=True):
-    """The names in a folder of files `<Language>.txt`, UTF-8, one name a line.
+def load_names(
+    folder: str | Path | None = None, alphabet: Alphabet | None = None, merge: bool = True
+) -> Names:
+    """Read the names in a folder of files `<Language>.txt`, UTF-8, one name a line.
 
-    Without a folder, those that come with minirnn. Each name is brought into the alphabet;
-    lines without a usable letter, or longer than 60 letters, are dropped, and names that stand
-    twice in a language are merged (kept with merge=False). Raises `DataError` where the folder is
-    missing, holds fewer than two languages, or a file is not UTF-8.
+    folder: left out, the names that come with minirnn. alphabet: each name is brought into it; left
+    out, `Alphabet()`. Lines without a usable letter, or longer than 60 letters, are dropped.
+    merge: False leaves names that stand twice in a language as they are. Raises `DataError` where
+    the folder is missing, holds fewer than two languages, or a file is not UTF-8.
+
+        >>> names = load_names()
+        >>> len(names.languages), names.languages[0], bool(len(names) > 10_000)
+        (18, 'Arabic', True)
     """
     alphabet = alphabet or Alphabet()
     embedded = folder is None
-    folder = names_folder() if embedded else Path(folder)
+    folder = names_folder() if folder is None else Path(folder)
     if not folder.is_dir():
         raise DataError(f"there is no folder {printable(str(folder))} with files <Language>.txt")
     files = sorted(path for path in folder.glob("*.txt") if path.is_file())
@@ -149,14 +160,24 @@ def _read_list(path, alphabet, merge, counts):
     return kept
 
 
-def split(names, rng, shares=(0.7, 0.15, 0.15)):
-    """Index arrays (train, validation, test) of `names`, drawn by language.
+def split(
+    names: Names, rng: Rng = None, shares: tuple[float, float, float] = (0.7, 0.15, 0.15)
+) -> tuple[np.ndarray, ...]:
+    """Return index arrays (train, validation, test) of `names`, drawn by language.
 
+    rng: the NumPy generator that draws; left out, a fresh one. shares: of the three parts.
     A *distinct* name, capitals aside, sits in one part only, with all its languages: else the
     test part would ask for names that were trained on. Names are dealt out language by language,
     so that every part has about the same mix, and every language at least one name in each.
     Raises `DataError` for a language with fewer than 3 distinct names of its own.
+
+        >>> from minirnn.data import Names
+        >>> labels = np.repeat([0, 1], 10)
+        >>> names = Names([f"name {k}" for k in range(20)], labels, ["A", "B"], "an example")
+        >>> [len(part) for part in split(names, np.random.default_rng(0))]
+        [12, 4, 4]
     """
+    rng = rng or np.random.default_rng()
     owners = {}  # distinct name -> indices
     for k, name in enumerate(names.names):
         owners.setdefault(name.casefold(), []).append(k)

@@ -2,10 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .backend import asarray, asnumpy
+from .batches import Sequences
 from .cuda.faults import is_out_of_memory
 
 
@@ -36,14 +38,23 @@ class Evaluation:
         return float((np.diagonal(self.confusion)[present] / of_class[present]).mean())
 
 
-def evaluate(net, sequences, index, loss=None):
-    """An `Evaluation` of the net on the sequences at `index`; nothing is trained or dropped out."""
+def evaluate(net: Any, sequences: Sequences, index: np.ndarray, loss: Any = None) -> Evaluation:
+    """Return an `Evaluation` of the net on the sequences at `index`; nothing is trained.
+
+    net: anything whose forward(batch) gives (logits [N, K], cache); nothing is dropped out.
+    index: [N] whole numbers. loss: a `CrossEntropy` for the evaluation's loss, NaN if left out.
+
+        >>> sequences = Sequences([[0, 1], [1, 1, 0], [1]], labels=[0, 1, 1])
+        >>> evaluation = evaluate(NameClassifier(2, 2, hidden_size=4), sequences, np.arange(3))
+        >>> int(evaluation.confusion.sum()), 0 <= evaluation.accuracy <= 1
+        (3, True)
+    """
     logits = predict(net, sequences, index)
     labels = sequences.labels[index]
-    found = Evaluation.of(labels, logits.argmax(axis=-1), sequences.num_classes)
+    evaluation = Evaluation.of(labels, logits.argmax(axis=-1), sequences.num_classes)
     if loss is not None:
-        found.loss = float(loss.forward(asarray(logits), asarray(labels))[0])
-    return found
+        evaluation.loss = float(loss.forward(asarray(logits), asarray(labels))[0])
+    return evaluation
 
 
 def predict(net, sequences, index, batch_size=256):
@@ -57,7 +68,7 @@ def predict(net, sequences, index, batch_size=256):
         except Exception as error:
             if batch_size == 1 or not is_out_of_memory(error):
                 raise
-        batch_size //= 2  # only here has all that the failed one held been let go
+        batch_size //= 2  # outside `except`: only now are the failed attempt's arrays freed
 
 
 def _predict(net, sequences, index, batch_size):
@@ -66,8 +77,8 @@ def _predict(net, sequences, index, batch_size):
     for start in range(0, len(order), batch_size):
         places = order[start : start + batch_size]
         batch = sequences.batch(index[places])
-        found = asnumpy(net.forward(batch)[0])
+        rows = asnumpy(net.forward(batch)[0])
         if logits is None:
-            logits = np.empty((len(index), found.shape[1]), found.dtype)
-        logits[places] = found  # lengths never grow within `places`, so the batch keeps its order
+            logits = np.empty((len(index), rows.shape[1]), rows.dtype)
+        logits[places] = rows  # lengths never grow within `places`, so the batch keeps its order
     return logits

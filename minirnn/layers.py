@@ -5,9 +5,11 @@ Every layer keeps the same contract. `forward(x)` returns the output and a cache
 the two, so forward may be called many times before backward, and nobody's arrays are written into.
 """
 
+from typing import Any
+
 import numpy as np
 
-from .backend import get_array_module
+from .backend import Array, Dtype, Rng, get_array_module
 from .errors import ShapeError
 from .parameters import Module, Parameter, uniform
 
@@ -18,15 +20,25 @@ class Linear(Module):
     """y = x W + b, with x [..., D], W [D, K], b [K].
 
     First values are PyTorch's: uniform within 1 / sqrt(D).
+
+    in_features: D. out_features: K. bias: False leaves b out. rng: the NumPy generator that draws
+    the first values; left out, a fresh one. dtype: the type of W and b.
+
+        >>> linear = Linear(3, 2, rng=np.random.default_rng(0))
+        >>> y, cache = linear.forward(np.ones((5, 3), "float32"))
+        >>> dx = linear.backward(np.ones_like(y), cache)
+        >>> y.shape, dx.shape, linear.b.grad
+        ((5, 2), (5, 3), array([5., 5.], dtype=float32))
     """
 
-    def __init__(self, in_features, out_features, bias=True, *, rng, dtype="float32"):
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Rng = None,
+                 dtype: Dtype = "float32") -> None:  # fmt: skip
         bound = in_features**-0.5
         self.W = Parameter(uniform(rng, (in_features, out_features), bound, dtype))
         self.b = Parameter(uniform(rng, (out_features,), bound, dtype)) if bias else None
 
-    def forward(self, x):
-        """y [..., K] and a cache; `ShapeError` where x is not [..., D]."""
+    def forward(self, x: Array) -> tuple[Array, Any]:
+        """Return y [..., K] and a cache; `ShapeError` where x is not [..., D]."""
         get_array_module(x=x, W=self.W.data)
         if x.shape[-1] != self.W.shape[0]:
             raise ShapeError(
@@ -38,7 +50,7 @@ class Linear(Module):
             y = y + self.b.data
         return y, x
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Any) -> Array:
         """dx = dy W^T [..., D]; adds x^T dy to dW and the sum of dy to db.
 
         Raises `ShapeError` where dy has not the shape of y.
@@ -63,20 +75,29 @@ class Embedding(Module):
     """y = W[ids]: row `id` of W [V, D] for every id; the product of a one-hot row with W.
 
     First values are normal with variance 1, as PyTorch's.
+
+    num_embeddings: V, how many ids there are. embedding_dim: E, how many numbers stand for one.
+    rng: the NumPy generator that draws the first values; left out, a fresh one. dtype: of W.
+
+        >>> embedding = Embedding(26, 4, rng=np.random.default_rng(0))
+        >>> y, cache = embedding.forward(np.array([7, 8, 7]))
+        >>> y.shape, bool((y[0] == y[2]).all())
+        ((3, 4), True)
     """
 
-    def __init__(self, num_embeddings, embedding_dim, *, rng, dtype="float32"):
+    def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Rng = None,
+                 dtype: Dtype = "float32") -> None:  # fmt: skip
         shape = (num_embeddings, embedding_dim)
-        self.W = Parameter(rng.standard_normal(shape).astype(dtype))
+        self.W = Parameter((rng or np.random.default_rng()).standard_normal(shape).astype(dtype))
 
-    def forward(self, ids):
-        """y [..., E] of ids [...], and a cache; `ShapeError` for an id that W has no row for."""
+    def forward(self, ids: Array) -> tuple[Array, Any]:
+        """Return y [..., E] of ids [...], and a cache; `ShapeError` for an id without a row."""
         get_array_module(ids=ids, W=self.W.data)
         check_ids(ids, self.W.shape[0])
         return self.W.data[ids], ids
 
-    def backward(self, dy, cache):
-        """Adds to dW; ids have no gradient, so None comes back."""
+    def backward(self, dy: Array, cache: Any) -> None:
+        """Add to dW; ids have no gradient, so None comes back."""
         ids = cache.reshape(-1)
         self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)
         return None
@@ -91,15 +112,22 @@ class Dropout(Module):
     x is of any shape, and y has the same. Dividing by 1 - p keeps the mean of y at x, so that
     nothing is scaled when not training (Srivastava et al. 2014, in the form that every library uses
     now). Raises `ShapeError` where p is not at least 0 and below 1.
+
+    p: the probability. rng: the NumPy generator that draws the masks; left out, a fresh one.
+
+        >>> dropout = Dropout(0.5, rng=np.random.default_rng(0))
+        >>> y, cache = dropout.forward(np.ones(8), training=True)
+        >>> print(y, dropout.backward(np.ones(8), cache))
+        [2. 2. 2. 0. 0. 0. 0. 0.] [2. 2. 2. 0. 0. 0. 0. 0.]
     """
 
-    def __init__(self, p, *, rng):
+    def __init__(self, p: float, *, rng: Rng = None) -> None:
         if not 0 <= p < 1:
             raise ShapeError(f"the dropout probability must be at least 0 and below 1, but is {p}")
-        self.p, self.rng = p, rng
+        self.p, self.rng = p, rng or np.random.default_rng()
 
-    def forward(self, x, training=False):
-        """x with a new mask, or x itself when not training, and a cache."""
+    def forward(self, x: Array, training: bool = False) -> tuple[Array, Any]:
+        """Return x with a new mask, or x itself when not training, and a cache."""
         if not training or self.p == 0:
             return x, None
         mask = self.rng.random(x.shape, dtype=np.float32) >= self.p
@@ -107,7 +135,7 @@ class Dropout(Module):
         mask *= 1 / (1 - self.p)
         return x * mask, mask
 
-    def backward(self, dy, cache):
+    def backward(self, dy: Array, cache: Any) -> Array:
         """dx = dy m / (1 - p), with the mask of forward."""
         mask = cache
         return dy if mask is None else dy * mask

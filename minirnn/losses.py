@@ -1,12 +1,14 @@
 """What is minimised: cross-entropy for classes, mean squared error for numbers.
 
-A loss says openly what the sum over its entries is divided by, the normaliser, because another
-choice changes the size of every gradient, and with it what a learning rate means.
+Every loss takes an explicit normaliser, what the sum over its entries is divided by, because
+another choice changes the size of every gradient, and with it what a learning rate means.
 """
+
+from typing import Any
 
 import numpy as np
 
-from .backend import asarray, get_array_module
+from .backend import Array, asarray, get_array_module
 from .errors import ShapeError
 from .functions import log_softmax
 from .layers import first_outside
@@ -21,16 +23,23 @@ class CrossEntropy:
     net itself learns what is left when the classes' frequencies are taken away, and its own
     logits judge as if all classes were equally frequent (Menon et al. 2021, eq. 10). Raises
     `ValueError` for another normaliser.
+
+        >>> loss = CrossEntropy()
+        >>> value, cache = loss.forward(np.zeros((2, 4)), np.array([0, 3]))
+        >>> print(value.round(4), loss.backward(cache)[0])
+        1.3863 [-0.375  0.125  0.125  0.125]
     """
 
-    def __init__(self, normaliser="mean", ignore_index=None, log_prior=None):
+    def __init__(self, normaliser: str | float = "mean", ignore_index: int | None = None,
+                 log_prior: Any = None) -> None:  # fmt: skip
         if normaliser not in ("mean", "sum") and not _positive(normaliser):
             raise ValueError(f"normaliser is {normaliser!r}, but must be mean, sum or above 0")
-        self.normaliser, self.ignore_index = normaliser, ignore_index
+        self.normaliser: Any = normaliser
+        self.ignore_index = ignore_index
         self.log_prior = None if log_prior is None else asarray(log_prior)  # goes to a GPU once
 
-    def forward(self, logits, labels):
-        """The loss, a 0-d array, and a cache. logits [..., K], labels [...] whole numbers.
+    def forward(self, logits: Array, labels: Array) -> tuple[Array, Any]:
+        """Return the loss, a 0-d array, and a cache. logits [..., K], labels [...] whole numbers.
 
         Raises `ShapeError` where the shapes differ, or a label on the host is not in 0 .. K - 1.
         """
@@ -58,7 +67,7 @@ class CrossEntropy:
         divisor = {"mean": count, "sum": 1}.get(self.normaliser, self.normaliser)
         return losses.sum() / divisor, (log_p, labels, keep, divisor, shape)
 
-    def backward(self, cache, dloss=1.0):
+    def backward(self, cache: Any, dloss: float = 1.0) -> Array:
         """dlogits = (softmax(logits) - one-hot label) / normaliser."""
         log_p, labels, keep, divisor, shape = cache
         xp = get_array_module(log_p)
@@ -74,15 +83,20 @@ class MeanSquaredError:
 
     normaliser: "mean" (the number of entries, as PyTorch's), "sum" (1), or a number; `ValueError`
     for another.
+
+        >>> loss = MeanSquaredError()
+        >>> value, cache = loss.forward(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+        >>> print(value, loss.backward(cache))
+        2.0 [ 0. -2.]
     """
 
-    def __init__(self, normaliser="mean"):
+    def __init__(self, normaliser: str | float = "mean") -> None:
         if normaliser not in ("mean", "sum") and not _positive(normaliser):
             raise ValueError(f"normaliser is {normaliser!r}, but must be mean, sum or above 0")
-        self.normaliser = normaliser
+        self.normaliser: Any = normaliser
 
-    def forward(self, y, target):
-        """The loss, a 0-d array, and a cache; `ShapeError` where the two shapes differ."""
+    def forward(self, y: Array, target: Array) -> tuple[Array, Any]:
+        """Return the loss, a 0-d array, and a cache; `ShapeError` where the two shapes differ."""
         get_array_module(y=y, target=target)
         if y.shape != target.shape:
             raise ShapeError(f"y has shape {y.shape}, but the target has {target.shape}")
@@ -90,7 +104,7 @@ class MeanSquaredError:
         divisor = {"mean": difference.size, "sum": 1}.get(self.normaliser, self.normaliser)
         return (difference * difference).sum() / divisor, (difference, divisor)
 
-    def backward(self, cache, dloss=1.0):
+    def backward(self, cache: Any, dloss: float = 1.0) -> Array:
         """dy = 2 (y - target) / normaliser."""
         difference, divisor = cache
         return difference * (2 * dloss / divisor)

@@ -1,6 +1,8 @@
 """Whole nets: letters in, a language out."""
 
-from .backend import get_array_module
+from typing import Any
+
+from .backend import Array, Dtype, Rng, get_array_module
 from .errors import MinirnnError
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
@@ -12,25 +14,39 @@ cells = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 class NameClassifier(Module):
     """logits = [h forward, h backward] W + b: the last states of both directions, classified.
 
-    cell: "rnn", "lstm", "gru", or a cell class (see `cells`). embedding: how many learned numbers
-    stand for a letter; None feeds letters as one-hot rows. Dropout acts on the embedded letters,
-    between layers, and on the last states. Raises `MinirnnError` for another name of a cell.
+        num_symbols  V, how many letters there are
+        num_classes  K
+        rng          the NumPy generator of first values and of dropout; left out, a fresh one
+        cell         "rnn", "lstm", "gru", or a cell: `GRUBeforeCell`, `RNNCell("relu")`, your own
+        hidden_size  H
+        dropout      its probability: on embedded letters, between layers, on the last states
+        embedding    how many learned numbers stand for a letter; None: one-hot rows
+
+    num_layers, bidirectional, biases, init, forget_bias and dtype are those of `LSTM`. Raises
+    `MinirnnError` for another name of a cell.
+
+        >>> net = NameClassifier(26, 3, cell="gru", hidden_size=8, embedding=4)
+        >>> batch = Sequences([[2, 0, 19], [14, 23]], labels=[0, 2]).batch(np.array([0, 1]))
+        >>> logits, cache = net.forward(batch)
+        >>> logits.shape, net.number_of_parameters()
+        ((2, 3), 467)
     """
 
     SIZES = "hidden_size", "num_layers", "bidirectional", "embedding", "dropout"
 
-    def __init__(
-        self, num_symbols, num_classes, *, rng, cell="lstm", hidden_size=128, num_layers=1,
-        bidirectional=False, dropout=0.0, embedding=None, **options,
-    ):  # fmt: skip
+    def __init__(self, num_symbols: int, num_classes: int, *, rng: Rng = None, cell: Any = "lstm",
+                 hidden_size: int = 128, num_layers: int = 1, bidirectional: bool = False,
+                 dropout: float = 0.0, embedding: int | None = None, biases: int = 2,
+                 init: str = "pytorch", forget_bias: float | None = None,
+                 dtype: Dtype = "float32") -> None:  # fmt: skip
         if isinstance(cell, str) and cell not in cells:
             raise MinirnnError(f"there is no cell {cell!r}; choose one of: {', '.join(cells)}")
-        options |= dict(num_layers=num_layers, bidirectional=bidirectional, rng=rng)
-        options["dropout"] = dropout if num_layers > 1 else 0.0
+        options = dict(num_layers=num_layers, bidirectional=bidirectional, biases=biases, init=init,
+                       forget_bias=forget_bias, dtype=dtype, rng=rng,
+                       dropout=dropout if num_layers > 1 else 0.0)  # fmt: skip
+        self.embedding: Any = None
         if embedding:
-            self.embedding = Embedding(num_symbols, embedding, rng=rng, **_dtype(options))
-        else:
-            self.embedding = None
+            self.embedding = Embedding(num_symbols, embedding, rng=rng, dtype=dtype)
         width = embedding or num_symbols
         if isinstance(cell, str):
             self.recurrent = cells[cell](width, hidden_size, **options)
@@ -38,11 +54,13 @@ class NameClassifier(Module):
             self.recurrent = Stack(cell, width, hidden_size, **options)
         self.dropout = Dropout(dropout, rng=rng)
         directions = self.recurrent.directions
-        self.linear = Linear(directions * hidden_size, num_classes, rng=rng, **_dtype(options))
+        self.linear = Linear(directions * hidden_size, num_classes, rng=rng, dtype=dtype)
 
     @classmethod
-    def from_settings(cls, settings, *, rng, cell=None):
-        """The net that the settings of `examples/names.py` describe; its own cell, if it has one.
+    def from_settings(
+        cls, settings: dict, *, rng: Rng = None, cell: Any = None
+    ) -> "NameClassifier":
+        """Make the net that the settings of `examples/names.py` describe, with a cell of your own.
 
         settings: what stands beside a net in its file; a cell of one's own is there by name only.
         """
@@ -50,8 +68,8 @@ class NameClassifier(Module):
         symbols, classes = len(settings["alphabet"]), len(settings["languages"])
         return cls(symbols, classes, rng=rng, cell=cell or settings["model"], **sizes)
 
-    def forward(self, batch, training=False):
-        """logits [N, K] of a `Batch` of ids, and a cache."""
+    def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
+        """Return logits [N, K] of a `Batch` of ids, and a cache."""
         x, x_cache, x_mask = batch.x, None, None
         if self.embedding is not None:
             x, x_cache = self.embedding.forward(x)
@@ -62,8 +80,8 @@ class NameClassifier(Module):
         logits, linear_cache = self.linear.forward(last)
         return logits, (x_cache, x_mask, cache, state, h_shape, mask, linear_cache)
 
-    def backward(self, dlogits, cache):
-        """Adds to every parameter's gradient; letters have none."""
+    def backward(self, dlogits: Array, cache: Any) -> None:
+        """Add to every parameter's gradient; letters have none."""
         x_cache, x_mask, cache, state, h_shape, mask, linear_cache = cache
         dlast = self.dropout.backward(self.linear.backward(dlogits, linear_cache), mask)
         dstate = (self._split(dlast, h_shape), *[None] * (len(state) - 1))
@@ -71,8 +89,8 @@ class NameClassifier(Module):
         if self.embedding is not None:
             self.embedding.backward(self.dropout.backward(dx, x_mask), x_cache)
 
-    def gates(self, batch):
-        """{gate: [T, H]} of the first direction of the first layer, for a batch of one sequence.
+    def gates(self, batch: Any) -> dict[str, Array]:
+        """Return {gate: [T, H]} of the first layer's first direction, for a batch of one sequence.
 
         A cell whose cache does not name its gates gives {"output": [T, H]}.
         """
@@ -94,7 +112,3 @@ class NameClassifier(Module):
             return dh
         xp = get_array_module(dlast)
         return xp.concatenate([xp.zeros((h_shape[0] - len(dh), N, H), dlast.dtype), dh])
-
-
-def _dtype(options):
-    return {"dtype": options["dtype"]} if "dtype" in options else {}

@@ -9,9 +9,9 @@ gradient cannot spoil them before the host notices.
 import math
 from operator import is_
 
-from .backend import asnumpy, get_array_module
+from .backend import Array, asnumpy, get_array_module
 from .errors import CheckpointError
-from .parameters import join, split
+from .parameters import Parameter, join, split
 
 
 class Optimizer:
@@ -22,7 +22,7 @@ class Optimizer:
     for no parameters, parameters of two types, or a negative lr or weight decay.
     """
 
-    slots = ()
+    slots: tuple[str, ...] = ()
 
     def __init__(self, parameters, lr, weight_decay=0.0):
         self.parameters = list(parameters)
@@ -51,8 +51,8 @@ class Optimizer:
 
     @property
     def whole(self):
-        """All parameters as one flat `Parameter`; joined anew if they were moved, or one of their
-        gradients replaced."""
+        """All parameters as one flat `Parameter`, rebuilt if any parameter's `data` or `grad` array
+        has been replaced."""
         if not all(map(is_, self._arrays(), self._views)):
             self._join()
         return self._whole
@@ -99,10 +99,23 @@ class SGD(Optimizer):
     """w = w - lr v, where v = momentum v + g and g = dw + weight_decay w.
 
     With nesterov, w = w - lr (g + momentum v). As `torch.optim.SGD`: the learning rate stands
-    outside v, and the first v is g. Raises `ValueError` for nesterov without momentum.
+    outside v, and the first v is g.
+
+    parameters: what `net.parameters()` gives. lr: the learning rate. momentum: 0 needs no v.
+    nesterov: look ahead along v. weight_decay: how strongly weights are drawn to zero.
+    Raises `ValueError` for nesterov without momentum, no parameters, or a negative number.
+
+        >>> from minirnn.parameters import Parameter
+        >>> p = Parameter([3.0])
+        >>> optimizer = SGD([p], lr=0.1)
+        >>> p.grad[...] = 2 * p.data
+        >>> optimizer.step()
+        >>> p.data
+        array([2.4])
     """
 
-    def __init__(self, parameters, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+    def __init__(self, parameters: list[Parameter], lr: float, momentum: float = 0.0,
+                 nesterov: bool = False, weight_decay: float = 0.0) -> None:  # fmt: skip
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
         self.momentum, self.nesterov = momentum, nesterov
@@ -126,11 +139,25 @@ class Adam(Optimizer):
 
     m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) take out the bias of starting at zero
     (Kingma and Ba 2015, algorithm 1); g = dw + weight_decay w.
+
+    parameters: what `net.parameters()` gives. lr: the learning rate. betas: (beta1, beta2), how
+    slowly the means forget. eps: what keeps the division from zero. weight_decay: as in `SGD`.
+    Raises `ValueError` for no parameters, or a negative lr or weight_decay.
+
+        >>> from minirnn.parameters import Parameter
+        >>> p = Parameter([3.0])
+        >>> optimizer = Adam([p], lr=0.1)
+        >>> p.grad[...] = 2 * p.data
+        >>> optimizer.step()
+        >>> p.data.round(3)
+        array([2.9])
     """
 
     slots = ("m", "v")
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+    def __init__(self, parameters: list[Parameter], lr: float = 1e-3,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0.0) -> None:  # fmt: skip
         super().__init__(parameters, lr, weight_decay)
         self.betas, self.eps = betas, eps
 
@@ -154,9 +181,21 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with w = w - lr weight_decay w apart from the gradient (Loshchilov and Hutter 2019)."""
+    """Adam with w = w - lr weight_decay w apart from the gradient (Loshchilov and Hutter 2019).
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01):
+    parameters, lr, betas and eps are those of `Adam`. weight_decay: the share of a weight that a
+    step of lr 1 takes away. Raises `ValueError` for no parameters, or a negative number.
+
+        >>> from minirnn.parameters import Parameter
+        >>> p = Parameter([3.0])
+        >>> AdamW([p], lr=0.1, weight_decay=0.5).step()  # no gradient: the weight only decays
+        >>> p.data
+        array([2.85])
+    """
+
+    def __init__(self, parameters: list[Parameter], lr: float = 1e-3,
+                 betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+                 weight_decay: float = 0.01) -> None:  # fmt: skip
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
     def update(self, p, lr, m, v):
@@ -171,10 +210,16 @@ def grad_norm(parameters):
     return xp.sqrt(sum(xp.vdot(p.grad, p.grad) for p in parameters))
 
 
-def clip_grad_norm(parameters, max_norm):
+def clip_grad_norm(parameters: list[Parameter], max_norm: float) -> Array:
     """Scale all gradients by min(1, max_norm / (norm + 1e-6)); returns the norm before.
 
     `torch.nn.utils.clip_grad_norm_`; the scale stays on the device. Pascanu et al. 2013.
+
+        >>> from minirnn.parameters import Parameter
+        >>> p = Parameter([0.0, 0.0])
+        >>> p.grad[...] = 3, 4
+        >>> print(clip_grad_norm([p], max_norm=1.0), p.grad.round(3))
+        5.0 [0.6 0.8]
     """
     parameters = list(parameters)
     norm = grad_norm(parameters)

@@ -15,15 +15,20 @@ import operator
 
 import numpy as np
 
+from .backend import Array
 from .errors import ShapeError
 
 
-def pack(sequences):
-    """(rows [S, ...], sizes, order [N]) of a list of arrays [length, ...] (on the host).
+def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray]:
+    """Return (rows [S, ...], sizes, order [N]) of `sequences`, arrays [length, ...] on the host.
 
     `order[k]` is the index of the sequence that became the k-th; labels and initial states must
     be put in the same order: `labels[order]`.
     Raises `ShapeError` where there is no sequence, or one of them is empty.
+
+        >>> rows, sizes, order = pack([np.array([1, 2]), np.array([3, 4, 5])])
+        >>> print(rows, sizes, order)
+        [3 1 4 2 5] [2, 2, 1] [1 0]
     """
     lengths = np.array([len(sequence) for sequence in sequences], dtype=int)
     if len(lengths) == 0 or lengths.min() == 0:
@@ -44,10 +49,16 @@ def order_of_rows(starts, lengths):
     return np.concatenate([starts[:n] + t for t, n in enumerate(sizes)]), sizes, order
 
 
-def unpack(rows, sizes, order):
-    """The list of sequences that `pack` was given, from rows [S, ..] as it returns them."""
+def unpack(rows: Array, sizes: list[int], order: Array) -> list[Array]:
+    """Return the list of sequences that `pack` was given, from rows [S, ...], its sizes and order.
+
+    The rows may be others of as many: the outputs of a net, say, on either backend.
+
+        >>> unpack(*pack([np.array([1, 2]), np.array([3, 4, 5])]))
+        [array([1, 2]), array([3, 4, 5])]
+    """
     starts = np.cumsum([0, *sizes[:-1]])
-    sequences = [None] * sizes[0]
+    sequences: list[Array] = [None] * sizes[0]
     for k in range(sizes[0]):
         length = sum(n > k for n in sizes)
         sequences[order[k]] = rows[starts[:length] + k]

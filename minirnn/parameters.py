@@ -146,11 +146,11 @@ def _fits(array, dtype):
 
 
 def uniform(rng, shape, bound, dtype="float32"):
-    """Numbers drawn evenly between -bound and bound.
+    """Numbers drawn evenly between -bound and bound; without an rng, with a fresh one.
 
     PyTorch draws every weight and bias of a recurrent layer so, with bound = 1 / sqrt(hidden size).
     """
-    return rng.uniform(-bound, bound, shape).astype(dtype)
+    return (rng or np.random.default_rng()).uniform(-bound, bound, shape).astype(dtype)
 
 
 def glorot_uniform(rng, shape, dtype="float32"):
@@ -167,6 +167,6 @@ def orthogonal(rng, shape, dtype="float32"):
     """
     rows, columns = shape[-2:]
     tall = (*shape[:-2], max(rows, columns), min(rows, columns))
-    q, r = np.linalg.qr(rng.standard_normal(tall))
+    q, r = np.linalg.qr((rng or np.random.default_rng()).standard_normal(tall))
     q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
     return (q if rows >= columns else q.swapaxes(-1, -2)).astype(dtype)

@@ -6,7 +6,7 @@ one product before it, and each weight gradient is one product after it.
 
 from typing import Any, NamedTuple
 
-from .backend import get_array_module, keep_freed_memory
+from .backend import Array, Dtype, Rng, get_array_module, keep_freed_memory
 from .contract import check_cell, check_gradients, check_state
 from .errors import ShapeError
 from .layers import check_ids, one_hot
@@ -31,17 +31,31 @@ class Recurrent(Module):
     """A cell carried through time in one direction.
 
     Wx [G, D, H] and bx [G, H] act on the input, Wh [G, H, H] and bh [G, H] on the state.
-    biases: 2 keeps both, as PyTorch and cuDNN do; 1 keeps bx alone, as textbooks do; 0 none.
-    init: "pytorch" draws everything uniformly within 1 / sqrt(H); "keras" takes Glorot-uniform
-    Wx, orthogonal Wh, zero biases and a forget-gate bias of 1. `forget_bias` sets the bias of
-    gate f to another first value (Jozefowicz et al. 2015 recommend 1). Raises `ValueError` for
-    another init, and `CellError` for a cell that does not keep the contract.
+
+        cell         a class that keeps the contract of `cells.py`, or an object of one
+        input_size   D
+        hidden_size  H
+        rng          the NumPy generator that draws the first values; left out, a fresh one
+        biases       2: bx and bh, as PyTorch and cuDNN; 1: bx, as textbooks; 0: none
+        init         "pytorch": all uniform within 1 / sqrt(H); "keras": Wx Glorot-uniform,
+                     Wh orthogonal, biases zero, but 1 for gate f
+        forget_bias  another first value for the bias of gate f
+                     (Jozefowicz et al. 2015 recommend 1)
+        dtype        the type of the parameters
+
+    Raises `ValueError` for another init, and `CellError` for a cell that does not keep the
+    contract.
+
+        >>> net = Recurrent(LSTMCell, 3, 4, rng=np.random.default_rng(0))
+        >>> output, (h, c), cache = net.forward(np.ones((7, 2, 3), "float32"))
+        >>> dx, (dh0, dc0) = net.backward(np.ones_like(output), cache)
+        >>> output.shape, h.shape, dx.shape, dh0.shape
+        ((7, 2, 4), (2, 4), (7, 2, 3), (2, 4))
     """
 
-    def __init__(
-        self, cell, input_size, hidden_size, *, rng,
-        biases=2, init="pytorch", forget_bias=None, dtype="float32",
-    ):  # fmt: skip
+    def __init__(self, cell: Any, input_size: int, hidden_size: int, *, rng: Rng = None,
+                 biases: int = 2, init: str = "pytorch", forget_bias: float | None = None,
+                 dtype: Dtype = "float32") -> None:  # fmt: skip
         keep_freed_memory()
         self.cell = cell() if isinstance(cell, type) else cell
         check_cell(self.cell)
@@ -64,13 +78,15 @@ class Recurrent(Module):
         self.bh = Parameter(bh) if biases >= 2 else None
         self.input_size, self.hidden_size = input_size, hidden_size
 
-    def forward(self, x, sizes=None, state=None, truncate=None):
-        """The output of every step, the state of every sequence after its last one, a cache.
+    def forward(self, x: Array, sizes: Any = None, state: Any = None,
+                truncate: int | None = None) -> tuple[Array, tuple[Array, ...], Any]:  # fmt: skip
+        """Return the output of every step, the state of every sequence after its last, a cache.
 
         x: dense [T, N, D], or packed [S, D] with `sizes` (see `packing`); ids, [T, N] or [S],
         stand for one-hot rows. state: a tuple of [N, H] arrays, zeros if left out.
-        truncate: gradients go back at most that many steps (to the last multiple of it); the
-        state goes on. Returns [T, N, H] or [S, H], a tuple of [N, H], and the cache.
+        truncate: gradients stop at every multiple of that many steps; the state is carried on.
+        Returns [T, N, H] or [S, H], a tuple of [N, H], and the cache. Raises `ShapeError` for
+        another shape, or sizes or a state that do not fit x.
         """
         x, sizes, shape = self._rows(x, sizes)
         gx = self._project(x, self._bias())
@@ -96,8 +112,8 @@ class Recurrent(Module):
         cache = RecurrentCache(x, sizes, steps, product, truncate, shape, dtype)
         return output.reshape(*shape, -1) if shape else output, final, cache
 
-    def backward(self, doutput, cache, dfinal=None):
-        """dx (None for ids) and the gradient of the initial state, from those of the results.
+    def backward(self, doutput: Array, cache: Any, dfinal: Any = None) -> tuple[Array, Any]:
+        """Return dx (None for ids) and the gradient of the initial state, from the results' own.
 
         Either of doutput and dfinal, and any part of dfinal, may be None: zero.
         """
@@ -166,7 +182,7 @@ class Recurrent(Module):
         return gx
 
     def _bias(self):
-        """What is added to x Wx [G, H]: bx, or both where they act as one; None without biases."""
+        """What is added to x Wx [G, H]: bx, or bx + bh if the cell is `additive`, or None."""
         bx, bh = _data(self.bx), _data(self.bh)
         return bx + bh if self._merged and bh is not None else bx
 

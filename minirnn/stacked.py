@@ -1,8 +1,9 @@
 """Recurrent layers stacked and in both directions: RNN, LSTM and GRU as people know them."""
 
 import warnings
+from typing import Any
 
-from .backend import current, get_array_module
+from .backend import Array, Dtype, Rng, current, get_array_module
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .cuda.recurrent import CudaRecurrent
 from .errors import ShapeError
@@ -22,7 +23,7 @@ class Stack(Module):
     """
 
     def __init__(
-        self, cell, input_size, hidden_size, *, rng,
+        self, cell, input_size, hidden_size, *, rng=None,
         num_layers=1, bidirectional=False, dropout=0.0, **options,
     ):  # fmt: skip
         if dropout and num_layers == 1:
@@ -41,7 +42,9 @@ class Stack(Module):
             for _ in range(self.directions)
         ]
 
-    def forward(self, x, sizes=None, state=None, *, truncate=None, training=False):
+    def forward(self, x: Array, sizes: Any = None, state: Any = None, *,
+                truncate: int | None = None,
+                training: bool = False) -> tuple[Array, tuple[Array, ...], Any]:  # fmt: skip
         """As `Recurrent.forward`, with the state's arrays [num_layers * directions, N, H].
 
         Raises `ValueError` for truncate in two directions.
@@ -78,7 +81,7 @@ class Stack(Module):
         output = x.reshape(*shape, -1) if shape else x
         return output, final, (caches, masks, order, output.shape)
 
-    def backward(self, doutput, cache, dfinal=None):
+    def backward(self, doutput: Array, cache: Any, dfinal: Any = None) -> tuple[Array, Any]:
         """As `Recurrent.backward`: dx, and the gradient of the initial state.
 
         Raises `ShapeError` where doutput has not the shape of the output.
@@ -144,22 +147,117 @@ def _stacked(arrays):
 
 
 class RNN(Stack):
-    """`torch.nn.RNN`: Elman's net; nonlinearity is tanh, relu or identity."""
+    """h = f(x Wx + bx + h_prev Wh + bh), carried through time: `torch.nn.RNN`, Elman's net.
 
-    def __init__(self, input_size, hidden_size, nonlinearity="tanh", **options):
-        super().__init__(RNNCell(nonlinearity), input_size, hidden_size, **options)
+        input_size     D, the width of x; of ids, how many there are
+        hidden_size    H, the width of a state
+        nonlinearity   f: "tanh", "relu" or "identity"
+        rng            the NumPy generator of first values and of dropout; left out, a fresh one
+        num_layers     how many layers stand on top of each other
+        bidirectional  True reads each sequence from its own last element too
+        dropout        the probability with which training drops an output between two layers
+        biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
+        init           the first values: "pytorch" or "keras", see `Recurrent`
+        forget_bias    None: an RNN has no gate f
+        dtype          the type of the parameters
+
+    `forward(x)` takes x [T, N, D], or ids [T, N] that stand for one-hot rows; `forward(x, sizes)`
+    the rows [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H], the
+    state (h,), h [num_layers * directions, N, H], and a cache. With two directions the output
+    holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
+    and returns the gradients of x and of the initial state.
+    Raises `ValueError` for another nonlinearity or init, `ShapeError` for a dropout that is not at
+    least 0 and below 1, and in forward for an x of another shape.
+
+        >>> rnn = RNN(3, 4, "relu", rng=np.random.default_rng(0))
+        >>> output, (h,), cache = rnn.forward(np.ones((7, 2, 3), "float32"))
+        >>> output.shape, h.shape, bool((output[-1] == h[0]).all())
+        ((7, 2, 4), (1, 2, 4), True)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, nonlinearity: str = "tanh", *,
+                 rng: Rng = None, num_layers: int = 1, bidirectional: bool = False,
+                 dropout: float = 0.0, biases: int = 2, init: str = "pytorch",
+                 forget_bias: float | None = None, dtype: Dtype = "float32") -> None:  # fmt: skip
+        super().__init__(RNNCell(nonlinearity), input_size, hidden_size, num_layers=num_layers,
+                         bidirectional=bidirectional, dropout=dropout, biases=biases, init=init,
+                         forget_bias=forget_bias, dtype=dtype, rng=rng)  # fmt: skip
 
 
 class LSTM(Stack):
-    """`torch.nn.LSTM`, without projections."""
+    """c = f c_prev + i g and h = o tanh(c), carried through time: `torch.nn.LSTM`, no projections.
 
-    def __init__(self, input_size, hidden_size, **options):
-        super().__init__(LSTMCell, input_size, hidden_size, **options)
+        input_size     D, the width of x; of ids, how many there are
+        hidden_size    H, the width of a state
+        rng            the NumPy generator of first values and of dropout; left out, a fresh one
+        num_layers     how many layers stand on top of each other
+        bidirectional  True reads each sequence from its own last element too
+        dropout        the probability with which training drops an output between two layers
+        biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
+        init           the first values: "pytorch" or "keras", see `Recurrent`
+        forget_bias    another first value for the bias of gate f; 1 is often recommended
+        dtype          the type of the parameters
+
+    `forward(x)` takes x [T, N, D], or ids [T, N] that stand for one-hot rows; `forward(x, sizes)`
+    the rows [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H], the
+    state (h, c), each [num_layers * directions, N, H], and a cache. With two directions the output
+    holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
+    and returns the gradients of x and of the initial state.
+    Raises `ValueError` for another init, `ShapeError` for a dropout that is not at least 0 and
+    below 1, and in forward for an x of another shape.
+
+        >>> lstm = LSTM(3, 4, num_layers=2, bidirectional=True, rng=np.random.default_rng(0))
+        >>> output, (h, c), cache = lstm.forward(np.ones((7, 2, 3), "float32"))
+        >>> dx, (dh0, dc0) = lstm.backward(np.ones_like(output), cache)
+        >>> output.shape, h.shape, dx.shape, dc0.shape
+        ((7, 2, 8), (4, 2, 4), (7, 2, 3), (4, 2, 4))
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, *, rng: Rng = None, num_layers: int = 1,
+                 bidirectional: bool = False, dropout: float = 0.0, biases: int = 2,
+                 init: str = "pytorch", forget_bias: float | None = None,
+                 dtype: Dtype = "float32") -> None:  # fmt: skip
+        super().__init__(LSTMCell, input_size, hidden_size, rng=rng, num_layers=num_layers,
+                         bidirectional=bidirectional, dropout=dropout, biases=biases, init=init,
+                         forget_bias=forget_bias, dtype=dtype)  # fmt: skip
 
 
 class GRU(Stack):
-    """`torch.nn.GRU`; with reset_after=False, the form whose reset gate acts before the product."""
+    """h = (1 - z) n + z h_prev, carried through time: `torch.nn.GRU`.
 
-    def __init__(self, input_size, hidden_size, reset_after=True, **options):
+        input_size     D, the width of x; of ids, how many there are
+        hidden_size    H, the width of a state
+        reset_after    True: the reset gate acts after the product, as in `GRUCell` and PyTorch;
+                       False: before it, as in `GRUBeforeCell`
+        rng            the NumPy generator of first values and of dropout; left out, a fresh one
+        num_layers     how many layers stand on top of each other
+        bidirectional  True reads each sequence from its own last element too
+        dropout        the probability with which training drops an output between two layers
+        biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
+        init           the first values: "pytorch" or "keras", see `Recurrent`
+        forget_bias    None: a GRU has no gate f
+        dtype          the type of the parameters
+
+    `forward(x)` takes x [T, N, D], or ids [T, N] that stand for one-hot rows; `forward(x, sizes)`
+    the rows [S, D] or ids [S] that `pack` gives. It returns the output [T, N, H] or [S, H], the
+    state (h,), h [num_layers * directions, N, H], and a cache. With two directions the output
+    holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
+    and returns the gradients of x and of the initial state.
+    Raises `ValueError` for another init, `ShapeError` for a dropout that is not at least 0 and
+    below 1, and in forward for an x of another shape.
+
+        >>> gru = GRU(26, 4, rng=np.random.default_rng(0))
+        >>> ids, sizes, order = pack([np.array([2, 0, 19]), np.array([14, 23])])
+        >>> output, (h,), cache = gru.forward(ids, sizes)
+        >>> output.shape, h.shape
+        ((5, 4), (1, 2, 4))
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, reset_after: bool = True, *,
+                 rng: Rng = None, num_layers: int = 1, bidirectional: bool = False,
+                 dropout: float = 0.0, biases: int = 2, init: str = "pytorch",
+                 forget_bias: float | None = None, dtype: Dtype = "float32") -> None:  # fmt: skip
         cell = GRUCell if reset_after else GRUBeforeCell
-        super().__init__(cell, input_size, hidden_size, **options)
+        super().__init__(cell, input_size, hidden_size, rng=rng, num_layers=num_layers,
+                         bidirectional=bidirectional, dropout=dropout, biases=biases, init=init,
+                         forget_bias=forget_bias, dtype=dtype)  # fmt: skip

@@ -2,40 +2,62 @@
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 
-from .backend import asnumpy, current
-from .batches import samplers
+from .backend import Rng, asnumpy, current
+from .batches import Sequences, samplers
 from .cuda.faults import is_out_of_memory
 from .errors import BackendError, NumberError
 from .evaluation import Evaluation, evaluate, predict
 from .history import History
-from .optim import clip_grad_norm, grad_norm
+from .optim import Optimizer, clip_grad_norm, grad_norm
 from .storage.saved_state import check_state, joined, numbers, parted
 
 __all__ = ["Evaluation", "History", "Trainer", "evaluate", "predict"]
 
-GPU_READ_EVERY = 50  # steps between two looks at loss and flags: each makes the GPU wait
+GPU_READ_EVERY = 50  # steps between reads of the loss and the flag: each makes the GPU wait
 
 
 class Trainer:
     """Training with early stopping: the best weights on the validation part are kept.
 
-    net.forward(batch, training=True) gives logits; loss, optimizer and schedule are as in
-    `losses` and `optim`. clip: the largest norm of all gradients. sampling: see `batches`.
-    patience: stop after that many epochs without a better balanced validation accuracy.
+        net              net.forward(batch, training=True) gives (logits, cache),
+                         net.backward(dlogits, cache) adds to the gradients
+        loss, optimizer  one of `losses`, one of `optim`
+        sequences        all of them; train, validation: the index arrays of two parts
+        rng              the NumPy generator that draws the batches; left out, a fresh one
+        epochs           how many at the most
+        batch_size       how many sequences there are in a step
+        sampling         "natural", "balanced" or "bucketed", see `batches`
+        schedule         a function of the step that gives its learning rate
+        clip             the largest norm of all gradients
+        patience         stop after that many epochs without a better balanced validation accuracy
+
     Everything that a later step depends on is in `state_dict`, so a run that is stopped after
-    any step and taken up again ends with the same bits as one that was not.
+    any step and taken up again ends with the same bits as one that was not, if net and trainer
+    were given one rng. Raises `NumberError` where a loss or a gradient is not finite.
+
+        >>> rng = np.random.default_rng(0)
+        >>> sequences = Sequences([[0, 1], [1, 0, 1], [0], [1]] * 8, labels=[0, 1, 0, 1] * 8)
+        >>> train, validation = np.arange(24), np.arange(24, 32)
+        >>> net = NameClassifier(2, 2, hidden_size=8, rng=rng)
+        >>> optimizer = Adam(net.parameters(), lr=0.05)
+        >>> trainer = Trainer(net, CrossEntropy(), optimizer, sequences, train, validation,
+        ...                   rng=rng, epochs=30, batch_size=8)
+        >>> history = trainer.fit()
+        >>> history["validation_accuracy"][-1]
+        1.0
     """
 
-    def __init__(
-        self, net, loss, optimizer, sequences, train, validation, *, rng, epochs,
-        batch_size=128, sampling="natural", schedule=None, clip=None, patience=None,
-    ):  # fmt: skip
+    def __init__(self, net: Any, loss: Any, optimizer: Optimizer, sequences: Sequences,
+                 train: np.ndarray, validation: np.ndarray, *, rng: Rng = None, epochs: int,
+                 batch_size: int = 128, sampling: str = "natural", schedule: Any = None,
+                 clip: float | None = None, patience: int | None = None) -> None:  # fmt: skip
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.sequences, self.train, self.validation = sequences, train, validation
-        self.rng, self.epochs, self.batch_size = rng, epochs, batch_size
+        self.rng, self.epochs, self.batch_size = rng or np.random.default_rng(), epochs, batch_size
         self.sample, self.schedule, self.clip = samplers[sampling], schedule, clip
         self.patience = patience
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
@@ -50,7 +72,7 @@ class Trainer:
         self.stopped = False  # set it, and training stops after the current step
         self.seconds, self.trained = 0.0, 0  # of training steps, for sequences per second
 
-    def fit(self, progress=None, checkpoint=None):
+    def fit(self, progress: Any = None, checkpoint: Any = None) -> History:
         """Train to the end, or until `stopped`; then the best weights are put into the net.
 
         progress(trainer) is called after every step, checkpoint(trainer) at moments when the loss

@@ -27,6 +27,17 @@ settings.load_profile(
 )
 
 
+# The mathematics and its training: `pytest -m core`, in less than a minute.
+CORE = """backends batches checkpoints data examples forward gold gradients laws losses numbers
+    optim parameters structure training""".split()
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem.removeprefix("test_") in CORE and not item.get_closest_marker("slow"):
+            item.add_marker("core")
+
+
 @pytest.fixture
 def without_figures():
     """Figures are empty files, for tests of something else: to draw them is most of a short run."""

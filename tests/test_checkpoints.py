@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
+import minirnn
 from minirnn.errors import CellError, CheckpointError, MinirnnError
 from minirnn.models import NameClassifier
 from minirnn.storage.checkpoints import load_net, save_net
@@ -153,6 +154,24 @@ def test_facts_that_are_none(tmp_path, text):
 def test_another_format(tmp_path, found):
     with_facts(tmp_path / "model.npz", facts(format=found))
     refused(tmp_path / "model.npz", f"has format {found}", "reads format 1")
+
+
+OLDER = [({"version": "9.9.9"}, "minirnn 9.9.9"), ({}, "minirnn 0.1.0")]
+
+
+@pytest.mark.parametrize("version, name", OLDER, ids=["another", "none"])
+def test_another_version(tmp_path, version, name):
+    """Of the same format it is read; of another it is refused, and both versions are named."""
+    path = tmp_path / "model.npz"
+    with_facts(path, facts(**version))
+    assert load_net(path, build)[1] == SETTINGS
+    with_facts(path, facts(format=2, **version))
+    refused(path, "format 2", name, f"this is minirnn {minirnn.__version__}")
+
+
+def test_the_version_is_written(saved):
+    written = json.loads(read_npz(saved[0])["facts"].tobytes())
+    assert written["version"] == minirnn.__version__
 
 
 @pytest.mark.parametrize(

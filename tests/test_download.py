@@ -262,3 +262,10 @@ def test_an_unknown_command():
     found = python_m("fly")
     assert (found.returncode, found.stdout) == (2, "")
     assert found.stderr.startswith("error: there is no command fly") and "download" in found.stderr
+
+
+def test_the_version(capsys):
+    assert door.run(["--version"]) == 0
+    assert capsys.readouterr().out == f"minirnn {minirnn.__version__}\n"
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'dynamic = ["version"]' in text and 'path = "minirnn/__init__.py"' in text

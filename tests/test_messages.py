@@ -480,7 +480,7 @@ def _(world):
 
 @cause("a newer format")
 def _(world):
-    return world.changed(lambda arrays, facts: facts.update(format=2))
+    return world.changed(lambda arrays, facts: facts.update(format=2, version="9.9.9"))
 
 
 @cause("a file of another kind")

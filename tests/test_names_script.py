@@ -198,6 +198,7 @@ def test_files_and_summary(trained):
     summary = json.loads((folder / "summary.json").read_text())
     assert summary.keys() >= KEYS
     assert (summary["model"], summary["backend"], summary["seed"]) == ("lstm", "numpy", 0)
+    assert summary["version"] == minirnn.__version__
     assert "72 names, 3 languages, split 48 / 12 / 12" in summary["data"]
     assert summary["parameters"] == 705
     for key in KEYS - {"model", "backend", "data"}:

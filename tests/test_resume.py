@@ -259,7 +259,7 @@ BAD = [
     (lambda a, facts: facts["settings"].update(a=2), "was made with a = 2, but now it is 1"),
     (lambda a, facts: facts["settings"].update(b="x" * 999), "but now it is None"),
     (lambda a, facts: facts.update(kind="net"), "holds a net, but a training run is needed"),
-    (lambda a, facts: facts.update(format=2), "has format 2, but this minirnn reads format 1"),
+    (lambda a, facts: facts.update(format=2), "format 2, of minirnn .* which reads format 1"),
     (array("net.linear.b", np.full(3, np.nan, "f4")), "net.linear.b holds something that is not"),
     (array("best.linear.b", np.zeros(3)), "dtype float64, but this run's has float32"),
     (array("best.linear.b", np.zeros(4, "f4")), r"shape \(4,\), but this run's has \(3,\)"),

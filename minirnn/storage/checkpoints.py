@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import __version__
 from ..errors import BackendError, CellError, CheckpointError, MinirnnError, NumberError
 from .files import alone_in, read_npz, short, write_atomic, write_npz
 
-FORMAT = 1
+FORMAT = 1  # a file of this format is read, whichever version wrote it
+BEFORE_VERSIONS = "0.1.0"  # wrote no version
 LARGEST_FACTS = 2**26  # bytes of the JSON text: some 300,000 epochs of history
 EVERY_SECONDS = 10.0  # between two checkpoints of a run, or $MINIRNN_CHECKPOINT_SECONDS
 
 
 def _write(path, kind, facts, arrays):
-    text = json.dumps({"format": FORMAT, "kind": kind, **facts}, sort_keys=True)
+    head = {"format": FORMAT, "version": __version__, "kind": kind}
+    text = json.dumps({**head, **facts}, sort_keys=True)
     write_npz(path, {"facts": np.frombuffer(text.encode(), np.uint8), **arrays})
 
 
@@ -30,18 +33,19 @@ def _read(path, kind):
         if len(text) > LARGEST_FACTS:
             raise CheckpointError(f"{path} has {len(text):,} bytes of facts, too many")
         facts = json.loads(text.decode())
-        found = facts["format"], facts["kind"]
+        written, holds = facts["format"], facts["kind"]
     except CheckpointError:
         raise
     except (KeyError, ValueError, TypeError, RecursionError):
         raise CheckpointError(f"{path} holds arrays, but nothing that minirnn wrote") from None
-    if found[0] != FORMAT:
+    if written != FORMAT:
+        version = short(str(facts.get("version", BEFORE_VERSIONS)))
         raise CheckpointError(
-            f"{path} has format {short(found[0])}, but this minirnn reads format {FORMAT}; "
-            "use the version that wrote it"
+            f"{path} has format {short(written)}, of minirnn {version}, but this is minirnn "
+            f"{__version__}, which reads format {FORMAT}; use the version that wrote it"
         )
-    if found[1] != kind:
-        raise CheckpointError(f"{path} holds a {short(found[1])}, but a {kind} is needed")
+    if holds != kind:
+        raise CheckpointError(f"{path} holds a {short(holds)}, but a {kind} is needed")
     return facts, arrays
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from .. import plotting
+from .. import __version__, plotting
 from ..baselines import TrigramBayes, majority
 from ..data import printable
 from ..functions import softmax
@@ -48,6 +48,7 @@ def write(output, trainer, names, parts, facts):
     }
     summary = {
         **facts,
+        "version": __version__,
         "data": data,
         "parameters": net.number_of_parameters(),
         "epochs": trainer.epoch,
