@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from .. import cells, functions, losses, stacked
-from ..parameters import Module
 from ..recurrent import Recurrent
 from .oracles import relative_error
 from .problems import Problem, own_parameters
@@ -184,7 +183,7 @@ def _layers(problem, claimed):
     matrices = [n for n, a in arrays.items() if a.ndim == 2 and n != "x"]
     vectors = [n for n, a in arrays.items() if a.ndim == 1 and n != "x"]
     if not matrices and not vectors:
-        yield from _dropouts(problem)
+        yield from _dropouts(problem, claimed)
     if len(matrices) != 1 or len(vectors) > 1:
         return
     ours = {"W": matrices[0]} | ({"b": vectors[0]} if vectors else {})
@@ -211,7 +210,7 @@ def _layers(problem, claimed):
             yield bug, _seen_as(problem, problem.remake(made), there, back, {"y": "y"})
 
 
-def _dropouts(problem):
+def _dropouts(problem, claimed):
     """Dropout with the mask that the layer's output shows: 0 or 1 / (1 - p) times x."""
     x = problem.arrays.get("x")
     outputs, _ = problem.forward(problem.arrays)
@@ -222,31 +221,19 @@ def _dropouts(problem):
     if scale > 1 and np.all((mask == 0) | (np.abs(mask - scale) < 1e-9)):
         for bug in ZOO:
             if bug.target == "layers.Dropout":
-                layer = mutant(bug)(1 - 1 / scale, rng=_Coins(mask))
-                yield bug, problem.remake(_Training(layer))
+                layer = mutant(bug)(1 - 1 / scale, rng=_Coins(mask, claimed["x"]))
+                yield bug, problem.remake(layer)
 
 
 class _Coins:
-    """Stands for a random generator whose draws give the mask that was seen."""
+    """Stands for a random generator: the first draw gives the mask that was seen in forward, the
+    later ones that which backward seems to have used, if it is one."""
 
-    def __init__(self, mask):
-        self.mask = mask
+    def __init__(self, mask, dx):
+        self.masks = [dx != 0 if not dx.all() else np.zeros(dx.shape), mask > 0]
 
     def random(self, shape, dtype=None):
-        return (self.mask > 0).astype(float)
-
-
-class _Training(Module):
-    """A dropout layer that is always training."""
-
-    def __init__(self, layer):
-        self.layer = layer
-
-    def forward(self, x):
-        return self.layer.forward(x, training=True)
-
-    def backward(self, dy, cache):
-        return self.layer.backward(dy, cache)
+        return (self.masks.pop() if len(self.masks) > 1 else self.masks[0]).astype(float)
 
 
 def _losses(problem, claimed):

@@ -97,6 +97,13 @@ ZOO = [
         "HIPS/autograd PR #136"),
     Bug("dropout-scale-lost", "layers.Dropout", "dy * mask", "dy * (mask > 0)",
         "dropout's backward forgets the division by 1 - p"),
+    Bug("dropout-not-undone", "layers.Dropout", "dy if mask is None else dy * mask", "dy + 0.0",
+        "dropout's backward hands the gradient on as it came, without the mask"),
+    Bug("dropout-mask-lost", "layers.Dropout", "dy * mask", "dy * mask.max()",
+        "dropout's backward divides by 1 - p, but does not set to zero what was dropped"),
+    Bug("dropout-fresh-mask", "layers.Dropout", "dy * mask",
+        "self.forward(dy, training=True)[0]",
+        "dropout's backward uses another mask than forward did, a newly drawn one perhaps"),
     # RNN cell
     Bug("rnn-tanh-left-out", "cells.RNNCell", "da = dh * self.d_f(h)", "da = dh * 1.0",
         "the derivative of tanh is left out"),

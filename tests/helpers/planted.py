@@ -34,6 +34,14 @@ PLANTED = {
              "        self.table.grad[words] += d_rows")]),
     "dropout-scale-lost": ("Thinning", [
         ("np.where(stays, d_values / (1 - self.drop), 0.0)", "d_values * stays")]),
+    "dropout-not-undone": ("Thinning", [
+        ("np.where(stays, d_values / (1 - self.drop), 0.0)", "1.0 * d_values")]),
+    "dropout-mask-lost": ("Thinning", [
+        ("np.where(stays, d_values / (1 - self.drop), 0.0)", "d_values / (1 - self.drop)")]),
+    "dropout-fresh-mask": ("Thinning", [
+        ("return np.where(stays, d_values",
+         "stays = np.random.default_rng().random(stays.shape) > self.drop\n"
+         "        return np.where(stays, d_values")]),
     # RNN cell
     "rnn-tanh-left-out": ("Elman", [("d_new * (1 - new) * (1 + new)", "d_new.copy()")]),
     "rnn-dh-before-tanh": ("Elman", [("product.backward((d_total,))",
