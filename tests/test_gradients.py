@@ -217,6 +217,8 @@ def test_dropout_between_layers(layers, both):
     net = Stack(GRUCell, 2, 3, rng=rng, num_layers=layers, bidirectional=both, dropout=0.4)
     report = gradcheck.check_recurrent(net, training=True)
     assert report, report
+    x = rng.standard_normal((4, 2, 2)).astype("float32")
+    assert np.abs(net.forward(x, training=True)[0] - net.forward(x)[0]).max() > 1e-3
 
 
 @pytest.mark.parametrize("embedding", [None, 3])

@@ -33,12 +33,12 @@ def mutants(problem, claimed):
     return find(problem, claimed) if find else ()
 
 
-def control(problem):
-    """The problem about the library's own, right code around the same cell, or None."""
+def control(problem, cell=None):
+    """The problem about the library's own, right code around the same cell, or another; or None."""
     if problem.level == "time":
-        return problem.remake(_like(Recurrent, problem.subject))
+        return problem.remake(_like(Recurrent, problem.subject, cell))
     if problem.level == "stack":
-        return problem.remake(_stack_like(stacked.Stack, problem.subject))
+        return problem.remake(_stack_like(stacked.Stack, problem.subject, cell))
     return None
 
 
@@ -146,10 +146,10 @@ def _at_limit(bug, net, claimed):
     return replace(bug, new=bug.new.replace("0.5", repr(float(limit))))
 
 
-def _like(kind, net):
+def _like(kind, net, cell=None):
     biases = sum(getattr(net, b, None) is not None for b in ("bx", "bh"))
     rng = np.random.default_rng(0)
-    return kind(net.cell, net.input_size, net.hidden_size, rng=rng, biases=biases)
+    return kind(cell or net.cell, net.input_size, net.hidden_size, rng=rng, biases=biases)
 
 
 def _stacks(problem, claimed):
@@ -168,13 +168,16 @@ def _stacks(problem, claimed):
         yield bug, problem.remake(_stack_like(changed, net))
 
 
-def _stack_like(kind, net):
+def _stack_like(kind, net, cell=None):
     first = net.layers[0]
     biases = sum(getattr(first, b, None) is not None for b in ("bx", "bh"))
-    return kind(
+    made = kind(
         first.cell, net.input_size, net.hidden_size, rng=np.random.default_rng(0),
         num_layers=net.num_layers, bidirectional=net.directions == 2, biases=biases,
     )  # fmt: skip
+    for ours, theirs in zip(made.layers, net.layers, strict=True):
+        ours.cell = cell or theirs.cell  # which may be one for all layers, or one for each
+    return made
 
 
 def _layers(problem, claimed):

@@ -189,7 +189,8 @@ def run(folder, tests):
     """pytest's exit code for these files in this tree: 0 all passed, 1 one failed."""
     paths = [folder, folder / "tests" / "helpers", folder / "tests" / "tools"]
     environment = {
-        **os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "CI": "1",
+        **os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)),
+        "HYPOTHESIS_PROFILE": "planted",
         "PYTHONDONTWRITEBYTECODE": "1",  # two changes of one file in one second look alike
     }  # fmt: skip
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
