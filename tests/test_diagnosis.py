@@ -318,7 +318,7 @@ PLACES = {
                      "Look at what is returned as dh0 and dc0: all else is right."),
     "between steps": ([("d_step = [d[:n] for d in d_now]",
                         "d_step = [d[:n] ** (1 if t == len(tape) - 1 else 3) for d in d_now]")],
-                      "Step 3 is right and step 2, which is undone after it, is not"),
+                      "dx of step 3 is right and that of step 2, which is undone after it, is not"),
 }  # fmt: skip
 
 

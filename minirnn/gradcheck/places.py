@@ -51,11 +51,10 @@ def _in_a_step(verdict, wrong):
             )
         return _of_gates(verdict, wrong, gates_off(verdict, wrong["gx"]))
     if handed:
-        off = [n for n in wrong if n in handed or n.endswith("_prev")]
         return (
             "What you return as dgx is right, but what you hand to product.backward is not"
-            f"{_only(verdict, wrong[handed[-1]])}: it is where {_listed([f'd{n}' for n in off])} "
-            f"{_go(off)} wrong."
+            f"{_only(verdict, wrong[handed[-1]])}: {_listed([f'd{n}' for n in handed])} "
+            f"{_is(handed)} made of it."
         )
     own = [n for n in wrong if not n.endswith("_prev")]
     if own:
@@ -131,8 +130,8 @@ def _over_time(verdict, wrong):
     if off[last] or not off[last - 1]:
         return ""
     return (
-        f"Step {last} is right and step {last - 1}, which is undone after it, is not: look at what "
-        "goes from one to the other."
+        f"dx of step {last} is right and that of step {last - 1}, which is undone after it, is "
+        "not: look at what goes from one to the other."
     )
 
 
@@ -151,7 +150,3 @@ def _listed(names):
 
 def _is(names):
     return "is" if len(names) == 1 else "are"
-
-
-def _go(names):
-    return "goes" if len(names) == 1 else "go"
