@@ -210,6 +210,14 @@ def test_dropout(seed, p):
     agrees_with_differences(problem, verdict)
 
 
+def test_dropout_in_numbers():
+    """Of 10,000 entries a fifth is 0, give or take five standard deviations of 40; the others are
+    divided by 4 / 5."""
+    y, _ = layers.Dropout(0.2, rng=np.random.default_rng(0)).forward(np.full(10_000, 3.0), True)
+    assert abs((y == 0).sum() - 2_000) < 200
+    np.testing.assert_allclose(y[y != 0], 3.75, rtol=1e-15)
+
+
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("layers", [2, 3])
 def test_dropout_between_layers(layers, both):
@@ -239,6 +247,19 @@ def test_name_classifier_with_dropout(layers, both, embedding):
     dropped, _ = problem.forward(problem.arrays)
     whole = losses.CrossEntropy().forward(net.forward(batch)[0], batch.labels)[0]
     assert abs(dropped["loss"] - whole) > 1e-3  # dropout was on
+
+
+def test_name_classifier_drops_at_three_places():
+    rng = np.random.default_rng(1)
+    batch = Sequences([[0, 3, 1], [2, 2, 2, 4], [1]], [2, 0, 1], 3, 5).batch(np.arange(3))
+    net = NameClassifier(5, 3, rng=rng, hidden_size=4, num_layers=2, embedding=3, dropout=0.4)
+    for training in (True, False):
+        _, (_, letters, (_, between, *_), _, _, last, _) = net.forward(batch, training)
+        for mask, shape in ((letters, (8, 3)), (between[1], (8, 4)), (last, (3, 4))):
+            if training:
+                assert mask.shape == shape and (mask == 0).any() and (mask > 1).any()
+            else:
+                assert mask is None
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -18,13 +18,18 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("minirnn", "tests", "data", "docs", "examples", "NOTICE", "README.md",
           "pyproject.toml")  # fmt: skip
 
+BETWEEN = "test_gradients.py::test_dropout_between_layers"
+CLASSIFIER = "test_gradients.py::test_name_classifier_with_dropout"
+THREE = "test_gradients.py::test_name_classifier_drops_at_three_places"
+DROPOUT = "test_gradients.py::test_dropout_in_numbers"
+
 CHANGES = [  # (file in minirnn, old text, which stands there once, new text, tests)
     # layers in both directions
     ("stacked.py", "x, mask = self.dropout.forward(x, training)",
-     "x, mask = self.dropout.forward(x, False)", "test_gradients.py"),
-    ("stacked.py", "masks[first // self.directions]", "masks[-1]", "test_gradients.py"),
+     "x, mask = self.dropout.forward(x, False)", BETWEEN),
+    ("stacked.py", "masks[first // self.directions]", "masks[-1]", BETWEEN),
     ("stacked.py", "dx = self.dropout.backward(dx, masks[first // self.directions])", "pass",
-     "test_gradients.py"),
+     BETWEEN),
     ("stacked.py", "if dropout and num_layers == 1:", "if dropout and num_layers == 2:",
      "test_parameters.py"),
     ("stacked.py", "if truncate and self.directions == 2:", "if truncate and self.directions == 3:",
@@ -32,31 +37,32 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     ("stacked.py", "cell = GRUCell if reset_after else GRUBeforeCell",
      "cell = GRUBeforeCell if reset_after else GRUCell", "test_gold.py"),
     ("stacked.py", "RNNCell(nonlinearity)", "RNNCell()", "test_gold.py"),
-    ("stacked.py", "states[k], truncate", "states[k], None", "test_gradients.py"),
-    ("stacked.py", "states[k], truncate", "None, truncate", "test_gradients.py"),
+    ("stacked.py", "states[k], truncate", "states[k], None",
+     "test_gradients.py::test_truncated_gradient_is_that_of_the_pieces"),
+    ("stacked.py", "states[k], truncate", "None, truncate", "test_gradients.py::test_stack"),
     ("stacked.py", "array[k] for array in state", "array[0] for array in state",
-     "test_gradients.py"),
-    ("stacked.py", "caches[k], dfinals[k]", "caches[k], None", "test_gradients.py"),
+     "test_gradients.py::test_stack"),
+    ("stacked.py", "caches[k], dfinals[k]", "caches[k], None", "test_gradients.py::test_stack"),
     # the classifier
     ("models.py", "self.dropout.backward(self.linear.backward(dlogits, linear_cache), mask)",
-     "self.linear.backward(dlogits, linear_cache)", "test_gradients.py"),
-    ("models.py", "self.dropout.backward(dx, x_mask)", "dx", "test_gradients.py"),
+     "self.linear.backward(dlogits, linear_cache)", CLASSIFIER),
+    ("models.py", "self.dropout.backward(dx, x_mask)", "dx", CLASSIFIER),
     ("models.py", "last, mask = self.dropout.forward(last, training)",
-     "last, mask = self.dropout.forward(last, False)", "test_gradients.py"),
+     "last, mask = self.dropout.forward(last, False)", CLASSIFIER),
     ("models.py", "x, x_mask = self.dropout.forward(x, training)",
-     "x, x_mask = self.dropout.forward(x, False)", "test_gradients.py"),
-    ("models.py", "batch.sizes, training=training)", "batch.sizes)", "test_gradients.py"),
+     "x, x_mask = self.dropout.forward(x, False)", THREE),
+    ("models.py", "batch.sizes, training=training)", "batch.sizes)", THREE),
     ("models.py", 'options["dropout"] = dropout if num_layers > 1 else 0.0',
-     'options["dropout"] = 0.0', "test_gradients.py"),
+     'options["dropout"] = 0.0', THREE),
     ("models.py", "last = h[-self.recurrent.directions :]",
-     "last = h[: self.recurrent.directions]", "test_gradients.py"),
+     "last = h[: self.recurrent.directions]", CLASSIFIER),
     ("models.py", "layer = self.recurrent.layers[0]", "layer = self.recurrent.layers[-1]",
      "test_forward.py test_stepper.py"),
     # layers
     ("layers.py", "bound = in_features**-0.5", "bound = out_features**-0.5",
      "test_parameters.py"),
-    ("layers.py", ">= self.p", ">= 1 - self.p", "test_gradients.py test_laws.py"),
-    ("layers.py", "mask *= 1 / (1 - self.p)", "mask *= 1.0", "test_gradients.py test_laws.py"),
+    ("layers.py", ">= self.p", ">= 1 - self.p", DROPOUT),
+    ("layers.py", "mask *= 1 / (1 - self.p)", "mask *= 1.0", DROPOUT),
     ("layers.py", "if not training or self.p == 0:", "if self.p == 0:",
      "test_training.py test_laws.py"),
     # losses
