@@ -102,26 +102,27 @@ def output_folder(path):
     return path
 
 
-def load_cell(text):
+def load_cell(text, argument="--cell"):
     """The cell class named by FILE.py:CLASS, checked against the contract of `cells`.
 
-    Raises `CellError` where it is missing, cannot be run, or does not keep the contract.
+    argument: what the text was given as. Raises `CellError` where the class is missing, cannot be
+    run, or does not keep the contract.
     """
     file, _, name = text.rpartition(":")
     if not file or not name:
-        raise CellError(f"--cell is {text!r}, but must be FILE.py:CLASS")
+        raise CellError(f"{argument} is {text!r}, but must be FILE.py:CLASS")
     path = Path(file)
     if not path.is_file():
-        raise CellError(f"--cell: there is no file {file}")
+        raise CellError(f"{argument}: there is no file {file}")
     spec = importlib.util.spec_from_file_location(f"minirnn_cell_{path.stem}", path)
     if spec is None:
-        raise CellError(f"--cell: {file} is not a Python file")
+        raise CellError(f"{argument}: {file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where dataclasses look their own module up
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise CellError(f"--cell: {file} fails: {type(error).__name__}: {error}") from error
+        raise CellError(f"{argument}: {file} fails: {type(error).__name__}: {error}") from error
     cell = getattr(module, name, None)
     if not isinstance(cell, type):
         known = sorted(

@@ -191,6 +191,22 @@ def test_settings_that_do_not_fit(tmp_path, change, words):
     refused(tmp_path / "model.npz", *words)
 
 
+ASKED = [  # each asks too much in one product alone: H H, H V, H K, E V, layers
+    dict(hidden_size=10**4), dict(hidden_size=10, alphabet="ab" * 10**3),
+    dict(hidden_size=10, languages=["a"] * 10**3),
+    dict(hidden_size=1, embedding=100, alphabet="ab" * 100), dict(num_layers=10**4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", ASKED, ids=lambda s: ", ".join(s))
+def test_a_net_larger_than_the_file_is_not_even_built(tmp_path, settings):
+    built = []
+    with_facts(tmp_path / "model.npz", facts(settings=settings))
+    refused(tmp_path / "model.npz", "ask for a larger net than there are numbers",
+            build=built.append)  # fmt: skip
+    assert built == []
+
+
 def test_a_missing_setting(tmp_path):
     path = tmp_path / "model.npz"
     with_facts(path, json.dumps({"format": 1, "kind": "net", "settings": {}}))

@@ -118,6 +118,13 @@ def test_the_longest_name_that_is_kept(tmp_path):
     assert kept == ["x" * 60]
 
 
+def test_the_longest_line_that_is_read(tmp_path):
+    """A short name in much that the alphabet has not: 240 characters are read, 241 are dirt."""
+    kept, notes = read(tmp_path, "Abel" + "字" * 236 + "\nBell" + "字" * 237 + "\n")
+    assert kept == ["Abel"]
+    assert "lines longer than 60 letters, dropped: 1" in notes
+
+
 def test_no_letters(tmp_path):
     kept, notes = read(tmp_path, "123\n--'\n,\nДом\n田中\nAbel\n")
     assert kept == ["Abel"]

@@ -6,10 +6,12 @@ The mistakes stand in other people's code: `planted.py`, which changes `fresh.py
 import fresh
 import numpy as np
 import pytest
+import slips
 from own_cells import FRESH, OWN, MathLoop, MemoryFirst, RealBuffer, SoftSign, correct_problem
 from planted import PLANTED, plant, planted
+from slips import SLIPS, slipped
 
-from minirnn import cells, gradcheck, stacked
+from minirnn import cells, gradcheck, layers, stacked
 from minirnn.gradcheck.diagnosis import UNKNOWN, explanations
 from minirnn.gradcheck.judge import judge
 from minirnn.gradcheck.zoo import ZOO
@@ -83,7 +85,7 @@ def test_a_planted_mistake_is_found_and_named(name):
 
 def test_what_the_exceptions_are_told():
     for name, what in (("gru-r-z-repacked", "dgx"), ("gru-r-z-repacked-hidden", "dWh")):
-        assert examine_planted(name).diagnosis == (
+        assert examine_planted(name).diagnosis.startswith(
             f"The gates of your {what} are in another order: u holds that of r, r holds that of u."
         )
 
@@ -188,8 +190,6 @@ UNHEARD_OF = {
     "a cube": ("LoopLSTM", [("1 - squashed**2", "1 - squashed**3")]),
     "the wrong partner": ("LoopLSTM", [('"u": d_new * act["m"]', '"u": d_new * mem')]),
     "the wrong gate": ("LoopLSTM", [('d_mem = d_new * act["k"]', 'd_mem = d_new * act["u"]')]),
-    "before the slopes": ("LoopLSTM", [
-        ("product.backward(tuple(d_total))", "product.backward(tuple(d_act.values()))")]),
     "r in place of u": ("LateGRU", [("d_y = d_new * (1 - u)", "d_y = d_new * (1 - r)")]),
     "without k": ("EarlyGRU", [("* k * (1 - k)", "* (1 - k)")]),
     "a sine": ("Elman", [("d_new * (1 - new) * (1 + new)", "d_new * np.cos(new)")]),
@@ -239,6 +239,124 @@ def test_a_pattern_is_told(name):
     report = examine(where, plant(where, changes))
     assert not report and report.bugs == []
     assert words in report.diagnosis, report.diagnosis
+
+
+# Slips of students: each has a name, or the place where it is.
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_a_slip_is_found_and_named_or_placed(name):
+    report = gradcheck.check_cell(slipped(name))
+    assert not report
+    assert SLIPS[name][2] in report.diagnosis, report
+
+
+def test_most_slips_have_a_name():
+    named = [name for name, (_, _, words) in SLIPS.items() if not words.startswith("not a mistake")]
+    assert len(SLIPS) >= 52 and len(named) >= 40
+
+
+@pytest.mark.parametrize("cell", [slips.Plain, slips.Long, slips.Gated], ids=lambda c: c.__name__)
+def test_the_cells_without_a_slip_are_right(cell):
+    assert gradcheck.check_cell(cell)
+
+
+@pytest.mark.parametrize("cell, words", [
+    (slips.OnSelf, "your cell keeps it on `self`, where the next step overwrites it"),
+    (slips.SaysAdditive, "says additive = True, but its gradients are right only without"),
+])  # fmt: skip
+def test_a_habit_is_told(cell, words):
+    report = gradcheck.check_cell(cell)
+    assert not report and words in report.diagnosis, report
+    assert report.rungs[0]  # one step alone is right
+    net = stacked.Stack(cell, 3, 4, rng=np.random.default_rng(0), num_layers=2)
+    assert words in gradcheck.check_recurrent(net).diagnosis
+
+
+def test_what_only_several_steps_show_and_no_habit_explains():
+    class Counting(slips.Plain):
+        calls = []  # common to all
+
+        def forward(self, gx, state, product):
+            state, cache = super().forward(gx, state, product)
+            return state, (*cache, len(product.inputs["h"]))
+
+        def backward(self, dstate, cache, product):
+            (da,), (dh_prev,) = super().backward(dstate, cache[:2], product)
+            return (da * 1,), (dh_prev * (1 + (cache[2] > 1)),)
+
+    report = gradcheck.check_cell(Counting)
+    assert not report and "One step of your cell alone is right" in report.diagnosis
+
+
+@pytest.mark.parametrize("ratio, words", [
+    (2, "is 2 times what it should be: something counted twice?"),
+    (0.25, "is 0.25 times what it should be: a mean taken for a sum?"),
+    (1.0001, "is 1.0001 times what it should be."), (3, "is 3 times what it should be."),
+    (0.7, "is 0.7 times what it should be."), (-2, "is -2 times what it should be."),
+])  # fmt: skip
+def test_a_multiple_gets_a_guess_only_where_there_is_one(ratio, words):
+    report = examine(
+        "Affine", plant("Affine", [("grad += d_weight", f"grad += {ratio} * d_weight")])
+    )
+    assert report.diagnosis == f"Your dweight {words}"
+
+
+@pytest.mark.parametrize("off, guess", [(1e-8, True), (1e-10, False)])
+def test_float32_is_suspected_only_where_it_rounds_so(off, guess):
+    change = f"grad += d_weight * (1 + {off} * np.sign(d_weight))"
+    report = examine("Affine", plant("Affine", [("grad += d_weight", change)]))
+    assert "right to" in report.diagnosis and ("float32" in report.diagnosis) == guess
+
+
+PLACES = {
+    "a sum": ([("dWx[g] += rows.T @ d_gate", "dWx[g] += rows.T @ d_gate**3")],
+              "dx is right at every step: look at the lines that add up dWx."),
+    "dx alone": ([("dx[t] + d_gate @", "dx[t] + d_gate**3 @")], "Look at the lines that make dx"),
+    "the way back": ([("[np.concatenate([b, d[n:]]) for b, d in zip(d_before",
+                       "[np.concatenate([b**3, d[n:]]) for b, d in zip(d_before")],
+                     "Look at what is returned as dh0 and dc0: all else is right."),
+    "between steps": ([("d_step = [d[:n] for d in d_now]",
+                        "d_step = [d[:n] ** (1 if t == len(tape) - 1 else 3) for d in d_now]")],
+                      "dx of step 3 is right and that of step 2, which is undone after it, is not"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_place_in_time_is_told(name):
+    changes, words = PLACES[name]
+    report = gradcheck.check_cell(cells.LSTMCell, recurrent=plant("Unrolled", changes))
+    assert report.diagnosis.startswith(UNKNOWN) and words in report.diagnosis, report
+
+
+# Shapes that do not fit are shown.
+
+
+class Cut(layers.Linear):
+    def backward(self, dy, x):
+        self.W.grad += x.T @ dy[1:]
+        return dy @ self.W.data.T
+
+
+def test_shapes_that_do_not_fit_are_shown():
+    rng = np.random.default_rng(0)
+    report = gradcheck.check_layer(Cut(3, 4, rng=rng), rng.standard_normal((5, 3)))
+    text = words_of(report)
+    assert "backward fails with shapes that do not fit in line" in text
+    assert "self.W.grad += x.T @ dy[1:]: self.W.grad is (3, 4), x.T is (3, 5), dy is (5, 4)" in text
+    assert "gufunc" not in text
+
+
+class Turned(slips.Long):
+    def backward(self, dstate, cache, product):
+        dh, dc = dstate
+        return product.backward((dh.T, dh, dh, dh)), (dh, dc)
+
+
+def test_shapes_of_what_was_handed_to_the_product():
+    text = words_of(gradcheck.check_cell(Turned))
+    assert "product.backward((dh.T, dh, dh, dh)), (dh, dc)" in text
+    assert "dh.T is (5, 3), dh is (3, 5), dc is (3, 5)" in text
 
 
 # Code that cannot run on complex numbers, and kinks.

@@ -194,7 +194,7 @@ def test_the_picture_by_hand():
         "       0  1  2",
         "    z  .  .  .",
         "    n  #  #  .",
-        "  the first step that backward gets wrong is 1 (gate n)",
+        "  step 2 is right, step 1 is not (gate n): look at what goes from 2 to 1",
     ]
 
 
@@ -207,7 +207,9 @@ def test_the_picture_of_a_forget_path_that_is_lost():
     for gate in "kum":
         assert rows[gate] == ["#", "#", "#", "."]
     assert rows["q"] == ["#", "#", ".", "."]
-    assert lines[6] == "  the first step that backward gets wrong is 2 (gate k, u, m)"
+    assert lines[6] == (
+        "  step 3 is right, step 2 is not (gate k, u, m): look at what goes from 3 to 2"
+    )
 
 
 def test_reports_fit_100_columns():

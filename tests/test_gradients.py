@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from other_cells import MGUCell, OutputGateLSTMCell, PeepholeLSTMCell
 
-from minirnn import functions, layers, losses
+from minirnn import functions, gradcheck, layers, losses
 from minirnn.batches import Sequences
 from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from minirnn.gradcheck.judge import EXACT, ROUGH, judge
@@ -194,6 +194,72 @@ def test_name_classifier(cell, embedding):
     )  # fmt: skip
     loss = losses.CrossEntropy(log_prior=np.log([0.5, 0.3, 0.2]))
     right(model_problem(randomised(net, rng), sequences.batch(np.arange(3)), loss), 1)
+
+
+# Dropout: a problem's forward copies the net with its generator, so the masks stay the same.
+
+
+@given(seed=seeds, p=st.sampled_from([0.2, 0.5, 0.8]))
+def test_dropout(seed, p):
+    rng = np.random.default_rng(seed)
+    layer = layers.Dropout(p, rng=rng)
+    problem = layer_problem(layer, rng.standard_normal((4, 5)))
+    verdict = right(problem, seed)
+    zeros = problem.forward(problem.arrays)[0]["y"] == 0
+    assert np.array_equal(verdict.claimed["x"] == 0, zeros)
+    agrees_with_differences(problem, verdict)
+
+
+def test_dropout_in_numbers():
+    """Of 10,000 entries a fifth is 0, give or take five standard deviations of 40; the others are
+    divided by 4 / 5."""
+    y, _ = layers.Dropout(0.2, rng=np.random.default_rng(0)).forward(np.full(10_000, 3.0), True)
+    assert abs((y == 0).sum() - 2_000) < 200
+    np.testing.assert_allclose(y[y != 0], 3.75, rtol=1e-15)
+
+
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("layers", [2, 3])
+def test_dropout_between_layers(layers, both):
+    rng = np.random.default_rng(layers)
+    net = Stack(GRUCell, 2, 3, rng=rng, num_layers=layers, bidirectional=both, dropout=0.4)
+    report = gradcheck.check_recurrent(net, training=True)
+    assert report, report
+    x = rng.standard_normal((4, 2, 2)).astype("float32")
+    assert np.abs(net.forward(x, training=True)[0] - net.forward(x)[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("embedding", [None, 3])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_name_classifier_with_dropout(layers, both, embedding):
+    """On the embedded letters, between layers and on the last states."""
+    rng = np.random.default_rng(1)
+    sequences = Sequences([[0, 3, 1], [2, 2, 2, 4], [1]], [2, 0, 1], 3, 5)
+    net = NameClassifier(
+        5, 3, rng=rng, cell="gru", hidden_size=4, num_layers=layers, bidirectional=both,
+        embedding=embedding, dropout=0.4, dtype="float64",
+    )  # fmt: skip
+    batch = sequences.batch(np.arange(3))
+    report = gradcheck.check_model(randomised(net, rng), batch, losses.CrossEntropy())
+    assert report, report
+    problem = model_problem(net, batch, losses.CrossEntropy())
+    dropped, _ = problem.forward(problem.arrays)
+    whole = losses.CrossEntropy().forward(net.forward(batch)[0], batch.labels)[0]
+    assert abs(dropped["loss"] - whole) > 1e-3  # dropout was on
+
+
+def test_name_classifier_drops_at_three_places():
+    rng = np.random.default_rng(1)
+    batch = Sequences([[0, 3, 1], [2, 2, 2, 4], [1]], [2, 0, 1], 3, 5).batch(np.arange(3))
+    net = NameClassifier(5, 3, rng=rng, hidden_size=4, num_layers=2, embedding=3, dropout=0.4)
+    for training in (True, False):
+        _, (_, letters, (_, between, *_), _, _, last, _) = net.forward(batch, training)
+        for mask, shape in ((letters, (8, 3)), (between[1], (8, 4)), (last, (3, 4))):
+            if training:
+                assert mask.shape == shape and (mask == 0).any() and (mask > 1).any()
+            else:
+                assert mask is None
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from minirnn.cells import LSTMCell
+from minirnn.layers import Linear
 from minirnn.models import NameClassifier
 from minirnn.parameters import Module, Parameter, glorot_uniform, orthogonal, uniform
 from minirnn.recurrent import Recurrent
@@ -43,6 +44,13 @@ def test_orthogonal_prefers_no_sign(rng):
 def test_first_values_as_in_pytorch(rng):
     net = Recurrent(LSTMCell, 7, 16, rng=rng)
     assert all(0.24 < np.abs(p.data).max() <= 0.25 for p in net.parameters())
+
+
+def test_first_values_of_linear_as_in_pytorch(rng):
+    layer = Linear(100, 4, rng=rng)
+    for parameter in layer.parameters():
+        assert np.abs(parameter.data).max() <= 0.1
+    assert np.abs(layer.W.data).max() > 0.095
 
 
 def test_first_values_as_in_keras(rng):

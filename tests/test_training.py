@@ -71,6 +71,22 @@ def test_what_is_counted_on_the_way():
     assert run.per_second == run.trained / run.seconds > 0
 
 
+def test_seconds_leave_out_what_progress_takes(monkeypatch):
+    """A clock that moves by 1 in a step, and by 100 while progress is shown."""
+    now = [0.0]
+    monkeypatch.setattr(training.time, "perf_counter", lambda: now[0])
+    run = trainer(epochs=2)
+    step = run.train_step
+
+    def timed_step(index):
+        now[0] += 1
+        return step(index)
+
+    run.train_step = timed_step
+    run.fit(lambda _: now.__setitem__(0, now[0] + 100))
+    assert run.seconds == run.step == 10
+
+
 def test_the_epochs_loss_is_the_mean_over_sequences(monkeypatch):
     """With a rate of nothing, batches of 16, 16 and 8 must give the loss of all 40."""
     net = NameClassifier(5, 2, rng=np.random.default_rng(0), hidden_size=8)

@@ -6,6 +6,7 @@ it). What does not is held against a right answer from plain Python numbers.
 
 import math
 
+import changes
 import numpy as np
 import pytest
 from mutation import examine
@@ -158,3 +159,21 @@ def test_what_changes_no_gradient_is_killed(name):
     check, right = CHECKS[name]
     assert check(right)
     assert not check(mutant(OTHERS[name]))
+
+
+# Changes to the rest of the library: `python tests/tools/changes.py`.
+
+
+def test_planted_changes_fit():
+    assert len(changes.CHANGES) >= 40
+    for change in changes.CHANGES:
+        name, old, new, tests = change
+        assert changes.times(change) == 1, f"{old!r} does not stand once in {name}"
+        assert old != new
+        for test in tests.split():
+            assert (changes.ROOT / "tests" / test.partition("::")[0]).is_file(), test
+
+
+@pytest.mark.slow
+def test_every_planted_change_is_noticed():
+    assert changes.main([]) == 0

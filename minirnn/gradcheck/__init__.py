@@ -51,7 +51,8 @@ def check_cell(cell, recurrent=None, seed=0):
 def check_recurrent(net, seed=0, **options):
     """A recurrent layer or stack that is already made, over equal and over different lengths.
 
-    Its parameters are drawn anew in a copy in float64; options go to its `forward`.
+    Its parameters are drawn anew in a copy in float64; options go to its `forward`:
+    training=True checks it with its dropout.
     """
     import copy
 
@@ -74,7 +75,10 @@ def check_function(f, d_f, a=None, seed=0):
 
 
 def check_layer(layer, x, seed=0):
-    """A layer with forward(x) -> y, cache and backward(dy, cache) -> dx, on this x."""
+    """A layer with forward(x) -> y, cache and backward(dy, cache) -> dx, on this x.
+
+    A layer whose forward takes `training`, as dropout's does, is checked in training.
+    """
     return check_problem(layer_problem(layer, x), seed)
 
 
@@ -84,7 +88,10 @@ def check_loss(loss, prediction, target, seed=0):
 
 
 def check_model(net, batch, loss, seed=0):
-    """A net and its loss on one `Batch`: every parameter. Its dropout must be switched off."""
+    """A net and its loss on one `Batch`: every parameter, in training where forward takes it.
+
+    Dropout draws the same masks at every evaluation, if its generator is kept in the net.
+    """
     return check_problem(model_problem(net, batch, loss), seed)
 
 

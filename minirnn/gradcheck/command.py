@@ -12,6 +12,6 @@ def run(arguments, prog):
     parser.add_argument("cell", metavar="FILE.py:CLASS")
     parser.add_argument("--seed", type=cli.seed, default=0)
     args = parser.parse_args(arguments)
-    report = check_ladder(cli.load_cell(args.cell), seed=args.seed)
+    report = check_ladder(cli.load_cell(args.cell, "FILE.py:CLASS"), seed=args.seed)
     print(report)
     return 0 if report else 1

@@ -6,6 +6,7 @@ forward pass, its mistake is named. Numbers decide, not names: the code may be w
 with the gates in another order. If nothing fits, that is said.
 """
 
+import copy
 import warnings
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from .judge import EXACT, judge
 from .mutants import control, mutants
 from .oracles import relative_error
-from .patterns import describe_kind, describe_pattern, where_wrong
+from .patterns import describe_kind, describe_pattern
+from .places import where_wrong, which_of_two
 from .problems import Gates, cell_problem
 
 SAME = 1e-8  # two codes' gradients with the same mistake agree to this, and to more: see `_allowed`
@@ -29,8 +31,15 @@ def diagnose(verdict, bugs=None):
     if bugs:
         sentences = list(dict.fromkeys(bug.when for bug in bugs))
         return f"{_what(verdict)} what you get when {', or when '.join(sentences)}."
-    known = describe_pattern(verdict) or describe_kind(verdict)
-    return known or f"{UNKNOWN} {where_wrong(verdict)}".strip()
+    if _blames_the_cell(verdict):  # the library, with this cell, does just the same
+        alone = _alone(verdict.problem.subject)
+        if alone:  # a verdict without findings
+            return _habit(verdict) or f"{UNKNOWN} {ONLY_IN_TIME}"
+        verdict = alone
+    pattern = describe_pattern(verdict)
+    if pattern:
+        return f"{pattern} {which_of_two(verdict)}".strip()
+    return describe_kind(verdict) or f"{UNKNOWN} {where_wrong(verdict)}".strip()
 
 
 def explanations(verdict):
@@ -38,12 +47,11 @@ def explanations(verdict):
     if not verdict.claimed or not np.all([np.isfinite(a).all() for a in verdict.claimed.values()]):
         return []
     problem, allowed = verdict.problem, _allowed(verdict)
+    if _blames_the_cell(verdict):
+        alone = _alone(problem.subject)
+        return [] if alone else explanations(alone)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        right = control(problem)
-        if right is not None and _does_the_same(verdict, right, allowed):
-            # the library does the same around this cell: it is the cell that is wrong
-            return _explanations_of_the_cell(problem.subject)
         found = []
         for bug, other in mutants(problem, verdict.claimed):
             if bug not in found and _does_the_same(verdict, other, allowed):
@@ -51,10 +59,77 @@ def explanations(verdict):
     return found
 
 
-def _explanations_of_the_cell(net):
-    cell = (net.layers[0] if hasattr(net, "layers") else net).cell
-    verdict = judge(cell_problem(cell, np.random.default_rng(0)), np.random.default_rng(1))
-    return [] if verdict else explanations(verdict)
+def _blames_the_cell(verdict):
+    """Whether this library's own code around the same cell makes the same mistake."""
+    if not verdict.claimed:
+        return False
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        right = control(verdict.problem)
+        return right is not None and _does_the_same(verdict, right, _allowed(verdict))
+
+
+def _alone(net):
+    """The verdict on one step of a net's cell."""
+    problem = cell_problem(_cell_of(net), np.random.default_rng(0), H=net.hidden_size)
+    return judge(problem, np.random.default_rng(1))
+
+
+def _cell_of(net):
+    return (net.layers[0] if hasattr(net, "layers") else net).cell
+
+
+# What is wrong with a cell of which one step alone is right: it is tried without the habit.
+
+
+def _habit(verdict):
+    """A sentence on the habit without which the cell is right over time, or ""."""
+    cell = _cell_of(verdict.problem.subject)
+    for change, sentence in HABITS:
+        try:
+            if judge(control(verdict.problem, change(cell)), np.random.default_rng(1)):
+                return sentence
+        except Exception:  # a changed cell need not run
+            continue
+    return ""
+
+
+def _not_additive(cell):
+    cell = copy.copy(cell)
+    cell.additive = False
+    return cell
+
+
+def _apart(cell):
+    """The cell with a copy of itself for each step, so that what it keeps on `self` stays apart."""
+    kind = type(cell)
+
+    class Apart(kind):
+        def forward(self, gx, state, product):
+            here = copy.copy(self)
+            here.__class__ = kind
+            state, cache = here.forward(gx, state, product)
+            return state, (here, cache)
+
+        def backward(self, dstate, cache, product):
+            here, cache = cache
+            return here.backward(dstate, cache, product)
+
+    cell = copy.copy(cell)
+    cell.__class__ = Apart
+    return cell
+
+
+HABITS = [
+    (_not_additive, "Your cell says additive = True, but its gradients are right only without: in "
+     "some gate gx and product(...) are not just added up. Leave the line out."),
+    (_apart, "Each step's backward needs what its own forward has kept, but your cell keeps it on "
+     "`self`, where the next step overwrites it: return it as the cache."),
+]  # fmt: skip
+ONLY_IN_TIME = (
+    "One step of your cell alone is right, several are not: does it keep something from one call "
+    "to the next?"
+)
 
 
 def _allowed(verdict):

@@ -14,6 +14,7 @@ from .oracles import (
     why_not_complex,
 )
 from .problems import Gates, Problem
+from .shapes import told
 
 EXACT, ROUGH = 1e-12, 1e-6  # the bounds against the complex step and against differences
 ROUNDING = 1e-15  # a saturated gate's derivative, y (1 - y) with y near 1, is rounded to this
@@ -162,9 +163,7 @@ def _second_time(problem, verdict, upstream, context, gradients):
     try:
         again = problem.backward(upstream, context)
     except Exception as error:
-        message = (
-            f"backward fails when it is called a second time ({type(error).__name__}: {error})"
-        )
+        message = f"backward fails when it is called a second time ({told(error)})"
         verdict.findings.append(Finding("twice", "backward", message))
         return
     for name in first:
@@ -297,4 +296,4 @@ def _stacked(gradient):
 def _crash(where, error):
     if isinstance(error, NotImplementedError):
         return Finding("missing", where, f"{where} is not written yet: {error}".rstrip(": "))
-    return Finding("error", where, f"{where} fails with {type(error).__name__}: {error}")
+    return Finding("error", where, f"{where} fails with {told(error)}")

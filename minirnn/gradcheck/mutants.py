@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from .. import cells, functions, losses, stacked
-from ..parameters import Module
 from ..recurrent import Recurrent
 from .oracles import relative_error
 from .problems import Problem, own_parameters
@@ -34,12 +33,12 @@ def mutants(problem, claimed):
     return find(problem, claimed) if find else ()
 
 
-def control(problem):
-    """The problem about the library's own, right code around the same cell, or None."""
+def control(problem, cell=None):
+    """The problem about the library's own, right code around the same cell, or another; or None."""
     if problem.level == "time":
-        return problem.remake(_like(Recurrent, problem.subject))
+        return problem.remake(_like(Recurrent, problem.subject, cell))
     if problem.level == "stack":
-        return problem.remake(_stack_like(stacked.Stack, problem.subject))
+        return problem.remake(_stack_like(stacked.Stack, problem.subject, cell))
     return None
 
 
@@ -147,10 +146,10 @@ def _at_limit(bug, net, claimed):
     return replace(bug, new=bug.new.replace("0.5", repr(float(limit))))
 
 
-def _like(kind, net):
+def _like(kind, net, cell=None):
     biases = sum(getattr(net, b, None) is not None for b in ("bx", "bh"))
     rng = np.random.default_rng(0)
-    return kind(net.cell, net.input_size, net.hidden_size, rng=rng, biases=biases)
+    return kind(cell or net.cell, net.input_size, net.hidden_size, rng=rng, biases=biases)
 
 
 def _stacks(problem, claimed):
@@ -169,13 +168,16 @@ def _stacks(problem, claimed):
         yield bug, problem.remake(_stack_like(changed, net))
 
 
-def _stack_like(kind, net):
+def _stack_like(kind, net, cell=None):
     first = net.layers[0]
     biases = sum(getattr(first, b, None) is not None for b in ("bx", "bh"))
-    return kind(
+    made = kind(
         first.cell, net.input_size, net.hidden_size, rng=np.random.default_rng(0),
         num_layers=net.num_layers, bidirectional=net.directions == 2, biases=biases,
     )  # fmt: skip
+    for ours, theirs in zip(made.layers, net.layers, strict=True):
+        ours.cell = cell or theirs.cell  # which may be one for all layers, or one for each
+    return made
 
 
 def _layers(problem, claimed):
@@ -184,7 +186,7 @@ def _layers(problem, claimed):
     matrices = [n for n, a in arrays.items() if a.ndim == 2 and n != "x"]
     vectors = [n for n, a in arrays.items() if a.ndim == 1 and n != "x"]
     if not matrices and not vectors:
-        yield from _dropouts(problem)
+        yield from _dropouts(problem, claimed)
     if len(matrices) != 1 or len(vectors) > 1:
         return
     ours = {"W": matrices[0]} | ({"b": vectors[0]} if vectors else {})
@@ -211,7 +213,7 @@ def _layers(problem, claimed):
             yield bug, _seen_as(problem, problem.remake(made), there, back, {"y": "y"})
 
 
-def _dropouts(problem):
+def _dropouts(problem, claimed):
     """Dropout with the mask that the layer's output shows: 0 or 1 / (1 - p) times x."""
     x = problem.arrays.get("x")
     outputs, _ = problem.forward(problem.arrays)
@@ -222,31 +224,19 @@ def _dropouts(problem):
     if scale > 1 and np.all((mask == 0) | (np.abs(mask - scale) < 1e-9)):
         for bug in ZOO:
             if bug.target == "layers.Dropout":
-                layer = mutant(bug)(1 - 1 / scale, rng=_Coins(mask))
-                yield bug, problem.remake(_Training(layer))
+                layer = mutant(bug)(1 - 1 / scale, rng=_Coins(mask, claimed["x"]))
+                yield bug, problem.remake(layer)
 
 
 class _Coins:
-    """Stands for a random generator whose draws give the mask that was seen."""
+    """Stands for a random generator: the first draw gives the mask that was seen in forward, the
+    later ones that which backward seems to have used, if it is one."""
 
-    def __init__(self, mask):
-        self.mask = mask
+    def __init__(self, mask, dx):
+        self.masks = [dx != 0 if not dx.all() else np.zeros(dx.shape), mask > 0]
 
     def random(self, shape, dtype=None):
-        return (self.mask > 0).astype(float)
-
-
-class _Training(Module):
-    """A dropout layer that is always training."""
-
-    def __init__(self, layer):
-        self.layer = layer
-
-    def forward(self, x):
-        return self.layer.forward(x, training=True)
-
-    def backward(self, dy, cache):
-        return self.layer.backward(dy, cache)
+        return (self.masks.pop() if len(self.masks) > 1 else self.masks[0]).astype(float)
 
 
 def _losses(problem, claimed):

@@ -8,8 +8,10 @@ import itertools
 import numpy as np
 
 from .oracles import relative_error
+from .places import gates_off, wrong_values
 
 SAME = 1e-8
+FLOAT32 = 1e-9, 1e-6  # between these lies what rounding to float32 does
 
 
 def describe_kind(verdict):
@@ -36,13 +38,14 @@ def describe_kind(verdict):
 
 
 def describe_pattern(verdict):
-    """A sentence on the first wrong gradient: zero, of wrong sign, a multiple, transposed ..."""
-    for finding in verdict.findings:
-        if finding.kind == "value" and finding.claimed is not None:
-            sentence = _pattern(verdict, finding)
-            if sentence:
-                return sentence
-    return ""
+    """A sentence on the first wrong gradient: zero, of wrong sign, a multiple, transposed ...
+
+    Where dgx is off, or over time dx, others are off with it, and what they look like is chance.
+    """
+    wrong = list(wrong_values(verdict).values())
+    if verdict.problem.level in ("cell", "time", "stack") and wrong[:1]:
+        wrong = wrong[:1] if wrong[0].where in ("gx", "x") else wrong
+    return next(filter(None, (_pattern(verdict, finding) for finding in wrong)), "")
 
 
 def _pattern(verdict, finding):
@@ -52,24 +55,22 @@ def _pattern(verdict, finding):
     if not np.any(n):
         return f"Your d{name} must be zero: nothing that comes out depends on {name}."
     off = relative_error(a, n)
-    if off < 1e-6:
-        return (
-            f"Your d{name} is right to {off:.0e} only: is something rounded to float32 on the way?"
-        )
+    if off < FLOAT32[1]:
+        guess = ": is something rounded to float32 on the way?" if off > FLOAT32[0] else "."
+        return f"Your d{name} is right to {off:.0e} only{guess}"
     if a.size >= 4:  # of fewer numbers, too much can be said by chance
         sentence = _as_a_whole(verdict, a, n, name)
         if sentence:
             return sentence
-    return _of_gates(verdict, a, n, name)
+    return _of_gates(verdict, finding)
 
 
 def _as_a_whole(verdict, a, n, name):
     if relative_error(a, -n) < SAME:
         return f"Your d{name} has the wrong sign everywhere."
-    ratio = float((a * n).sum() / (n * n).sum())
-    if relative_error(a, ratio * n) < SAME:
-        guess = "a mean taken for a sum?" if abs(ratio) < 1 else "something counted twice?"
-        return f"Your d{name} is {ratio:.6g} times what it should be: {guess}"
+    ratio = _ratio(a, n)
+    if ratio is not None:
+        return f"Your d{name} is {ratio:.6g} times what it should be{_guess(ratio)}"
     if a.ndim > 1 and a.shape[-1] == a.shape[-2] and relative_error(a.swapaxes(-1, -2), n) < SAME:
         return f"Your d{name} is transposed: its last two axes are exchanged."
     array = verdict.problem.arrays[name]
@@ -83,11 +84,28 @@ def _as_a_whole(verdict, a, n, name):
     return ""
 
 
-def _of_gates(verdict, a, n, name):
-    """Gates in each other's place."""
-    gates = _gates(verdict, name)
-    if not gates or not 1 < len(gates) <= 5 or a[0].size < 2:
+def _ratio(a, n):
+    """The number by which all of n is multiplied in a, or None where there is none."""
+    ratio = float((a * n).sum() / max((n * n).sum(), 1e-300))
+    return ratio if relative_error(a, ratio * n) < SAME else None
+
+
+def _guess(ratio):
+    """The end of a sentence on a multiple: a guess for those that have a usual cause."""
+    if abs(ratio - 2) < 1e-6:
+        return ": something counted twice?"
+    if 0 < ratio < 1 and abs(1 / ratio - round(1 / ratio)) < 1e-6:
+        return ": a mean taken for a sum?"
+    return "."
+
+
+def _of_gates(verdict, finding):
+    """Gates in each other's place; or some of wrong sign, zero, or a multiple, the rest right."""
+    a, n, name = finding.claimed, finding.expected, finding.where
+    off = gates_off(verdict, finding)
+    if off is None or not 1 < len(a) <= 5 or a[0].size < 2:
         return ""
+    gates, _ = verdict.problem.axes[name]
     for order in itertools.permutations(range(len(gates))):
         if relative_error(a[list(order)], n) < SAME:
             pairs = [
@@ -96,25 +114,11 @@ def _of_gates(verdict, a, n, name):
                 if place != k
             ]
             return f"The gates of your d{name} are in another order: {', '.join(pairs)}."
-    return ""
-
-
-def where_wrong(verdict):
-    """Which gates the mistake is confined to, if it is to some."""
-    for finding in verdict.findings:
-        gates = _gates(verdict, finding.where)
-        if finding.kind != "value" or finding.claimed is None or not gates:
-            continue
-        off = np.abs(finding.claimed - finding.expected)
-        size = np.abs(finding.expected).max()
-        wrong = [g for k, g in enumerate(gates) if off[k].max() > 1e-9 * size]
-        if 0 < len(wrong) < len(gates):
-            few = f"gate {wrong[0]}" if len(wrong) == 1 else "gates " + " and ".join(wrong)
-            return f"Look at {few}: the rest of d{finding.where} is right."
-    return ""
-
-
-def _gates(verdict, name):
-    """The gates on the first axis of an array, or None if something else is there."""
-    gates, names = verdict.problem.axes.get(name, (None, None))
-    return gates if names and names[0] == "gate" else None
+    ratios = [_ratio(a[gates.index(gate)], n[gates.index(gate)]) for gate in off]
+    if len(off) == len(gates) or None in ratios or np.ptp(ratios) > SAME:
+        return ""
+    what = {-1: "has the wrong sign", 0: "is all zeros"}.get(
+        round(ratios[0], 7), f"is {ratios[0]:.6g} times what it should be"
+    )
+    few = f"gate{'s' if len(off) > 1 else ''} {' and '.join(off)}"
+    return f"Your d{name} of {few} {what}; the rest of it is right."

@@ -5,6 +5,7 @@ set of oracles and one judge.
 """
 
 import copy
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,14 @@ def draw(rng, *shape, scale=1.0):
     return scale * rng.standard_normal(shape)
 
 
+def in_training(forward):
+    """{"training": True} for a `forward` that takes it: dropout is checked while it drops.
+
+    A problem's forward copies the module, and with it the generator: the same mask every time.
+    """
+    return {"training": True} if "training" in inspect.signature(forward).parameters else {}
+
+
 def function_problem(f, d_f, a, title="function"):
     """y = f(a) elementwise, with d_f(y) = dy/da."""
 
@@ -62,6 +71,7 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
 
     run(module, inputs) -> (outputs, cache); undo(module, doutputs, cache) -> {input: gradient}.
     """
+    module = copy.deepcopy(module)  # with its generator, which the caller may draw from meanwhile
     names = list(module.named_parameters())
     if arrays is None:
         own = {n: p.data.astype("float64") for n, p in module.named_parameters().items()}
@@ -105,7 +115,8 @@ def layer_problem(layer, x, title=None):
     ids = x.dtype.kind in "iu"
 
     def run(layer, inputs):
-        y, cache = layer.forward(x if ids else inputs["x"])
+        x_now = x if ids else inputs["x"]
+        y, cache = layer.forward(x_now, **in_training(layer.forward))
         return {"y": y}, cache
 
     def undo(layer, doutputs, cache):
@@ -212,7 +223,8 @@ def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **opt
     """A recurrent layer (or a stack) over time: x, every initial state, every parameter.
 
     sizes: how many sequences are alive at each step. The net's outputs at all steps and its
-    final states get a random upstream gradient each. options go to the net's `forward`.
+    final states get a random upstream gradient each. options go to the net's `forward`:
+    training=True checks it with its dropout, which goes with `truncate` in one layer alone.
 
     With `truncate`, the gradient that is right is one of another function: that in which every
     part starts from a state that does not depend on anything. The outputs are the same.
@@ -284,12 +296,15 @@ def _in_parts(net, x, sizes, state, truncate, starts):
 
 
 def model_problem(net, batch, loss, title=None):
-    """A whole model with its loss on one batch: every parameter, and features where x has some."""
+    """A whole model with its loss on one batch: every parameter, and features where x has some.
+
+    A model whose forward takes `training` is checked in training, with its dropout.
+    """
     features = batch.x.dtype.kind not in "iu"
 
     def run(net, inputs):
         here = Batch(inputs["x"], *batch[1:]) if features else batch
-        logits, cache = net.forward(here)
+        logits, cache = net.forward(here, **in_training(net.forward))
         value, loss_cache = loss.forward(logits, batch.labels)
         return {"loss": value}, (cache, loss_cache)
 

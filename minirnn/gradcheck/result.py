@@ -113,5 +113,10 @@ def draw_picture(gates, claimed, expected):
     if off.any():
         first = T - 1 - int(off.any(axis=0)[::-1].argmax())
         which = ", ".join(g for g, wrong in zip(gates, off[:, first], strict=True) if wrong)
-        lines.append(f"  the first step that backward gets wrong is {first} (gate {which})")
+        lines.append(
+            f"  the first step that backward gets wrong is {first} (gate {which})"
+            if first == T - 1
+            else f"  step {first + 1} is right, step {first} is not (gate {which}): look at what "
+            f"goes from {first + 1} to {first}"
+        )
     return "\n".join(lines)

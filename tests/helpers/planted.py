@@ -34,12 +34,25 @@ PLANTED = {
              "        self.table.grad[words] += d_rows")]),
     "dropout-scale-lost": ("Thinning", [
         ("np.where(stays, d_values / (1 - self.drop), 0.0)", "d_values * stays")]),
+    "dropout-not-undone": ("Thinning", [
+        ("np.where(stays, d_values / (1 - self.drop), 0.0)", "1.0 * d_values")]),
+    "dropout-mask-lost": ("Thinning", [
+        ("np.where(stays, d_values / (1 - self.drop), 0.0)", "d_values / (1 - self.drop)")]),
+    "dropout-fresh-mask": ("Thinning", [
+        ("return np.where(stays, d_values",
+         "stays = np.random.default_rng().random(stays.shape) > self.drop\n"
+         "        return np.where(stays, d_values")]),
     # RNN cell
     "rnn-tanh-left-out": ("Elman", [("d_new * (1 - new) * (1 + new)", "d_new.copy()")]),
     "rnn-dh-before-tanh": ("Elman", [("product.backward((d_total,))",
         "product.backward((d_new,))")]),
     "rnn-state-not-passed": ("Elman", [("(d_old,)\n", "(np.zeros_like(d_old),)\n")]),
     "rnn-output-before-f": ("Elman", [("np.tanh(total)", "total")]),
+    "rnn-slope-from-h-prev": ("Elman", [
+        ("(1 - new) * (1 + new)", "(1 - product.product.inputs[None][0] ** 2)")]),
+    "rnn-weights-not-passed": ("Elman", [("(d_old,)\n", "(d_old - d_old + d_total,)\n")]),
+    "rnn-upstream-ignored": ("Elman", [
+        ("d_new, new = dstate[0],", "d_new, new = np.ones(dstate[0].shape),")]),
     # LSTM cell
     "lstm-no-sigmoid-i": ("LoopLSTM", [('"u": y - y**2', '"u": 1.0')]),
     "lstm-no-sigmoid-f": ("LoopLSTM", [('"k": y - y**2', '"k": 1.0')]),
@@ -84,7 +97,32 @@ PLANTED = {
     "lstm-h-without-tanh": ("LoopLSTM", [('act["q"] * squashed\n', 'act["q"] * new\n')]),
     "lstm-output-gate-classified": ("LoopLSTM", [("return (shown, new)",
         'return (act["q"], new)')]),
+    "lstm-tanh-on-all-dc": ("LoopLSTM", [
+        ('d_new + d_shown * act["q"] * bend', '(d_new + d_shown * act["q"]) * bend')]),
+    "lstm-dc-without-o": ("LoopLSTM", [('d_shown * act["q"] * bend', "d_shown * bend")]),
+    "lstm-dc-prev-early": ("LoopLSTM", [
+        ('d_mem = d_new * act["k"]', 'd_mem = act["k"] * dstate[1]')]),
+    "lstm-di-early": ("LoopLSTM", [('"u": d_new * act["m"]', '"u": dstate[1] * act["m"]')]),
+    "lstm-df-early": ("LoopLSTM", [('"k": d_new * mem', '"k": dstate[1] * mem')]),
+    "lstm-dg-early": ("LoopLSTM", [('"m": d_new * act["u"]', '"m": dstate[1] * act["u"]')]),
+    "lstm-states-exchanged": ("LoopLSTM", [("d_shown, d_new = dstate", "d_new, d_shown = dstate")]),
+    "lstm-prev-exchanged": ("LoopLSTM", [("(d_out, d_mem)", "(d_mem, d_out)")]),
+    "lstm-product-before-slopes": ("LoopLSTM", [
+        ("product.backward(tuple(d_total))", "product.backward(tuple(d_act.values()))")]),
+    "lstm-h-sigmoid-c": ("LoopLSTM", [
+        ("squashed = np.tanh(new)", "squashed = 1 / (1 + np.exp(-new))")]),
+    **{f"lstm-half-slope-{theirs}{side}": ("LoopLSTM", [(f'"{ours}": y - y**2',
+                                                        f'"{ours}": {slope}')])
+       for theirs, ours in zip("ifo", "ukq", strict=True)
+       for side, slope in (("", "y"), ("-rest", "1 - y"))},
     # GRU, reset after
+    "gru-dn-from-z": ("LateGRU", [("d_n = d_new * u", "d_n = d_new * (1 - u)")]),
+    "gru-keep-path-1-z": ("LateGRU", [("d_y = d_new * (1 - u)", "d_y = d_new * u")]),
+    "gru-keep-path-whole": ("LateGRU", [("d_y = d_new * (1 - u)", "d_y = 1.0 * d_new")]),
+    "gru-dz-without-n": ("LateGRU", [("d_new * (n - y)", "d_new * -y")]),
+    "gru-dz-without-h-prev": ("LateGRU", [("d_new * (n - y)", "d_new * n")]),
+    "gru-dgx-n-with-r": ("LateGRU", [("return (pre_n, pre_u", "return (1 * d_rec_n, pre_u")]),
+    "gru-dr-before-tanh": ("LateGRU", [("d_r = pre_n * rec_n", "d_r = d_n * rec_n")]),
     "gru-z-sides-swapped": ("LateGRU", [
         ("d_n = d_new * u", "d_n = d_new * (1 - u)"), ("d_y = d_new * (1 - u)",
          "d_y = d_new * u")]),
@@ -111,6 +149,13 @@ PLANTED = {
         ("d_c = d_new * (1 - k)", "d_c = d_new * k"), ("d_s = d_new * k",
          "d_s = d_new * (1 - k)")]),
     "before-keep-path-lost": ("EarlyGRU", [("d_s = d_new * k", "d_s = np.zeros_like(s)")]),
+    "before-dn-from-z": ("EarlyGRU", [("d_c = d_new * (1 - k)", "d_c = d_new * k")]),
+    "before-keep-path-1-z": ("EarlyGRU", [("d_s = d_new * k", "d_s = d_new * (1 - k)")]),
+    "before-keep-path-whole": ("EarlyGRU", [("d_s = d_new * k", "d_s = +d_new")]),
+    "before-z-sign": ("EarlyGRU", [("d_new * (s - c)", "d_new * (c - s)")]),
+    "before-no-tanh-n": ("EarlyGRU", [("d_c * (1 - c * c)", "+d_c")]),
+    "before-no-sigmoid-r": ("EarlyGRU", [("d_g * g * (1 - g)", "+d_g")]),
+    "before-no-sigmoid-z": ("EarlyGRU", [("(s - c) * k * (1 - k)", "(s - c)")]),
     # time
     "time-future-lost": ("Unrolled", [
         ("d_step[0] + doutput[begin : begin + n]", "doutput[begin : begin + n].copy()")]),
@@ -118,6 +163,8 @@ PLANTED = {
         ("d_step[0] + doutput[begin : begin + n]",
          "d_step[0] + (t == len(tape) - 1) * doutput[begin : begin + n]")]),
     "time-last-step-weights": ("StepUndo", [("self.dWh[place] +=", "self.dWh[place] =")]),
+    "time-last-step-wx": ("Unrolled", [("dWx[g] += rows", "dWx[g] = rows")]),
+    "time-last-step-bias": ("Unrolled", [("dbx[g] += d_gate", "dbx[g] = d_gate")]),
     "time-h-for-h-prev": ("Unrolled", [
         ("            tape.append",
          "            product.asked[None] = new[0]\n            tape.append")]),
@@ -129,6 +176,8 @@ PLANTED = {
         (", tuple(d_now)\n", ", tuple(np.zeros_like(d) for d in d_now)\n")]),
     "time-initial-state-unused": ("Unrolled", [(" if state is None else state\n", "\n")]),
     "time-final-state-ignored": ("Unrolled", [("dfinal or [None]", "[None]")]),
+    "time-final-memory-ignored": ("Unrolled", [
+        ("is None else d for d in given", "is None or k else d for k, d in enumerate(given)")]),
     "time-final-at-last-step": ("Unrolled", [
         ("else d for d in given",
          "else d * (np.arange(N) < len(tape[-1][0]))[:, None] for d in given")]),
