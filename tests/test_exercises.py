@@ -10,7 +10,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -91,15 +90,6 @@ def test_the_interface_is_that_of_the_package(folder):
                     its = getattr(theirs, method) if method else theirs
                     assert fits(inspect.signature(function), inspect.signature(its)), (name, method)
     assert len(seen) == 4 + 3 + 1 + 1 + 1 + 1 + 2 + 5 + 1
-
-
-@pytest.mark.parametrize("number", NUMBERS)
-def test_a_check_takes_less_than_three_seconds(number):
-    began = time.monotonic()
-    command = ["-m", "minirnn", "exercises", "check", str(SOLUTIONS), str(number)]
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.rstrip().endswith("right")
-    assert time.monotonic() - began < 3
 
 
 def test_right_ways_to_write_it_all_pass():
