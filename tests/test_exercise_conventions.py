@@ -9,7 +9,7 @@ import pytest
 from minirnn.errors import DataError
 from minirnn.exercises import handouts
 from minirnn.exercises.catalogue import BY_NUMBER
-from minirnn.exercises.check import check
+from minirnn.exercises.checking import check
 from minirnn.exercises.command import run
 from minirnn.exercises.conventions import Conventions, backward_bugs, read_conventions
 

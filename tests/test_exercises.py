@@ -25,7 +25,7 @@ import minirnn  # noqa: E402
 from minirnn import __main__ as door  # noqa: E402
 from minirnn import cli  # noqa: E402
 from minirnn.exercises.catalogue import BY_NUMBER  # noqa: E402
-from minirnn.exercises.check import check  # noqa: E402
+from minirnn.exercises.checking import check  # noqa: E402
 from minirnn.exercises.command import run, watch  # noqa: E402
 from minirnn.exercises.fallback import WithFallback  # noqa: E402
 from minirnn.exercises.output import coloured, describe  # noqa: E402
