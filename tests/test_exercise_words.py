@@ -45,7 +45,7 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("first", HARMLESS)
-@pytest.mark.parametrize("number", [1, 3, 8])
+@pytest.mark.parametrize("number", [1, 3, 6])
 def test_what_anybody_may_import_is_no_attack(number, first):
     text = f"{first}\n{collection.solution(number)}"
     assert table.judged(number, text).mark == "right"
@@ -55,7 +55,7 @@ IN_PLACE = [  # (exercise, old, new, what is written into)
     (1, "return 1 - y * y", "y *= y\n    return 1 - y", "its argument"),
     (1, "return 0.5 * np.tanh(0.5 * a) + 0.5",
      "a *= 0.5\n    return 0.5 * np.tanh(a) + 0.5", "its argument"),
-    (2, "        dx = ", "        dy *= 1.5\n        dx = ", "dy"),
+    (2, "x = cache", "x = cache\n        dy *= 1.5", "dy"),
     (3, "(a,) = gx + product(h_prev)", "gx += product(h_prev)\n        (a,) = gx", "gx"),
     (3, "da = dh * d_tanh(h)", "dh *= d_tanh(h)\n        da = dh", "dh"),
     (4, "dstate = (dstate[0] + doutput[start:end], *dstate[1:])",
@@ -92,6 +92,7 @@ def test_shapes_stand_in_the_words_and_numpys_own_do_not():
     (3, "product.backward((da,))", "product(da)", "it is product.backward(da), not product(da)"),
     (1, "1 - y * y", "1 - y ^ 2", "A power is written **, not ^."),
     (3, "h = tanh(a)", "h = np.tanh(a)", "write import numpy as np"),
+    (8, "import numpy as np", "from numpy import *\nimport numpy as np", "min is NumPy's"),
     (2, "return y, x", "return y", "must return two things: y, cache"),
 ])  # fmt: skip
 def test_usual_errors_have_their_cure(number, old, new, words):
@@ -99,7 +100,7 @@ def test_usual_errors_have_their_cure(number, old, new, words):
 
 
 def test_log_of_softmax_is_told_from_what_overflows():
-    own = "    e = np.exp(a - a.max(axis=-1, keepdims=True))\n    return np.log(e / e.sum(-1)[:, None])"
+    own = "    e = np.exp(a - a.max(-1)[:, None])\n    return np.log(e / e.sum(-1)[:, None])"
     text = collection.solution(2)
     start = text.index("def log_softmax")
     end = text.index("class CrossEntropy")

@@ -9,6 +9,7 @@ SHAPES = re.compile(
     r"cannot reshape|inhomogeneous|einstein|einsum|out of bounds|too many indices|"
     r"axes don't match|match array dimension|match along|same number of dimensions|indexed array"
 )
+PYTHONS = r"(?<![\w.])(sum|min|max|any|all|round)\("  # that NumPy has under the same names
 MEANS = [  # (exception, pattern of its text, what it usually means)
     ("KeyError", "", "There is nothing under this name: is it stored under it, spelt alike?"),
     ("", r"'numpy\.ufunc' object|'builtin_function_or_method' object",
@@ -88,6 +89,13 @@ def advice(failed):
     """What an exception usually means in these exercises; nothing where that is not known."""
     text, told = failed.text, {name: what for name, what, *_ in failed.shapes}
     parameters = [name for name, what in told.items() if what == "a Parameter"]
+    if failed.type in ("AxisError", "TypeError") and re.search(PYTHONS, failed.code):
+        name = re.search(PYTHONS, failed.code)[1]
+        if "axis" in text:
+            return (
+                f"After from numpy import *, {name} is NumPy's, not Python's: write import numpy "
+                "as np."
+            )
     if parameters and (failed.type == "TypeError" or _of_shapes(failed)):
         return f"{parameters[0]} is a Parameter; its array is {parameters[0]}.data."
     called = [name for name, what in told.items() if what == "a Product"]
