@@ -92,7 +92,7 @@ def test_shapes_stand_in_the_words_and_numpys_own_do_not():
     (3, "product.backward((da,))", "product(da)", "it is product.backward(da), not product(da)"),
     (1, "1 - y * y", "1 - y ^ 2", "A power is written **, not ^."),
     (3, "h = tanh(a)", "h = np.tanh(a)", "write import numpy as np"),
-    (8, "import numpy as np", "from numpy import *\nimport numpy as np", "min is NumPy's"),
+    (8, "import numpy as np", "from numpy import *\nimport numpy as np", "sum is NumPy's"),
     (2, "return y, x", "return y", "must return two things: y, cache"),
 ])  # fmt: skip
 def test_usual_errors_have_their_cure(number, old, new, words):

@@ -108,10 +108,7 @@ class CellJudge:
             text = f"the cache's field {name} " + (
                 f"holds {what}" if what else "holds another array"
             )
-            return text, (
-                "The arguments of the cache stand in the order of its fields: backward unpacks "
-                "them by it."
-            )
+            return text, f"Its arguments are, in this order: {', '.join(right)}."
         return ()
 
     def both(self):

@@ -91,7 +91,7 @@ def advice(failed):
     parameters = [name for name, what in told.items() if what == "a Parameter"]
     if failed.type in ("AxisError", "TypeError") and re.search(PYTHONS, failed.code):
         name = re.search(PYTHONS, failed.code)[1]
-        if "axis" in text:
+        if "axis" in text or "generator" in text:
             return (
                 f"After from numpy import *, {name} is NumPy's, not Python's: write import numpy "
                 "as np."

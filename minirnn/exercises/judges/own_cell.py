@@ -26,6 +26,7 @@ class OwnJudge:
         self.hand_in, self.rng = hand_in, rng
         self.gates, self.states, self.arrays = None, None, None
         self.kept = ()  # what forward writes on self
+        self.asked = self.undone = ""  # the gates of product, and of product.backward
         self.stopped = None  # what ended the process while the library's judge was asking
 
     def contract(self):
@@ -142,7 +143,7 @@ class OwnJudge:
             k = int(np.abs(finding.claimed - finding.expected).argmax())
             values = np.ravel(finding.claimed)[k], np.ravel(finding.expected)[k]
             pair = (f"d{finding.where}", float(values[0]), float(values[1]))
-        mistake = diagnose(verdict, []) if finding.kind == "value" else ""
+        mistake = self._unmatched() or diagnose(verdict, []) if finding.kind == "value" else ""
         text = finding.message
         if self.kept:
             kept = ", ".join(f"self.{name}" for name in self.kept[:4])
@@ -152,6 +153,21 @@ class OwnJudge:
         if len(off) > 1:
             text += f"; wrong as well: {', '.join('d' + n for n in off[1:])}"
         raise Wrong(mark.get(finding.kind, "wrong value"), text, mistake, pair)
+
+    def _unmatched(self):
+        """A gate that only one of product and product.backward has been asked for."""
+        for gate in self.gates:
+            if gate in self.undone and gate not in self.asked:
+                return (
+                    f"backward asks product.backward for gate {gate}, for which forward has not "
+                    "asked product."
+                )
+            if gate in self.asked and gate not in self.undone:
+                return (
+                    f"forward asks product for gate {gate}, but backward never asks "
+                    "product.backward for it."
+                )
+        return ""
 
     def problem(self):
         """The cell as a `Problem` whose arrays are computed in the hand-in's process.
@@ -178,7 +194,7 @@ class OwnJudge:
             names = [f"d{s}" for s in self.states]
             unchanged(dict(zip(names, upstream, strict=True)),
                       dict(zip(names, reply["first given"], strict=True)), "backward")  # fmt: skip
-            self.kept = reply["kept"]
+            self.kept, self.asked, self.undone = reply["kept"], reply["asked"], reply["undone"]
             again = reply["second"]
             for mine, other in zip(
                 [*returned[0], *returned[1]], [*again[0], *again[1]], strict=True

@@ -79,8 +79,8 @@ def judge_sgd(hand_in, momentum, rng):
 def _rule(path, data, gradients, rules):
     if all(equal(y, d) for y, d in zip(path[0], data, strict=True)):
         return (
-            "The parameters do not move: p.data must be written into, p.data -= ..., or "
-            "p.data[...] = ..."
+            "The parameters do not move: p.data is not written into, as in p.data -= ..., or what "
+            "is subtracted is zero."
         )
     for when, rule in rules.items():
         theirs = _path(data, gradients, rule)

@@ -127,6 +127,8 @@ def cell(hand_in, given, stage):
         found[name] = back
         found[f"{name} given"] = upstream
         found[f"{name} da"] = undo.da.copy()
+        found["asked"] = "".join(made.gates if g is None else g for g in product.inputs)
+        found["undone"] = "".join(gate for gate, noted in undo.noted.items() if noted)
         stage[0] = "weights"
         found[f"{name} weights"] = {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
         found[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
