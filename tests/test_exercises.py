@@ -25,7 +25,7 @@ import minirnn  # noqa: E402
 from minirnn import __main__ as door  # noqa: E402
 from minirnn import cli  # noqa: E402
 from minirnn.exercises.catalogue import BY_NUMBER  # noqa: E402
-from minirnn.exercises.check import check  # noqa: E402
+from minirnn.exercises.checking import check  # noqa: E402
 from minirnn.exercises.command import run, watch  # noqa: E402
 from minirnn.exercises.fallback import WithFallback  # noqa: E402
 from minirnn.exercises.output import coloured, describe  # noqa: E402
@@ -92,13 +92,6 @@ def test_the_interface_is_that_of_the_package(folder):
     assert len(seen) == 4 + 3 + 1 + 1 + 1 + 1 + 2 + 5 + 1
 
 
-@pytest.mark.parametrize("number", NUMBERS)
-def test_a_solution_is_right_from_the_shell(number):
-    command = ["-m", "minirnn", "exercises", "check", str(SOLUTIONS), str(number)]
-    done = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout.rstrip().endswith("right")
-
-
 def test_right_ways_to_write_it_all_pass():
     counts, hand_ins = {}, collection.right()
     results = table.all_judged([(number, text) for number, *_, text in hand_ins])
@@ -111,10 +104,10 @@ def test_right_ways_to_write_it_all_pass():
 def test_no_wrong_hand_in_passes_and_most_are_told_what_is_wrong():
     found = list(table.rows())
     passed, places, mistakes = zip(*((bool(r), p, m) for _, _, r, p, m in found), strict=True)
-    assert len(found) >= 60 and not any(passed)
+    assert len(found) >= 150 and not any(passed)
     for _, name, result, *_ in found:
         assert max(map(len, describe(result).splitlines())) <= 80, name
-    assert np.mean(places) >= 0.85 and np.mean(mistakes) >= 0.7
+    assert np.mean(places) >= 0.9 and np.mean(mistakes) >= 0.85
     assert table.TABLE.read_text(encoding="utf-8") == table.page(found), "table.py --write"
 
 

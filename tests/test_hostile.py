@@ -20,7 +20,7 @@ import table  # noqa: E402
 
 from minirnn.exercises import sandbox  # noqa: E402
 from minirnn.exercises.catalogue import BY_NUMBER  # noqa: E402
-from minirnn.exercises.check import check  # noqa: E402
+from minirnn.exercises.checking import check  # noqa: E402
 from minirnn.exercises.command import run  # noqa: E402
 
 HOSTILE = collection.hostile()

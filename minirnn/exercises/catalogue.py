@@ -50,7 +50,8 @@ def _linear_and_loss(hand_in, conventions, rng):
 def _cell(name, target, chapter, backward=True):
     def steps(hand_in, conventions, rng):
         judge = CellJudge(hand_in, name, target, conventions, rng)
-        found = [(f"{name}.forward", f"{chapter}#forward", judge.forward)]
+        forward = judge.forward if backward else judge.forward_and_cache
+        found = [(f"{name}.forward", f"{chapter}#forward", forward)]
         if backward:
             found.append((f"{name}.backward", f"{chapter}#backward", judge.backward))
         return found

@@ -1,11 +1,13 @@
 """The exercises: hand out, check, hint, watch, grade.
 
-start DIR             copy the starters; files that are there stay as they are
-check DIR [N ...]     check all exercises, or some
+start [DIR]           copy the starters; files that are there stay as they are
+check [DIR] [N ...]   check all exercises, or some
 hint N                a hint, in three levels; never the answer
-watch DIR [N ...]     check again at every save, until Ctrl-C
+watch [DIR] [N ...]   check again at every save, until Ctrl-C
+solution N [DIR]      a solution with comments, once yours is right
 grade DIR...          many hand-ins: a table, --csv FILE, --json FILE (Gradescope)
 
+Without DIR, `start` takes my-work, and the others take this folder.
 Exit codes: 0 done, or all right; 1 `check` has found something that is not
 right; 2 bad input; 130 ended by Ctrl-C.
 """
@@ -18,11 +20,13 @@ from pathlib import Path
 from .. import cli
 from ..data import printable
 from ..errors import DataError
+from . import typed
 from .catalogue import BY_NUMBER, EXERCISES
-from .check import SECONDS, check, check_all, conventions_of
+from .checking import SECONDS, check, check_all, conventions_of
 from .conventions import Conventions, read_conventions
-from .handouts import explanation, hand_out
+from .handouts import explanation, hand_out, solved
 from .output import coloured, describe, hostile, paint, summary, wrapped, write_csv, write_json
+from .progress import after
 
 AT_ONCE = 2  # hand-ins that run at the same time
 
@@ -32,24 +36,27 @@ def run(arguments, prog):
     parser = argparse.ArgumentParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     number = dict(type=_number, metavar="N")
 
     start = commands.add_parser("start", help="copy the starters")
-    start.add_argument("folder", type=Path, metavar="DIR")
+    start.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("my-work"))
     start.add_argument("--conventions", type=Path, metavar="FILE", help="a term's own: a JSON file")
 
     one = commands.add_parser("check", help="check all exercises, or some")
-    one.add_argument("folder", type=Path, metavar="DIR")
-    one.add_argument("numbers", nargs="*", **number)
+    one.add_argument("words", nargs="*", metavar="DIR|N")
 
     hint = commands.add_parser("hint", help="a hint, in three levels")
     hint.add_argument("number", **number)
     hint.add_argument("--level", type=int, choices=[1, 2, 3], default=1)
 
     watch = commands.add_parser("watch", help="check again at every save")
-    watch.add_argument("folder", type=Path, metavar="DIR")
-    watch.add_argument("numbers", nargs="*", **number)
+    watch.add_argument("words", nargs="*", metavar="DIR|N")
+
+    solution = commands.add_parser("solution", help="a solution with comments, once yours is right")
+    solution.add_argument("number", **number)
+    solution.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("."))
+    solution.add_argument("--force", action="store_true", help="show it in any case (teachers)")
 
     grade = commands.add_parser("grade", help="many hand-ins")
     grade.add_argument("folders", type=Path, nargs="+", metavar="DIR",
@@ -57,11 +64,27 @@ def run(arguments, prog):
     grade.add_argument("--csv", type=Path, metavar="FILE", help="one row a hand-in")
     grade.add_argument("--json", type=Path, metavar="FILE", help="Gradescope's results.json")
     grade.add_argument("--conventions", type=Path, metavar="FILE", help="those of this term")
-    for command in (one, watch, grade):
+    for command in (one, watch, grade, solution):
         command.add_argument("--seconds", type=cli.whole, default=SECONDS,
                              help="limit for one exercise (default: %(default)s)")  # fmt: skip
     args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 0
+    if args.command in ("check", "watch"):
+        try:
+            args.folder, args.numbers = _split(args.words)
+        except argparse.ArgumentTypeError as error:
+            commands.choices[args.command].error(f"argument N: {error}")
     return COMMANDS[args.command](args)
+
+
+def _split(words):
+    """(folder, numbers) of the words after a command: this folder where the first is a number."""
+    folder, numbers = Path("."), words
+    if words and (not words[0].isdigit() or Path(words[0]).is_dir()):
+        folder, numbers = Path(words[0]), words[1:]
+    return folder, [_number(word) for word in numbers]
 
 
 def _number(text):
@@ -88,7 +111,7 @@ def start(args):
     for path in left:
         print(f"{path.name} is there already: left as it is")
     print(f"{len(written)} files in {args.folder}. Begin with {EXERCISES[0].file}, then run\n")
-    print(f"    python -m minirnn exercises check {args.folder} 1")
+    print(f"    {typed.exercises('check', args.folder, 1)}")
     return 0
 
 
@@ -108,11 +131,13 @@ def check_some(args):
             print(describe(result, colour), flush=True)
     if not results:
         raise DataError(
-            f"there are no exercises in {folder}; python -m minirnn exercises start {folder} "
-            "copies them there"
+            f"there are no exercises in {folder}; "
+            f"{typed.exercises('start', folder)} copies them there"
         )
     if len(results) > 1:
         print(f"\n{summary(results, colour)}")
+    if any(results):
+        say(after(folder, conventions, results))
     return 0 if all(results) else 1
 
 
@@ -123,9 +148,8 @@ def hint(args):
     for line in wrapped(exercise.hints[args.level - 1], ""):
         print(line)
     if args.level < 3:
-        print(
-            f"\nmore: python -m minirnn exercises hint {exercise.number} --level {args.level + 1}"
-        )
+        more = typed.exercises("hint", exercise.number, "--level", args.level + 1)
+        print(f"\nmore: {more}")
     return 0
 
 
@@ -148,7 +172,31 @@ def watch(args, wait=time.sleep):
             result = check(exercise, folder, conventions_of(folder), args.seconds)
             print(time.strftime("\n%H:%M:%S"))
             print(describe(result, colour), flush=True)
+            if result:
+                say(after(folder, conventions_of(folder), [result]))
         wait(0.5)
+
+
+def say(lines):
+    """Print lines below a result."""
+    for line in lines:
+        print(f"    {line}", flush=True)
+
+
+def solution(args):
+    """Print the solution of an exercise, once the one in `args.folder` is right; the exit code 0.
+
+    Raises `DataError` before that, unless `args.force` is given.
+    """
+    exercise = BY_NUMBER[args.number]
+    conventions = conventions_of(args.folder)
+    if not args.force and not check(exercise, _folder(args.folder), conventions, args.seconds):
+        raise DataError(
+            f"exercise {exercise.number} in {args.folder} is not right yet, and its solution is "
+            f"shown after that; {typed.exercises('hint', exercise.number)} helps"
+        )
+    print(solved(exercise.file, conventions), end="")
+    return 0
 
 
 def hand_ins(folders):
@@ -232,4 +280,7 @@ def row(name, results, colour=False):
     )
 
 
-COMMANDS = {"start": start, "check": check_some, "hint": hint, "watch": watch, "grade": grade}
+COMMANDS = {
+    "start": start, "check": check_some, "hint": hint, "watch": watch, "solution": solution,
+    "grade": grade,
+}  # fmt: skip

@@ -56,6 +56,8 @@ def describe(result, colour=False):
         digits = next((k for k in (6, 10) if f"{yours:.{k}g}" != f"{expected:.{k}g}"), 17)
         numbers = f"yours {yours:+.{digits}g}, expected {expected:+.{digits}g}"
         lines += wrapped(f"{where}: {numbers}", "        ")
+    if result.picture:
+        lines.append(f"        {result.picture}")
     if result.mistake:
         lines += wrapped(result.mistake, "    ")
     if result.section:

@@ -52,6 +52,9 @@ MARKS = {  # kind: what it means; each is a mark of its own, and none is a pass
 }
 
 
+ADVICE = {"time": "Does a loop in this line, or around it, ever come to an end?"}
+
+
 class Stopped(Exception):
     """The hand-in cannot be judged: one of `MARKS`, a sentence, and what to do about it."""
 
@@ -67,6 +70,7 @@ class Failed(Exception):
         super().__init__(error["text"])
         self.type, self.text, self.stage = error["type"], error["text"], error["stage"]
         self.line, self.code = error["line"], error["code"]
+        self.shapes, self.products = error["shapes"], error["products"]
 
 
 class HandIn:
@@ -215,7 +219,8 @@ class HandIn:
         """Raise what a reply says has gone wrong."""
         if "mark" in reply:
             kind = reply["mark"] if reply["mark"] in MARKS else "answer"
-            raise Stopped(kind, str(reply.get("text", ""))[:300])
+            line = reply.get("line") if isinstance(reply.get("line"), int) else None
+            raise Stopped(kind, str(reply.get("text", ""))[:300], line, ADVICE.get(kind, ""))
         if reply.get("changed"):
             raise Stopped("patched", f"it changes {str(reply['changed'])[:100]}")
         if reply.get("path"):
@@ -224,11 +229,12 @@ class HandIn:
             self._raise(reply["error"])
 
     def _raise(self, error):
-        fields = ("type", "text", "stage", "line", "code")
-        if not isinstance(error, dict) or set(error) != set(fields):
+        fields, tables = ("type", "text", "stage", "line", "code"), ("shapes", "products")
+        if not isinstance(error, dict) or set(error) != {*fields, *tables}:
             raise Stopped("answer", "its answer is not one that the checker asked for")
         line = error["line"] if isinstance(error["line"], int) else None
-        error = {name: str(error[name])[:600] for name in fields} | {"line": line}
+        told = {name: _texts(error[name]) for name in tables}
+        error = {name: str(error[name])[:600] for name in fields} | {"line": line} | told
         if error["type"] == "SyntaxError":
             raise Stopped("syntax", f"Python cannot read it: {error['text']}", line)
         if error["type"] == "MemoryError":
@@ -261,3 +267,9 @@ class HandIn:
         self.process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=5)
+
+
+def _texts(table):
+    """Rows of short texts, whatever came in."""
+    rows = table[:8] if isinstance(table, list) else []
+    return [[str(part)[:60] for part in row[:4]] for row in rows if isinstance(row, list)]

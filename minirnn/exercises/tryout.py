@@ -24,6 +24,9 @@ def _until_a_blank():
         print(f"{error}: nothing can be tried before that")
 
 
+BATCH = 64  # sequences of the small task
+
+
 def _show(step, loss):
     print(f"step {step:4d}   loss {float(loss):.4f}", flush=True)
 
@@ -36,7 +39,7 @@ def try_functions(sigmoid, d_sigmoid, tanh, d_tanh):
             x = rng.standard_normal(40)
             target = np.where(x > 0.3, 0.9, 0.1)
             w, b = 0.1, 0.0
-            print(f"one neuron with {f.__name__}")
+            print(f"one neuron with {f.__name__}: the loss should fall")
             for step in range(41):
                 y = f(w * x + b)
                 if step % 10 == 0:
@@ -47,7 +50,7 @@ def try_functions(sigmoid, d_sigmoid, tanh, d_tanh):
                     a = w * x + b
                     slope = (f(a + 1e-6) - f(a - 1e-6)) / 2e-6
                 da = 2 * (y - target) * slope
-                w, b = w - 5 * (da * x).mean(), b - 5 * da.mean()
+                w, b = w - 0.5 * (da * x).mean(), b - 0.5 * da.mean()
 
 
 def try_linear(Linear, CrossEntropy):
@@ -80,11 +83,12 @@ def try_linear(Linear, CrossEntropy):
                 p.data -= 0.5 * p.grad
 
 
-def try_cell(cell, steps=40, recurrent=Recurrent):
+def try_cell(cell, steps=80, recurrent=Recurrent):
     """Remember the sign of the first number for five steps."""
+    print("the sign of the first of five numbers: the loss should fall below 0.4")
     with _until_a_blank():
         losses = train_cell(cell, steps, recurrent, show=True)
-        last = np.mean(losses[-10:])
+        last = np.mean(losses[-20:])
         print(f"from {losses[0]:.3f} to {last:.3f}; guessing would be {np.log(2):.3f}")
 
 
@@ -96,19 +100,19 @@ def train_cell(cell, steps=40, recurrent=Recurrent, show=False):
     head, loss = Linear(6, 2, rng=rng, dtype="float64"), CrossEntropy()
     optimizer = Adam([*net.parameters(), *head.parameters()], lr=0.03)
     for step in range(steps + 1):
-        x = rng.standard_normal((5, 16, 2))
+        x = rng.standard_normal((5, BATCH, 2))
         labels = (x[0, :, 0] > 0).astype(int)
         _, state, cache = net.forward(x)
         logits, head_cache = head.forward(state[0])
         value, loss_cache = loss.forward(logits, labels)
         losses.append(float(value))
-        if show and step % 10 == 0:
-            _show(step, np.mean(losses[-10:]))
+        if show and step % (steps // 4) == 0:
+            _show(step, np.mean(losses[-20:]))
         for p in optimizer.parameters:
             p.grad[...] = 0
         dstate = head.backward(loss.backward(loss_cache), head_cache)
         dfinal = (dstate, *[np.zeros_like(dstate) for _ in cell.states[1:]])
-        net.backward(np.zeros((5, 16, 6)), cache, dfinal)
+        net.backward(np.zeros((5, BATCH, 6)), cache, dfinal)
         if show and step == 0 and cell.used:
             print(STANDS_IN)
         optimizer.step()
@@ -120,8 +124,9 @@ def try_recurrent(recurrent):
     rng = np.random.default_rng(0)
     net = recurrent(RNNCell, 2, 4, rng=rng, dtype="float64")
     head = Parameter(rng.standard_normal((4,)))
-    loss, told = MeanSquaredError(), False
+    loss, told, losses = MeanSquaredError(), False, []
     optimizer = Adam([*net.parameters(), head], lr=0.03)
+    print("the sign of the first of four numbers: the loss should fall below 0.4")
 
     def run(x, target):
         output, (h, *_), cache = net.forward(x)
@@ -129,12 +134,13 @@ def try_recurrent(recurrent):
         return value, loss_cache, output, h, cache
 
     with _until_a_blank():
-        for step in range(41):
-            x = rng.standard_normal((4, 12, 2))
+        for step in range(81):
+            x = rng.standard_normal((4, BATCH, 2))
             target = np.sign(x[0, :, 0])
             value, loss_cache, output, h, cache = run(x, target)
-            if step % 10 == 0:
-                _show(step, value)
+            losses.append(float(value))
+            if step % 20 == 0:
+                _show(step, np.mean(losses[-20:]))
             for p in optimizer.parameters:
                 p.grad[...] = 0
             dy = loss.backward(loss_cache)

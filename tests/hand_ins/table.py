@@ -13,7 +13,7 @@ from pathlib import Path
 import collection
 
 from minirnn.exercises.catalogue import BY_NUMBER
-from minirnn.exercises.check import check
+from minirnn.exercises.checking import check
 from minirnn.reports import processes
 
 TABLE = Path(__file__).resolve().parent / "table.md"

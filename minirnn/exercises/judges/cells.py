@@ -8,9 +8,13 @@ import numpy as np
 from .. import reference_cells
 from ..conventions import GRUS, KEEPS
 from ..sandbox import Failed
-from .result import Wrong, array, compare, described, equal, general, parts
+from .result import Wrong, array, compare, described, equal, general, parts, unchanged
 
 N, H = 3, 5
+ON_SELF = (
+    "Return what backward needs as the cache: one cell is used for many steps, and self keeps "
+    "only what the last of them wrote."
+)
 
 UNDOES = {  # what undoing which line of forward gives, in the order of backward
     "cells.RNNCell": [
@@ -68,6 +72,7 @@ class CellJudge:
         self._contract(reply)
         states = self.cell.states
         where = f"{self.name}.forward"
+        unchanged(self.given, reply["after"], "forward")
         if reply["forward"] is None:
             raise Wrong(
                 "wrong shape",
@@ -77,9 +82,34 @@ class CellJudge:
         found = parts(f"the state that {where} returns", reply["forward"], states)
         found = {s: array(s, found[s], (N, H)) for s in states}
         if all(equal(found[s], self.expected[s]) for s in states):
-            self._unchanged(reply)
             return
         self._forward_wrong(found, reply)
+
+    def forward_and_cache(self):
+        """Forward, with a cache in which every name holds what it says."""
+        self.forward()
+        wrong = self._misnamed(self.ask(backward=False))
+        if wrong:
+            raise Wrong("wrong value", *wrong)
+
+    def _misnamed(self, reply):
+        """(what is wrong, the advice) of the first field of the cache that holds something else
+        than its name says, or nothing."""
+        _, right = reference_cells.forward(self.cell, self.given)
+        held = dict(right) | {n: a for n, a in self.given.items() if n.endswith("_prev")}
+        held |= {s: self.expected[s] for s in self.cell.states}
+        a = self.given["gx"] + self.given["h_prev"] @ self.given["Wh"] + self.given["bh"][:, None]
+        held |= {f"a{g}" if len(a) > 1 else "a": a[k] for k, g in enumerate(self.cell.gates)}
+        for name in right:
+            mine = reply["fields"].get(name)
+            if name not in reply["fields"] or equal(mine, right[name]):
+                continue
+            what = next((n for n, array in held.items() if equal(mine, array, 1e-9)), "")
+            text = f"the cache's field {name} " + (
+                f"holds {what}" if what else "holds another array"
+            )
+            return text, f"Its arguments are, in this order: {', '.join(right)}."
+        return ()
 
     def both(self):
         """Forward, then backward."""
@@ -98,15 +128,6 @@ class CellJudge:
                     "file that was handed out." if reordered
                     else "The contract at the top of the class was changed.",
                 )  # fmt: skip
-
-    def _unchanged(self, reply):
-        for name, after in reply["after"].items():
-            if not np.array_equal(after, self.given[name]):
-                raise Wrong(
-                    "wrong value",
-                    f"forward writes into {name}, which belongs to the caller",
-                    "Write x = x + y in place of x += y.",
-                )
 
     def _forward_wrong(self, found, reply):
         """Name the first thing that is wrong: a gate, if the cache shows it, then c, then h."""
@@ -191,9 +212,26 @@ class CellJudge:
                     "product.backward must be called once, with one [n, H] array for each gate.",
                 ) from None
             raise
+        names = [f"d{s}" for s in self.cell.states]
+        unchanged(dict(zip(names, self.upstream, strict=True)),
+                  dict(zip(names, reply["first given"], strict=True)), "backward")  # fmt: skip
         claimed = self._claimed(reply["first"])
-        self._values(claimed, reply)
+        try:
+            self._values(claimed, reply)
+        except Wrong as wrong:
+            self._other_cause(wrong, reply)
+            raise
         self._behaviour(reply)
+
+    def _other_cause(self, wrong, reply):
+        """Change what is said where the cache is to blame for the wrong gradients."""
+        if reply["kept"]:
+            kept = ", ".join(f"self.{name}" for name in reply["kept"][:4])
+            wrong.text = f"backward gets {kept} of another step: forward keeps it on self"
+            wrong.mistake = ON_SELF
+            wrong.pair = ()
+        elif misnamed := self._misnamed(reply):
+            wrong.text, wrong.mistake = f"{wrong.text}; {misnamed[0]}", misnamed[1]
 
     def _claimed(self, returned):
         where, gates = f"{self.name}.backward", self.cell.gates
@@ -275,9 +313,18 @@ class CellJudge:
         if order:
             return order
         if best:
-            rest = "" if score == len(wrong) else " Another mistake seems to be there as well."
-            return _sentence(wrong[0], best) + rest
+            return _sentence(wrong[0], best) + self._unexplained(claimed, wrong, best)
         return self._pieces(claimed, wrong)
+
+    def _unexplained(self, claimed, wrong, bug):
+        """Which of the wrong arrays a mistake does not explain; dh_prev comes after all others."""
+        theirs = reference_cells.step(
+            reference_cells.reference(self.target, self.conventions, bug),
+            self.given,
+            self.upstream,
+        )
+        rest = [n for n in wrong if n != "dh_prev" and not equal(claimed[n], theirs[n], 1e-9)]
+        return f" It does not explain {', '.join(rest)}." if rest else ""
 
     def _repacked(self, claimed):
         gates = self.cell.gates
@@ -317,14 +364,6 @@ class CellJudge:
 
     def _behaviour(self, reply):
         """Calling backward must change nothing, and give the same again."""
-        names = [f"d{s}" for s in self.cell.states]
-        for name, before, after in zip(names, self.upstream, reply["first given"], strict=True):
-            if not np.array_equal(before, after):
-                raise Wrong(
-                    "wrong value",
-                    f"backward writes into {name}, which belongs to the caller",
-                    f"Write {name} = {name} + ... in place of {name} += ...",
-                )
         first, second = self._claimed(reply["first"]), self._claimed(reply["second"])
         for name in first:
             if not equal(first[name], second[name]):

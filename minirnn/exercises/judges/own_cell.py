@@ -10,7 +10,8 @@ from ...gradcheck.problems import Gates, Problem
 from .. import reference_cells
 from ..conventions import GATES, Conventions
 from ..sandbox import Failed, Stopped
-from .result import Wrong, array, equal, parts
+from .cells import ON_SELF
+from .result import Wrong, array, equal, parts, unchanged
 
 N, H = 2, 3
 
@@ -24,6 +25,8 @@ class OwnJudge:
     def __init__(self, hand_in, rng):
         self.hand_in, self.rng = hand_in, rng
         self.gates, self.states, self.arrays = None, None, None
+        self.kept = ()  # what forward writes on self
+        self.asked = self.undone = ""  # the gates of product, and of product.backward
         self.stopped = None  # what ended the process while the library's judge was asking
 
     def contract(self):
@@ -75,13 +78,7 @@ class OwnJudge:
         found = parts("the state that OwnCell.forward returns", reply["forward"], self.states)
         if any(np.iscomplexobj(a) for a in arrays.values()):
             return {s: np.asarray(a, complex) for s, a in found.items()}, reply
-        for name, after in reply["after"].items():
-            if not np.array_equal(after, arrays[name]):
-                raise Wrong(
-                    "wrong value",
-                    f"forward writes into {name}, which belongs to the caller",
-                    "Write x = x + y in place of x += y.",
-                )
+        unchanged(arrays, reply["after"], "forward")
         return {s: array(s, a, (N, H)) for s, a in found.items()}, reply
 
     def matters(self):
@@ -146,12 +143,31 @@ class OwnJudge:
             k = int(np.abs(finding.claimed - finding.expected).argmax())
             values = np.ravel(finding.claimed)[k], np.ravel(finding.expected)[k]
             pair = (f"d{finding.where}", float(values[0]), float(values[1]))
-        mistake = diagnose(verdict, []) if finding.kind == "value" else ""
+        mistake = self._unmatched() or diagnose(verdict, []) if finding.kind == "value" else ""
         text = finding.message
+        if self.kept:
+            kept = ", ".join(f"self.{name}" for name in self.kept[:4])
+            text = f"backward gets {kept} of another step: forward keeps it on self"
+            raise Wrong("wrong value", text, ON_SELF)
         off = [f.where for f in verdict.findings if f.kind == "value"]
         if len(off) > 1:
             text += f"; wrong as well: {', '.join('d' + n for n in off[1:])}"
         raise Wrong(mark.get(finding.kind, "wrong value"), text, mistake, pair)
+
+    def _unmatched(self):
+        """A gate that only one of product and product.backward has been asked for."""
+        for gate in self.gates:
+            if gate in self.undone and gate not in self.asked:
+                return (
+                    f"backward asks product.backward for gate {gate}, for which forward has not "
+                    "asked product."
+                )
+            if gate in self.asked and gate not in self.undone:
+                return (
+                    f"forward asks product for gate {gate}, but backward never asks "
+                    "product.backward for it."
+                )
+        return ""
 
     def problem(self):
         """The cell as a `Problem` whose arrays are computed in the hand-in's process.
@@ -175,8 +191,10 @@ class OwnJudge:
                 raise TypeError("backward must return (dgx, dstate_prev)")
             dgx = parts("dgx", returned[0], self.gates, "gradient")
             dstate = parts("dstate_prev", returned[1], self.states, "gradient")
-            for given, after in zip(upstream, reply["first given"], strict=True):
-                given[...] = after
+            names = [f"d{s}" for s in self.states]
+            unchanged(dict(zip(names, upstream, strict=True)),
+                      dict(zip(names, reply["first given"], strict=True)), "backward")  # fmt: skip
+            self.kept, self.asked, self.undone = reply["kept"], reply["asked"], reply["undone"]
             again = reply["second"]
             for mine, other in zip(
                 [*returned[0], *returned[1]], [*again[0], *again[1]], strict=True

@@ -4,7 +4,6 @@ Judging goes from the outside in: not written yet, before a wrong shape, before 
 forward before backward. The first thing that is wrong ends it.
 """
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,6 +32,7 @@ class Result:
     text: str = ""  # what is wrong
     code: str = ""  # the line of the hand-in, where it is known
     pair: tuple = ()  # (where, yours, expected)
+    picture: str = ""  # at which steps it is wrong
     mistake: str = ""  # the likely mistake, in one sentence
     section: str = ""  # where to read
     printed: str = ""  # what the hand-in printed
@@ -51,52 +51,20 @@ class Result:
 PARTIAL = ("right", "not written", "wrong shape", "wrong value", "error")
 
 
+NOT_FINITE = (
+    "NaN comes from the log or root of a negative number, from 0 / 0, or from infinity less "
+    "infinity."
+)
+INFINITE = "Infinity comes from exp of a large number, log(0), or a division by zero."
+
+
 class Wrong(Exception):
     """The first thing that is wrong."""
 
-    def __init__(self, mark, text, mistake="", pair=(), section=""):
+    def __init__(self, mark, text, mistake="", pair=(), section="", picture=""):
         super().__init__(text)
         self.mark, self.text, self.mistake = mark, text, mistake
-        self.pair, self.section = pair, section
-
-
-def crash(failed, what):
-    """`Wrong` from an exception of the hand-in: a blank, or a mistake with its line."""
-    if failed.type == "NotImplementedError":
-        return Wrong("not written", failed.text or f"{what} is not written yet")
-    missing = re.match(r"module 'hand_in' has no attribute '(\w+)'", failed.text)
-    if missing:
-        return Wrong(
-            "error", f"there is no {missing[1]} in the file",
-            "What was handed out must keep its name: the checker asks for it by name.",
-        )  # fmt: skip
-    at = f"line {failed.line}: " if failed.line else ""
-    return Wrong(
-        "error", f"{at}{failed.stage} fails with {failed.type}: {failed.text}", advice(failed)
-    )
-
-
-def advice(failed):
-    """What an exception usually means in these exercises."""
-    text = failed.text
-    if "product" in text and ("rows" in text or "must be called" in text):
-        return "The product must be called once in forward, and its backward once in backward."
-    if failed.type == "KeyError" and failed.stage == "backward":
-        return "product.backward was asked for gates that forward has not asked product for."
-    if "broadcast" in text or "matmul" in text or "aligned" in text or "core dimension" in text:
-        return (
-            "Two arrays do not fit in this line. Write down the shape of each: states and gates "
-            "are [n, H], and only product multiplies by weights."
-        )
-    if "unpack" in text:
-        return "In this line, as many names must stand on the left as there are parts on the right."
-    if "concatenate" in text or "must be called" in text or "zip()" in text:
-        return "Something is a single array, or None, where one array for each part is needed."
-    if failed.type in ("NameError", "UnboundLocalError"):
-        return "This name has no value yet: is it computed in another branch, or spelt otherwise?"
-    if failed.type == "TypeError" and "NoneType" in text:
-        return "Something is None here: is a `return` missing?"
-    return ""
+        self.pair, self.section, self.picture = pair, section, picture
 
 
 def array(name, thing, shape, what=""):
@@ -154,15 +122,42 @@ def parts(name, thing, names, of="array"):
     return dict(zip(names, thing, strict=True))
 
 
+def unchanged(before, after, who):
+    """Raise `Wrong` where something that belongs to the caller was written into: {name: array}."""
+    for name, array in before.items():
+        if name in after and not np.array_equal(after[name], array):
+            raise Wrong(
+                "wrong value",
+                f"{who} writes into {name}, which belongs to the caller",
+                "Nothing that was given may change: no +=, -=, *= or [...] = on it or on a part "
+                "of it. Make a new array instead, as in x = x + y.",
+            )
+
+
+def added(name, yours, expected):
+    """Raise `Wrong` where a second backward has not added the same gradient once more."""
+    if equal(yours, 2 * expected):
+        return
+    mistake = "Is something written into that a second backward needs, such as the cache?"
+    if equal(yours, expected):
+        mistake = "The gradient is overwritten instead of added to: +=, not =."
+    text = f"backward called twice does not give twice {name}"
+    raise Wrong("wrong value", text, mistake)
+
+
 def equal(yours, expected, allowed=EXACT):
     """Whether two arrays of the same shape are equal up to a relative error."""
-    return np.shape(yours) == np.shape(expected) and relative_error(yours, expected) <= allowed
+    with np.errstate(all="ignore"):  # there may be infinity in it
+        return np.shape(yours) == np.shape(expected) and (
+            relative_error(yours, expected) <= allowed
+        )
 
 
-def compare(name, yours, expected, explain=None, axes=()):
+def compare(name, yours, expected, explain=None, axes=(), given=None):
     """Raise `Wrong` where an array is not what it should be, with the worst entry.
 
-    explain(): the likely mistake, a sentence, asked for only then. axes: their names.
+    explain(): the likely mistake, a sentence, asked for only then. axes: their names. given:
+    (name, array) of what goes in, entry by entry.
     """
     if equal(yours, expected):
         return
@@ -170,12 +165,14 @@ def compare(name, yours, expected, explain=None, axes=()):
         raise Wrong(
             "wrong value",
             f"{name} holds NaN or infinity",
-            (explain() if explain else "") or "Something overflows, or is divided by zero.",
+            (explain() if explain else "") or (NOT_FINITE if np.isnan(yours).any() else INFINITE),
         )
     entry = worst(yours, expected)
     place = ", ".join(
         f"{axes[k]} {e}" if k < len(axes) else str(e) for k, e in enumerate(entry)
     )  # fmt: skip
+    if given is not None:
+        place += f"] for {given[0]} = [{float(given[1][entry]):.6g}"
     error = relative_error(yours, expected)
     if error < 1e-5:
         sentence = (
@@ -208,7 +205,7 @@ def general(name, yours, expected):
     scale = (expected * expected).sum()
     ratio = float((yours * expected).sum() / scale) if scale else 0.0
     if yours.size > 1 and ratio and equal(yours, ratio * expected, 1e-9):
-        guess = "a mean for a sum?" if abs(ratio) < 1 else "something counted twice?"
+        guess = "a mean for a sum?" if abs(ratio) < 1 else "is something counted more than once?"
         return f"{name} is {ratio:.4g} times what it should be: {guess}"
     if yours.ndim == 2 and yours.shape[0] == yours.shape[1] and equal(yours.T, expected, 1e-9):
         return f"{name} is transposed."

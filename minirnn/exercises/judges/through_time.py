@@ -8,7 +8,7 @@ from ...gradcheck import zoo
 from ...recurrent import Recurrent
 from ..runner.probe_cell import PracticeCell
 from ..student_mistakes import STUDENTS
-from .result import Wrong, array, compare, equal, general, parts
+from .result import Wrong, added, array, compare, equal, general, parts, unchanged
 
 T, N, D, H = 4, 3, 4, 5
 SIZES = [N, N, N - 1, 1]
@@ -65,27 +65,32 @@ class TimeJudge:
         found = {"output": reply["output"]}
         final = parts("the final state", reply["final"], STATES)
         found |= {f"final {s}": final[s] for s in STATES}
+        unchanged(self.given(), reply["after"], "forward")
         found = {n: array(f"the {n}", a, self.expected[n].shape) for n, a in found.items()}
         self.values(found, list(found), "the ")
 
     def backward(self):
         reply = self.ask(backward=True)
+        once = reply["after once"]
+        unchanged({"doutput": self.doutput}, once, "backward")
+        names = [f"dfinal, the gradient of {s}," for s in STATES]
+        unchanged(dict(zip(names, self.dfinal, strict=True)),
+                  dict(zip(names, once["dfinal"], strict=True)), "backward")  # fmt: skip
+        unchanged(self.given(), reply["after"], "backward")
         found = {"dx": reply["x"]}
         dstate = parts("the gradient of the initial state", reply["dstate"], STATES)
         found |= {f"d{s}0": dstate[s] for s in STATES}
         found |= {f"d{name}": reply[name] for name in PARAMETERS}
         found = {n: array(n, a, self.expected[n].shape) for n, a in found.items()}
-        self.values(found, ["dWh", "dbh", "dh0", "dc0", "dbx", "dWx", "dx"], "")
+        self.values(found, ["dx", "dh0", "dc0", "dWh", "dbh", "dWx", "dbx"], "")
         for name in PARAMETERS:
-            if not equal(
-                array(f"d{name}", reply[f"{name} twice"], self.weights[name].shape),
-                2 * self.expected[f"d{name}"],
-            ):
-                raise Wrong(
-                    "wrong value",
-                    f"backward called twice does not give twice d{name}",
-                    "The gradient is overwritten in place of added to: +=, not =.",
-                )
+            twice = array(f"d{name}", reply[f"{name} twice"], self.weights[name].shape)
+            added(f"d{name}", twice, self.expected[f"d{name}"])
+
+    def given(self):
+        """{name: array} of what the hand-in was given for forward, as it must stay."""
+        found = {"x": self.x} | {f"{s}0": a for s, a in zip(STATES, self.state, strict=True)}
+        return found | {f"self.{name}.data": a for name, a in self.weights.items()}
 
     def values(self, found, order, article):
         """Raise `Wrong` for the first of the arrays named in `order` that is wrong, with the
@@ -116,15 +121,21 @@ class TimeJudge:
                 error.text += f"; so {'are' if len(wrong) > 2 else 'is'} {', '.join(wrong[1:])}"
             if right:
                 error.text += f"; right: {', '.join(right)}"
-            error.text += self.steps(first, found)
+            over_time = "output" if "output" in found else "dx"
+            if over_time in wrong:
+                self.name_steps(error, over_time, found[over_time])
             raise
 
-    def steps(self, name, found):
-        """At which steps an array over time is wrong."""
-        if found[name].ndim != 3 or name not in ("output", "dx"):
-            return ""
-        off = [t for t in range(T) if not equal(found[name][t], self.expected[name][t], 1e-9)]
-        return f" (at step{'s' if len(off) > 1 else ''} {', '.join(map(str, off))})"
+    def name_steps(self, error, name, mine):
+        """Say which steps of an array over time are wrong, and which is the first on the way."""
+        ends = np.cumsum(self.sizes or [N] * T)[:-1]
+        rows = [np.split(a.reshape(-1, a.shape[-1]), ends) for a in (mine, self.expected[name])]
+        off = [not equal(y, e, 1e-9) for y, e in zip(*rows, strict=True)]
+        signs = " ".join(".#"[wrong] for wrong in off)
+        error.picture = f"{name}: steps {' '.join(map(str, range(T)))}   {signs}"
+        first = off.index(True) if name == "output" else T - 1 - off[::-1].index(True)
+        way = "" if name == "output" else f" (the way back begins at step {T - 1})"
+        error.text += f"; the first wrong step is {first}{way}"
 
     def mistake(self, found, wrong):
         """The bug that gives exactly this, or at least the first wrong array as it is."""
@@ -147,9 +158,9 @@ class TimeJudge:
                     return f"This is what you get when {bug.when}."
                 here = not equal(theirs[wrong[0]], self.expected[wrong[0]], 1e-9)
                 if not likely and wrong[0] in alike and here:
-                    likely = (
-                        f"Your {wrong[0]} is what you get when {bug.when}. Another mistake "
-                        "seems to be there as well."
+                    rest = ", ".join(n for n in wrong if n not in alike)
+                    likely = f"Your {wrong[0]} is what you get when {bug.when}." + (
+                        f" It does not explain {rest}." if rest else ""
                     )
         return likely or general(wrong[0], found[wrong[0]], self.expected[wrong[0]])
 

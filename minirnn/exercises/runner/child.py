@@ -12,7 +12,10 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import sys
+import threading
+import time
 import traceback
 
 sys.path[:] = json.loads(sys.argv[1])["path"] + sys.path  # before NumPy is looked for
@@ -20,7 +23,8 @@ sys.path[:] = json.loads(sys.argv[1])["path"] + sys.path  # before NumPy is look
 import numpy as np  # noqa: E402
 import numpy.linalg  # noqa: E402, F401  what NumPy loads late comes before the fence
 import numpy.random  # noqa: E402, F401
-import source_scan  # noqa: E402  from here on: the copies beside this file
+import shapes  # noqa: E402  from here on: the copies beside this file
+import source_scan  # noqa: E402
 import tasks  # noqa: E402
 
 sys.path.remove(json.loads(sys.argv[1])["path"][-1])  # NumPy is here; its neighbours stay away
@@ -45,15 +49,27 @@ def failure(error, stage, hand_in):
                         ("SystemExit", SystemExit), ("SyntaxError", SyntaxError)]
          if isinstance(error, k)), type(error).__name__)  # fmt: skip
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return {"error": {"type": error_type, "text": str(text)[:500], "stage": stage,
-                      "line": number, "code": (line or "")[:120]}}  # fmt: skip
+    told, unfit = arrays_there(error, hand_in) if own else ([], [])
+    return {"error": {"type": error_type, "text": str(text)[:500], "stage": stage, "line": number,
+                      "code": (line or "")[:120], "shapes": told, "products": unfit}}  # fmt: skip
+
+
+def arrays_there(error, hand_in):
+    """The arrays in the line of the hand-in that failed, and the `@` in it that do not fit."""
+    try:
+        frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__)
+                  if frame.f_code.co_filename == str(hand_in.path)]  # fmt: skip
+        where = (*frames[-1], hand_in.source)
+        return shapes.shapes(*where), shapes.products(*where)
+    except Exception:  # the message does without them
+        return [], []
 
 
 class HandIn:
     """The file, and its module once it is loaded."""
 
     def __init__(self, path):
-        self.path, self.module = path, None
+        self.path, self.module, self.source = path, None, b""
 
     def load(self):
         sys.path.insert(0, os.path.dirname(self.path))
@@ -108,7 +124,7 @@ def fence(limits, say):
         return False
 
     def stop(kind, text):
-        say({"mark": kind, "text": text[:300]})
+        say({"mark": kind, "text": text[:300], "line": line_of(sys._getframe(), limits["file"])})
         leave(66)
 
     def hook(event, arguments):
@@ -136,6 +152,34 @@ def fence(limits, say):
             stop("pickle", "it unpickles something")
 
     sys.addaudithook(hook)
+
+
+def line_of(frame, file):
+    """The line of the hand-in at which a stack of frames stands, or None."""
+    while frame is not None and frame.f_code.co_filename != file:
+        frame = frame.f_back
+    return frame and frame.f_lineno
+
+
+def watch_the_clock(limits, say):
+    """Say at which line a hand-in stands when its time is nearly over, and end the process."""
+    main, seconds, leave = threading.get_ident(), limits["seconds"], os._exit
+
+    def look():
+        time.sleep(max(0.9 * seconds - 0.3, 0.5 * seconds))
+        frame = sys._current_frames().get(main)
+        line = line_of(frame, limits["file"])
+        say({"mark": "time", "text": f"it has not come to an end after {seconds} s", "line": line})
+        leave(66)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
+def loaded_late(source):
+    """Load what NumPy loads when it is first named, while modules may still be loaded freely."""
+    if b"testing" in source or re.search(rb"from\s+numpy\s+import\s+\(?\s*\*", source):
+        for name in ("testing", *np.__all__):
+            getattr(np, name, None)
 
 
 def snapshot():
@@ -170,8 +214,10 @@ def main():
     hand_in = HandIn(limits["file"])
     for name in limits["support"]:  # now, so that a change to one of them is seen
         importlib.import_module(f"minirnn.{name}")
+    source = hand_in.source = read(limits["file"])
+    loaded_late(source)
+    watch_the_clock(limits, say)
     limit(limits)
-    source = read(limits["file"])
     try:
         problems = find_problems(limits, source) if limits["scan"] else []
         say({"scan": problems, "classes": source_scan.classes(source)})

@@ -8,8 +8,8 @@ import ast
 import hashlib
 
 HARMLESS = {
-    "__future__", "abc", "collections", "dataclasses", "enum", "functools", "itertools", "math",
-    "numpy", "operator", "types", "typing", "warnings",
+    "__future__", "abc", "collections", "copy", "dataclasses", "enum", "functools", "itertools",
+    "math", "numpy", "operator", "random", "time", "types", "typing", "warnings",
 }  # fmt: skip
 WHY = {  # module: the kind of its mark
     **dict.fromkeys(["sys", "site"], "path"),
@@ -33,7 +33,7 @@ ATTRIBUTES = {
     **dict.fromkeys(
         ["load", "save", "savez", "savez_compressed", "loadtxt", "savetxt", "fromfile", "tofile",
          "genfromtxt", "memmap", "open_memmap", "DataSource"], "files"),
-    **dict.fromkeys(["ctypeslib", "f2py", "os", "sys", "_os", "_sys"], "loads"),
+    **dict.fromkeys(["ctypeslib", "f2py", "os", "sys", "_os", "_sys", "subprocess"], "loads"),
     **dict.fromkeys(["dumps", "loads", "dump"], "pickle"),
     **dict.fromkeys(["imag", "complex64", "complex128", "cdouble"], "complex"),
 }  # fmt: skip

@@ -52,10 +52,30 @@ def decoded(thing):
     return value
 
 
+class Returned(Exception):
+    """Something returns another number of things than it must."""
+
+
+def several(returned, where, what):
+    """What was returned, if it is a tuple with as many parts as `what` names."""
+    names = what.split(", ")
+    if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+        given = f"one {type(returned).__name__}"
+        if returned is None or isinstance(returned, np.ndarray):
+            given = "nothing" if returned is None else "one array"
+        elif isinstance(returned, (tuple, list)):
+            given = f"a {type(returned).__name__} of {len(returned)}"
+        number = {2: "two", 3: "three"}[len(names)]
+        raise Returned(f"{where} returns {given}, but must return {number} things: {what}")
+    return returned
+
+
 def function(hand_in, given, stage):
-    """The value of one function of the hand-in."""
+    """The value of one function of the hand-in, and its arguments as they are afterwards."""
     stage[0] = given["name"]
-    return getattr(hand_in.module, given["name"])(*given["arguments"])
+    value = getattr(hand_in.module, given["name"])(*given["arguments"])
+    kept = any(value is a for a in given["arguments"])
+    return {"value": value.copy() if kept else value, "after": list(given["arguments"])}
 
 
 def describe(hand_in, given, stage):
@@ -77,18 +97,26 @@ def cell(hand_in, given, stage):
     arrays |= {f"{s}_prev": given[f"{s}_prev"] for s in made.states}
     found = {"gates": made.gates, "states": tuple(made.states),
              "own": {n: p.data for n, p in own.items()}}  # fmt: skip
-    stage[0] = "forward"
+    stage[0], before = "forward", _attributes(made)
     state = tuple(arrays[f"{s}_prev"] for s in made.states)
     returned = made.forward(arrays["gx"], state, product)
     found["forward"] = returned[0] if isinstance(returned, tuple) and len(returned) == 2 else None
     found["returned"] = type(returned).__name__
+    if isinstance(returned, tuple):
+        found["returned"] = f"a tuple of {len(returned)}"
     cache = returned[1] if found["forward"] is not None else None
     fields = getattr(cache, "_fields", ())
-    found["fields"] = {name: getattr(cache, name) for name in fields}
+    found["fields"] = {name: copied(getattr(cache, name)) for name in fields}
     found["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
     found["after"] = {name: array.copy() for name, array in arrays.items()}
-    if given["upstream"] is None or cache is None:
+    found["kept"] = sorted(n for n, v in _attributes(made).items() if before.get(n) is not v)
+    if given["upstream"] is None or found["forward"] is None:
         return found
+    if found["kept"]:  # the cell is used for another step before this one is undone
+        stage[0] = "forward, called a second time"
+        made.forward(0.5 - given["gx"], tuple(0.5 - s for s in state),
+                     Product(made.gates, given["Wh"], given["bh"]))  # fmt: skip
+    found["cache"] = None if cache is None else "something"
     stage[0] = "backward"
     for name in ("first", "second"):
         upstream = tuple(u.copy() for u in given["upstream"])
@@ -99,11 +127,17 @@ def cell(hand_in, given, stage):
         found[name] = back
         found[f"{name} given"] = upstream
         found[f"{name} da"] = undo.da.copy()
+        found["asked"] = "".join(made.gates if g is None else g for g in product.inputs)
+        found["undone"] = "".join(gate for gate, noted in undo.noted.items() if noted)
         stage[0] = "weights"
         found[f"{name} weights"] = {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
         found[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
         stage[0] = "backward, called a second time"
     return found
+
+
+def _attributes(thing):
+    return dict(getattr(thing, "__dict__", {}))
 
 
 def linear(hand_in, given, stage):
@@ -114,7 +148,7 @@ def linear(hand_in, given, stage):
         parameter = getattr(layer, name)
         parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
     stage[0] = "Linear.forward"
-    y, cache = layer.forward(given["x"])
+    y, cache = several(layer.forward(given["x"]), stage[0], "y, cache")
     found = {"y": y}
     if given["dy"] is not None:
         stage[0] = "Linear.backward"
@@ -122,6 +156,8 @@ def linear(hand_in, given, stage):
         found |= {"W": layer.W.grad.copy(), "b": layer.b.grad.copy()}
         layer.backward(given["dy"], cache)
         found |= {"W twice": layer.W.grad, "b twice": layer.b.grad}
+    found["after"] = {"x": given["x"], "dy": given["dy"], "self.W.data": layer.W.data,
+                      "self.b.data": layer.b.data}  # fmt: skip
     return found
 
 
@@ -129,12 +165,22 @@ def loss(hand_in, given, stage):
     """The loss of logits [N, K], and with dloss its gradient."""
     made, labels = hand_in.module.CrossEntropy(), given["labels"].astype(int)
     stage[0] = "CrossEntropy.forward"
-    value, cache = made.forward(given["logits"], labels)
-    found = {"loss": value}
+    returned = made.forward(given["logits"], labels)
+    value, cache = several(returned, stage[0], "loss, cache")
+    found = {"loss": value, "cache": copied(cache)}
     if given["dloss"] is not None:
         stage[0] = "CrossEntropy.backward"
-        found["logits"] = made.backward(cache, float(given["dloss"]))
+        found["logits"] = copied(made.backward(cache, float(given["dloss"])))
+        found["again"] = made.backward(cache, float(given["dloss"]))
+    found["after"] = {"logits": given["logits"], "labels": labels.astype(float)}
     return found
+
+
+def copied(thing):
+    """The same with copies of its arrays: it may be written into later."""
+    if isinstance(thing, (tuple, list)):
+        return tuple(copied(part) for part in thing)
+    return thing.copy() if isinstance(thing, np.ndarray) else thing
 
 
 def recurrent(hand_in, given, stage):
@@ -149,15 +195,25 @@ def recurrent(hand_in, given, stage):
     state = tuple(given[f"{s}0"] for s in PracticeCell.states)
     sizes = None if given["sizes"] is None else [int(n) for n in given["sizes"]]
     stage[0] = "forward"
-    output, final, cache = net.forward(given["x"], sizes, state)
+    returned = net.forward(given["x"], sizes, state)
+    output, final, cache = several(returned, "forward", "output, final, cache")
     found = {"output": output, "final": final}
+    after = {"x": given["x"]} | {
+        f"{s}0": a for s, a in zip(PracticeCell.states, state, strict=True)
+    }
     if given["doutput"] is not None:
         stage[0] = "backward"
-        dx, dstate = net.backward(given["doutput"], cache, given["dfinal"])
-        found |= {"x": dx, "dstate": dstate}
+        returned = net.backward(given["doutput"], cache, given["dfinal"])
+        dx, dstate = several(returned, "backward", "dx, dstate")
+        found |= {"x": copied(dx), "dstate": copied(dstate)}
         found |= {name: getattr(net, name).grad.copy() for name in names}
+        found["after once"] = {
+            "doutput": given["doutput"].copy(),
+            "dfinal": copied(given["dfinal"]),
+        }
         net.backward(given["doutput"], cache, given["dfinal"])
         found |= {f"{name} twice": getattr(net, name).grad for name in names}
+    found["after"] = after | {f"self.{name}.data": getattr(net, name).data for name in names}
     return found
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from .catalogue import EXERCISES
 from .conventions import Conventions, read_conventions
 from .handouts import starter
-from .judges.result import Result, Step, Wrong, crash
+from .judges.failures import crash
+from .judges.result import Result, Step, Wrong
 from .runner import source_scan
 from .sandbox import MARKS, Failed, HandIn, Stopped
 
@@ -64,7 +65,8 @@ def _climb(exercise, hand_in, conventions, rng, result):
 def _put(result, wrong, failed=None, section=""):
     """Note what is wrong; failed: the exception behind it, which knows its line."""
     result.mark, result.text, result.mistake = wrong.mark, wrong.text, wrong.mistake
-    result.pair, result.section = wrong.pair, wrong.section or section
+    result.pair, result.picture = wrong.pair, wrong.picture
+    result.section = wrong.section or section
     if failed and failed.line and failed.code and wrong.mark != "not written":
         result.code = f"{failed.line}: {failed.code}"
 

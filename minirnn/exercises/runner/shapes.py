@@ -1,0 +1,133 @@
+"""What stands in a line that has failed: each name with its shape, and products that do not fit."""
+
+import ast
+
+import numpy as np
+
+from minirnn.parameters import Parameter
+
+PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Constant, ast.Tuple, ast.UnaryOp,
+         ast.USub, ast.BinOp, ast.Add, ast.Sub, ast.Load)  # fmt: skip
+LONGEST = 6  # names that are shown
+
+
+def shapes(frame, line, source):
+    """[[text, what it is]] of the arrays in the statement at this line, as the frame knows them.
+
+    Nothing is called: names, attributes and slices of arrays alone are looked up.
+    """
+    statement = _statement(ast.parse(source), line)
+    found = {}
+    for node in _operands(statement):
+        text = ast.unparse(node)
+        told = _told(_value(node, frame))
+        if told and text not in found and len(text) <= 40:
+            found[text] = told
+    return [[text, told] for text, told in found.items()][:LONGEST]
+
+
+def products(frame, line, source):
+    """[[left, its shape, right, its shape]] of the `@` in the statement that do not fit."""
+    found = []
+    for node in ast.walk(_statement(ast.parse(source), line)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+            left, right = _value(node.left, frame), _value(node.right, frame)
+            if isinstance(left, np.ndarray) and isinstance(right, np.ndarray) and (
+                not left.ndim or not right.ndim or left.shape[-1] != right.shape[-2:][0]
+            ):  # fmt: skip
+                found.append([ast.unparse(node.left), str(left.shape),
+                              ast.unparse(node.right), str(right.shape)])  # fmt: skip
+    return found[:1]
+
+
+def _statement(tree, line):
+    """The smallest statement that holds the line; of one with a body, its first part alone."""
+    statements = [n for n in ast.walk(tree) if isinstance(n, ast.stmt)]
+    held = [n for n in statements if n.lineno <= line <= n.end_lineno]
+    smallest = min(held, key=lambda n: (n.end_lineno - n.lineno, -n.col_offset))
+    for part in ("test", "iter"):
+        if hasattr(smallest, "body") and isinstance(getattr(smallest, part, None), ast.expr):
+            return getattr(smallest, part)
+    return smallest
+
+
+def _operands(node):
+    """The names of a statement in their order, with all that hangs on each: self.W.data, gx[0]."""
+    if isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)) and _is_plain(node):
+        if not isinstance(node.ctx, ast.Load) and isinstance(node, ast.Name):
+            return
+        yield node
+        if isinstance(node, ast.Subscript):  # it may be the index that does not fit
+            yield from _operands(node.value)
+            yield from _operands(node.slice)
+        return
+    for child in ast.iter_child_nodes(node):
+        yield from _operands(child)
+
+
+def _is_plain(node):
+    return all(
+        isinstance(n, PLAIN) or isinstance(getattr(n, "ctx", None), ast.Store)
+        or isinstance(n, ast.Store)
+        for n in ast.walk(node)
+    )  # fmt: skip
+
+
+def _value(node, frame):
+    """What a plain expression is, or None. Only arrays and parameters are looked into."""
+    try:
+        if isinstance(node, ast.Name):
+            return frame.f_locals[node.id] if node.id in frame.f_locals else frame.f_globals[
+                node.id]  # fmt: skip
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Attribute):
+            return _attribute(_value(node.value, frame), node.attr)
+        if isinstance(node, ast.Subscript):
+            value = _value(node.value, frame)
+            return value[_value(node.slice, frame)] if _is_known(value) else None
+        if isinstance(node, ast.Slice):
+            parts = (node.lower, node.upper, node.step)
+            return slice(*(None if p is None else _value(p, frame) for p in parts))
+        if isinstance(node, ast.Tuple):
+            return tuple(_value(n, frame) for n in node.elts)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -_value(node.operand, frame)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub)):
+            left, right = _value(node.left, frame), _value(node.right, frame)
+            if isinstance(left, int) and isinstance(right, int):
+                return left + right if isinstance(node.op, ast.Add) else left - right
+    except Exception:
+        pass
+    return None
+
+
+def _attribute(value, name):
+    if type(value) is np.ndarray or type(value) is Parameter:
+        return getattr(value, name)
+    if isinstance(value, tuple) and name in getattr(value, "_fields", ()):
+        return getattr(value, name)
+    return vars(value)[name]
+
+
+def _is_known(value):
+    return type(value) in (np.ndarray, tuple, list) or isinstance(value, tuple)
+
+
+def _told(value):
+    """What a thing is in a few words; nothing for what says nothing about shapes."""
+    if isinstance(value, np.ndarray):
+        return str(value.shape) if value.ndim else "one number"
+    if isinstance(value, np.generic):
+        return "one number"
+    if isinstance(value, Parameter):
+        return "a Parameter"
+    kind = type(value).__name__
+    if kind in ("Product", "ProductBackward"):
+        return f"a {kind}"
+    if isinstance(value, (tuple, list)):
+        parts = ", ".join(str(p.shape) for p in value[:4] if isinstance(p, np.ndarray))
+        return f"a {kind if kind in ('tuple', 'list') else 'named tuple'} of {len(value)}" + (
+            f": {parts}" if parts and len(value) <= 4 else ""
+        )
+    return ""

@@ -1,0 +1,49 @@
+"""Commands as they must be typed on this machine: which Python, from this folder."""
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+
+def python():
+    """`python` where that is the one which runs now, else its path."""
+    here = os.path.dirname(os.path.abspath(sys.executable))
+    for name in ("python", "python3"):
+        found = shutil.which(name)
+        if found and os.path.dirname(os.path.abspath(found)) == here:
+            return name
+    return shorter(sys.executable)
+
+
+def shorter(path):
+    """A path as seen from this folder, where that is not longer than the whole of it."""
+    try:
+        relative = os.path.relpath(path)
+    except ValueError:  # on another drive
+        return str(path)
+    return relative if len(relative) <= len(str(path)) or not os.path.isabs(path) else str(path)
+
+
+def quoted(word):
+    """A word as a shell wants it: in quotes where it holds a blank."""
+    if os.name == "nt":
+        return f'"{word}"' if " " in word else word
+    return shlex.quote(word)
+
+
+def program(*words):
+    """`python WORDS`."""
+    return " ".join(quoted(str(word)) for word in (python(), *words))
+
+
+def exercises(*words):
+    """`python -m minirnn exercises WORDS`."""
+    return program("-m", "minirnn", "exercises", *words)
+
+
+def names_script():
+    """`examples/names.py` of this checkout as seen from here, or None."""
+    path = Path(__file__).resolve().parents[2] / "examples" / "names.py"
+    return shorter(path) if path.is_file() else None
