@@ -67,7 +67,7 @@ def the_end():
     lines = [
         f"{len(EXERCISES)} of {len(EXERCISES)} right: every backward pass of these nets is yours.",
         "You can now read minirnn/cells.py and minirnn/recurrent.py: the same lines.",
-        "Check a cell of your own with gradcheck (docs/08-gradient-checking.md), watch",
+        "Check a cell of your own with gradcheck (docs/08-gradient-checking.md), see",
         "a net step by step (docs/stepper.md), or bring data of your own",
         "(docs/14-your-own-data.md).",
     ]
