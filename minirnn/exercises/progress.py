@@ -66,8 +66,9 @@ def the_end():
     script = typed.names_script()
     lines = [
         f"{len(EXERCISES)} of {len(EXERCISES)} right: every backward pass of these nets is yours.",
-        "You can now read minirnn/cells.py and minirnn/recurrent.py, which hold the same lines;",
-        "check a cell of your own with gradcheck (docs/08-gradient-checking.md), watch a net",
-        "step by step (docs/stepper.md), or bring your own data (docs/14-your-own-data.md).",
+        "You can now read minirnn/cells.py and minirnn/recurrent.py: the same lines.",
+        "Check a cell of your own with gradcheck (docs/08-gradient-checking.md), see",
+        "a net step by step (docs/stepper.md), or bring data of your own",
+        "(docs/14-your-own-data.md).",
     ]
     return [*lines, f"    {typed.program(script, '--help')}"] if script else lines

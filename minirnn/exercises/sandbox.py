@@ -70,6 +70,7 @@ class Failed(Exception):
         super().__init__(error["text"])
         self.type, self.text, self.stage = error["type"], error["text"], error["stage"]
         self.line, self.code = error["line"], error["code"]
+        self.deeper = error["deeper"]  # the function of another file in which it comes up
         self.shapes, self.products = error["shapes"], error["products"]
 
 
@@ -229,7 +230,8 @@ class HandIn:
             self._raise(reply["error"])
 
     def _raise(self, error):
-        fields, tables = ("type", "text", "stage", "line", "code"), ("shapes", "products")
+        fields = ("type", "text", "stage", "line", "code", "deeper")
+        tables = ("shapes", "products")
         if not isinstance(error, dict) or set(error) != {*fields, *tables}:
             raise Stopped("answer", "its answer is not one that the checker asked for")
         line = error["line"] if isinstance(error["line"], int) else None

@@ -77,7 +77,7 @@ class CellJudge:
             raise Wrong(
                 "wrong shape",
                 f"{where} returns {reply['returned']}, but must return (state, cache)",
-                "Is the `return` missing, or one of its two parts?",
+                "Return a pair: the new state, which is itself a tuple, and the cache.",
             )
         found = parts(f"the state that {where} returns", reply["forward"], states)
         found = {s: array(s, found[s], (N, H)) for s in states}

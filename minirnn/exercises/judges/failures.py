@@ -114,6 +114,11 @@ def advice(failed):
         )
     if "NoneType" in text and failed.stage.startswith("backward") and "cache" in failed.code:
         return "forward has returned None as its cache: what backward needs must be in it."
+    if "unpack" in text and failed.deeper:
+        return (
+            f"It comes up inside {failed.deeper}, which this line calls: is it given what it asks "
+            "for, a tuple where a tuple is asked for?"
+        )
     if "unpack" in text:
         return "As many names must stand on the left as there are parts on the right."
     if "need at least one array to concatenate" in text or "sequence of arrays" in text:

@@ -18,7 +18,7 @@ def shapes(frame, line, source):
     """
     statement = _statement(ast.parse(source), line)
     found = {}
-    for node in _operands(statement):
+    for node in _operands(statement, frame):
         text = ast.unparse(node)
         told = _told(_value(node, frame))
         if told and text not in found and len(text) <= 40:
@@ -51,18 +51,18 @@ def _statement(tree, line):
     return smallest
 
 
-def _operands(node):
+def _operands(node, frame):
     """The names of a statement in their order, with all that hangs on each: self.W.data, gx[0]."""
     if isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)) and _is_plain(node):
         if not isinstance(node.ctx, ast.Load) and isinstance(node, ast.Name):
             return
         yield node
-        if isinstance(node, ast.Subscript):  # it may be the index that does not fit
-            yield from _operands(node.value)
-            yield from _operands(node.slice)
+        if isinstance(node, ast.Subscript) and _value(node, frame) is None:
+            yield from _operands(node.value, frame)  # it is the index that does not fit
+            yield from _operands(node.slice, frame)
         return
     for child in ast.iter_child_nodes(node):
-        yield from _operands(child)
+        yield from _operands(child, frame)
 
 
 def _is_plain(node):

@@ -57,7 +57,10 @@ class Returned(Exception):
 
 
 def several(returned, where, what):
-    """What was returned, if it is a tuple with as many parts as `what` names."""
+    """What was returned, if it is a tuple with as many parts as `what` names.
+
+    Raises `Returned` where it is not.
+    """
     names = what.split(", ")
     if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
         given = f"one {type(returned).__name__}"
