@@ -7,6 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minirnn.baselines import TrigramBayes, majority, trigrams
+from minirnn.batches import Sequences
+from minirnn.data import Alphabet, Names
+from minirnn.models import NameClassifier
+from minirnn.storage import summary
 
 words = st.text("abcAB", min_size=1, max_size=6)
 labelled = st.lists(st.tuples(words, st.integers(0, 2)), min_size=3, max_size=15)
@@ -64,3 +68,13 @@ def test_majority():
     assert majority(np.array([2, 0, 2, 1, 2]), 4) == 2
     assert majority(np.array([1, 3]), 4) == 1
     assert isinstance(majority(np.array([1]), 2), int)
+
+
+def test_the_majority_in_the_report_is_that_of_the_training_part():
+    alphabet, labels = Alphabet(), np.array([0, 0, 1, 1, 1, 0])
+    names = Names(["Aa", "Ab", "Ba", "Bb", "Bc", "Ac"], labels, ["A", "B"], "here")
+    sequences = Sequences([alphabet.encode(n) for n in names.names], labels, 2, len(alphabet))
+    net = NameClassifier(len(alphabet), 2, rng=np.random.default_rng(0), hidden_size=2)
+    parts = {"train": np.arange(3), "validation": np.array([5]), "test": np.array([3, 4])}
+    rows = summary.evaluations(net, sequences, names, parts)
+    assert rows[summary.MAJORITY].confusion.tolist() == [[0, 0], [2, 0]]

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import warnings
 import zipfile
 
 import numpy as np
@@ -196,6 +197,14 @@ ASKED = [  # each asks too much in one product alone: H H, H V, H K, E V, layers
     dict(hidden_size=10, languages=["a"] * 10**3),
     dict(hidden_size=1, embedding=100, alphabet="ab" * 100), dict(num_layers=10**4),
 ]  # fmt: skip
+
+
+def test_an_array_that_is_there_twice(saved):
+    path, _ = saved
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zipfile knows that it is odd
+        archive.writestr("linear.b.npy", archive.read("linear.b.npy"))
+    refused(path, "has linear.b twice")
 
 
 @pytest.mark.parametrize("settings", ASKED, ids=lambda s: ", ".join(s))

@@ -12,6 +12,8 @@ from own_cells import PeepholeLSTM, RealBuffer
 from planted import plant, planted
 
 from minirnn import cells, cli, gradcheck
+from minirnn.errors import CellError
+from minirnn.gradcheck import command
 from minirnn.gradcheck.ladder import randomised
 from minirnn.gradcheck.oracles import (
     central_difference,
@@ -257,6 +259,11 @@ def test_the_command(tmp_path, name, code, words):
     if code < 2:
         report = gradcheck.check_cell(cli.load_cell(path), seed=5)
         assert done.stdout.splitlines() == str(report).splitlines()
+
+
+def test_the_command_calls_its_argument_as_its_usage_does():
+    with pytest.raises(CellError, match=r"^FILE\.py:CLASS: there is no file nofile\.py"):
+        command.run(["nofile.py:Cell"], "gradcheck")
 
 
 def test_a_seed_is_a_seed():

@@ -315,3 +315,16 @@ def test_no_float64_anywhere_in_training(monkeypatch, optimizer, clip):
         )
     assert len(seen) > 1000
     assert {a.dtype.name for a in seen} == {"float32"}
+
+
+def test_the_last_batch_counts_for_what_it_holds():
+    run = trainer(epochs=1, batch_size=16)
+    run.fit()
+    assert run.trained == 40
+
+
+def test_clip_reaches_the_steps():
+    run = trainer(lambda parameters: SGD(parameters, 1.0), epochs=1, clip=1e-9)
+    before = run.net.state_dict()
+    run.fit()
+    assert all(np.abs(before[n] - a).max() < 1e-6 for n, a in run.net.state_dict().items())
