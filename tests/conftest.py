@@ -28,13 +28,14 @@ settings.load_profile(
 
 
 # The mathematics and its training: `pytest -m core`, in less than a minute.
-CORE = """backends batches checkpoints data examples forward gold gradients laws losses numbers optim
+CORE = """backends batches data examples forward gold gradients laws losses numbers optim
     parameters structure training""".split()
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.stem.removeprefix("test_") in CORE and not item.get_closest_marker("slow"):
+        core = item.path.stem.removeprefix("test_") in CORE
+        if core and not item.get_closest_marker("slow"):
             item.add_marker("core")
 
 

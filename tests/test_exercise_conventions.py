@@ -115,7 +115,7 @@ def test_the_other_sense_of_z_is_told(work, tmp_path):
 @pytest.mark.parametrize("old, new, said", [
     ("h = z * n + (1 - z) * h_prev", "h = z * n + h_prev", "1 - z is missing before h_prev"),
     ("h = z * n + (1 - z) * h_prev", "h = n + (1 - z) * h_prev", "z is missing before the cand"),
-    ("dh * (n - h_prev)", "dh * (h_prev - n)", "wrong sign: h_prev - n in place of n - h_prev"),
+    ("dh * (n - h_prev)", "dh * (h_prev - n)", "wrong sign: h_prev - n instead of n - h_prev"),
     ("dh * z, dh * (1 - z)", "dh * (1 - z), dh * z", "have changed sides in backward"),
     ("dh * z, dh * (1 - z)", "dh * z, 0 * dh", "own share, dh (1 - z), is lost"),
     ("dz * d_sigmoid(z)", "dz", "update gate's sigmoid derivative is left out"),

@@ -11,21 +11,21 @@ RNN = {
     "(a,) = gx + product(h_prev)": {
         "(a,) = 1.0 * gx": "the product with the previous state is left out",
         "(a,) = product(h_prev)": "gx, the share of the input, is left out",
-        "(a,) = gx * product(h_prev)": "gx and the product are multiplied in place of added",
+        "(a,) = gx * product(h_prev)": "gx and the product are multiplied instead of added",
         "(a,) = gx + h_prev": "h_prev is added as it is, without its weights",
-        "(a,) = gx - product(h_prev)": "the product is subtracted in place of added",
+        "(a,) = gx - product(h_prev)": "the product is subtracted instead of added",
         "(a,) = gx + product(self.f(h_prev))": "tanh is applied to h_prev before the product",
         "(a,) = 2 * gx + product(h_prev)": "gx is counted twice",
     },
     "h = self.f(a)": {
-        "h = sigmoid(a)": "sigmoid is used in place of tanh",
+        "h = sigmoid(a)": "sigmoid is used instead of tanh",
         "h = self.f(self.f(a))": "tanh is applied twice",
-        "h = a * (a.real > 0)": "relu is used in place of tanh",
+        "h = a * (a.real > 0)": "relu is used instead of tanh",
         "h = self.f(a) + h_prev": "h_prev is added to the new state",
     },
     "da = dh * self.d_f(h)": {
-        "da = dh + self.d_f(h)": "the derivative of tanh is added in place of multiplied",
-        "da = dh * h": "dh is multiplied by h itself in place of tanh's derivative",
+        "da = dh + self.d_f(h)": "the derivative of tanh is added instead of multiplied",
+        "da = dh * h": "dh is multiplied by h itself instead of tanh's derivative",
         "da = dh * (1 - h)": "the square is missing in tanh's derivative",
         "da = dh * (1 + h * h)": "tanh's derivative has a plus for a minus",
         "da = self.d_f(h)": "dh, the gradient that was given, is not used",
@@ -55,20 +55,20 @@ LSTM = {
     "gx + product(h_prev)": {
         "1.0 * gx": "the product with the previous state is left out",
         "product(h_prev)": "gx, the share of the input, is left out",
-        "gx * product(h_prev)": "gx and the product are multiplied in place of added",
-        "gx + product(c_prev)": "the product is taken with c_prev in place of h_prev",
+        "gx * product(h_prev)": "gx and the product are multiplied instead of added",
+        "gx + product(c_prev)": "the product is taken with c_prev instead of h_prev",
     },
     "i, f, o = sigmoid(ai), sigmoid(af), sigmoid(ao)": {
         "i, f, o = tanh(ai), sigmoid(af), sigmoid(ao)": "the input gate i has tanh for sigmoid",
         "i, f, o = sigmoid(ai), tanh(af), sigmoid(ao)": "the forget gate f has tanh for sigmoid",
         "i, f, o = sigmoid(ai), sigmoid(af), tanh(ao)": "the output gate o has tanh for sigmoid",
-        "i, f, o = tanh(ai), tanh(af), tanh(ao)": "the three gates have tanh in place of sigmoid",
+        "i, f, o = tanh(ai), tanh(af), tanh(ao)": "the three gates have tanh instead of sigmoid",
         "i, f, o = ai, af, ao": "the three gates are left without a sigmoid",
         "i, f, o = sigmoid(ai), sigmoid(af), ao": "the output gate o is left without a sigmoid",
         "i, f, o = sigmoid(ai), sigmoid(af + 1), sigmoid(ao)": "1 is added to the forget gate",
     },
     "g = tanh(ag)": {
-        "g = sigmoid(ag)": "the candidate g has sigmoid in place of tanh",
+        "g = sigmoid(ag)": "the candidate g has sigmoid instead of tanh",
         "g = ag": "the candidate g is left without a tanh",
     },
     "c = f * c_prev + i * g": {
@@ -82,19 +82,19 @@ LSTM = {
         "c = f * h_prev + i * g": "h_prev stands in the place of c_prev in c",
         "c = f * c_prev + o * g": "the output gate stands in the place of the input gate in c",
         "c = tanh(f * c_prev + i * g)": "tanh is applied to c itself",
-        "c = f * c_prev * i * g": "the two terms of c are multiplied in place of added",
-        "c = f + c_prev + i * g": "f and c_prev are added in place of multiplied",
+        "c = f * c_prev * i * g": "the two terms of c are multiplied instead of added",
+        "c = f + c_prev + i * g": "f and c_prev are added instead of multiplied",
         "c = f * c_prev - i * g": "the new term is subtracted from c",
         "c = sigmoid(f * c_prev + i * g)": "sigmoid is applied to c itself",
     },
     "tanh_c = tanh(c)": {
-        "tanh_c = sigmoid(c)": "sigmoid is applied to c in place of tanh, on the way to h",
-        "tanh_c = tanh(c_prev)": "h is computed from c_prev in place of the new c",
+        "tanh_c = sigmoid(c)": "sigmoid is applied to c instead of tanh, on the way to h",
+        "tanh_c = tanh(c_prev)": "h is computed from c_prev instead of the new c",
         "tanh_c = tanh(tanh(c))": "tanh is applied to c twice, on the way to h",
-        "tanh_c = tanh(g)": "h is computed from the candidate in place of c",
+        "tanh_c = tanh(g)": "h is computed from the candidate instead of c",
     },
     "h = o * tanh_c": {
-        "h = o + tanh_c": "o and tanh(c) are added in place of multiplied",
+        "h = o + tanh_c": "o and tanh(c) are added instead of multiplied",
         "h = tanh_c": "the output gate is left out of h",
         "h = tanh(o * c)": "tanh is applied to o c as a whole",
         "h = i * tanh_c": "the input gate stands in the place of the output gate in h",
@@ -109,9 +109,9 @@ LSTM = {
     },
     "do = dh * tanh_c": {
         "do = 1.0 * dh": "tanh(c) is missing in the output gate's gradient",
-        "do = dh * c_prev": "the output gate's gradient uses c_prev in place of tanh(c)",
-        "do = dc * tanh_c": "the output gate's gradient starts from dc in place of dh",
-        "do = dh * o": "the output gate's gradient is multiplied by o in place of tanh(c)",
+        "do = dh * c_prev": "the output gate's gradient uses c_prev instead of tanh(c)",
+        "do = dc * tanh_c": "the output gate's gradient starts from dc instead of dh",
+        "do = dh * o": "the output gate's gradient is multiplied by o instead of tanh(c)",
         "do = dh * d_tanh(tanh_c)": "the output gate's gradient has tanh's derivative for tanh(c)",
         "do = tanh_c": "the output gate's gradient does not use dh",
     },
@@ -139,39 +139,39 @@ LSTM = {
         "without the share that comes from h",
         "df, dc_prev = dstate[1] * c_prev, dc * f": "the forget gate's gradient is taken from the "
         "dc that was given, without the share that comes from h",
-        "df, dc_prev = dc * c_prev, dc + f": "dc and f are added in place of multiplied",
+        "df, dc_prev = dc * c_prev, dc + f": "dc and f are added instead of multiplied",
         "df, dc_prev = 1.0 * dc, dc * f": "c_prev is missing in the forget gate's gradient",
-        "df, dc_prev = dc * tanh_c, dc * f": "the forget gate's gradient uses tanh(c) in place of "
+        "df, dc_prev = dc * tanh_c, dc * f": "the forget gate's gradient uses tanh(c) instead of "
         "c_prev",
         "df, dc_prev = dh * c_prev, dc * f": "the forget gate's gradient starts from dh, not dc",
-        "df, dc_prev = dc * g, dc * f": "the forget gate's gradient uses g in place of c_prev",
+        "df, dc_prev = dc * g, dc * f": "the forget gate's gradient uses g instead of c_prev",
         "df, dc_prev = dc * c_prev, dc * f * d_sigmoid(f)": "dc_prev is multiplied by the forget "
         "gate's derivative",
         "df, dc_prev = dc * c_prev, dc * (1 - f)": "1 - f stands in the place of f in dc_prev",
     },
     "di, dg = dc * g, dc * i": {
-        "di, dg = dc * g, dc * g": "the candidate's gradient is multiplied by g in place of i",
-        "di, dg = dc * i, dc * i": "the input gate's gradient is multiplied by i in place of g",
-        "di, dg = dh * g, dh * i": "the gradients of i and g start from dh in place of dc",
+        "di, dg = dc * g, dc * g": "the candidate's gradient is multiplied by g instead of i",
+        "di, dg = dc * i, dc * i": "the input gate's gradient is multiplied by i instead of g",
+        "di, dg = dh * g, dh * i": "the gradients of i and g start from dh instead of dc",
         "di, dg = 1.0 * dc, dc * i": "g is missing in the input gate's gradient",
         "di, dg = dc * g, 1.0 * dc": "i is missing in the candidate's gradient",
         "di, dg = dstate[1] * g, dstate[1] * i": "the gradients of i and g are taken from the dc "
         "that was given, without the share that comes from h",
-        "di, dg = dc * c_prev, dc * i": "the input gate's gradient uses c_prev in place of g",
-        "di, dg = dc * g, dc * f": "the candidate's gradient uses f in place of i",
+        "di, dg = dc * c_prev, dc * i": "the input gate's gradient uses c_prev instead of g",
+        "di, dg = dc * g, dc * f": "the candidate's gradient uses f instead of i",
     },
     "di * d_sigmoid(i)": {
         "di * i": "half of the input gate's sigmoid derivative is missing",
         "di * (1 - i)": "half of the input gate's sigmoid derivative is missing",
         "di * d_sigmoid(f)": "the input gate gets the forget gate's derivative",
-        "di * d_tanh(i)": "the input gate gets the tanh's derivative in place of the sigmoid's",
+        "di * d_tanh(i)": "the input gate gets the tanh's derivative instead of the sigmoid's",
         "di * i * (1 + i)": "the input gate's sigmoid derivative has a plus for a minus",
     },
     "df * d_sigmoid(f)": {
         "df * f": "half of the forget gate's sigmoid derivative is missing",
         "df * (1 - f)": "half of the forget gate's sigmoid derivative is missing",
         "df * d_sigmoid(i)": "the forget gate gets the input gate's derivative",
-        "df * d_tanh(f)": "the forget gate gets the tanh's derivative in place of the sigmoid's",
+        "df * d_tanh(f)": "the forget gate gets the tanh's derivative instead of the sigmoid's",
     },
     "do * d_sigmoid(o)": {
         "do * o": "half of the output gate's sigmoid derivative is missing",
@@ -181,7 +181,7 @@ LSTM = {
     },
     "dag = dg * d_tanh(g)": {
         "dag = dg * (1 - g)": "the square is missing in the candidate's tanh derivative",
-        "dag = dg * d_tanh(tanh_c)": "the candidate's derivative is taken at tanh(c) in place of g",
+        "dag = dg * d_tanh(tanh_c)": "the candidate's derivative is taken at tanh(c) instead of g",
         "dag = dg * g": "the candidate's gradient is multiplied by g itself",
         "dag = dg * (1 + g * g)": "the candidate's tanh derivative has a plus for a minus",
     },
@@ -192,9 +192,9 @@ LSTM = {
         "gradient",
         "return da, (o * product.backward(da), dc_prev)": "dh_prev is multiplied by o",
         "return da, (product.backward((di, df, dg, do)), dc_prev)": "the product is given the "
-        "gradients of the gates in place of those of the pre-activations",
+        "gradients of the gates instead of those of the pre-activations",
         "return (di, df, dg, do), (product.backward(da), dc_prev)": "the gradients of the gates "
-        "are returned in place of those of the pre-activations",
+        "are returned instead of those of the pre-activations",
         "return (di, df, dg, do), (product.backward((di, df, dg, do)), dc_prev)": "all functions "
         "of the gates are left without their derivatives",
         "return da, (dh + 0 * product.backward(da), dc_prev)": "dh is handed on to the previous "
@@ -232,8 +232,8 @@ GRU = {
         "candidate n",
         "n = tanh(gx_n + (1 - r) * product_n)": "1 - r stands in the place of r in the candidate n",
         "n = tanh(gx_n + r * h_prev)": "r scales h_prev, without the weights, in the candidate n",
-        "n = tanh(gx_n + r + product_n)": "r is added in place of multiplied in the candidate n",
-        "n = sigmoid(gx_n + r * product_n)": "the candidate n has sigmoid in place of tanh",
+        "n = tanh(gx_n + r + product_n)": "r is added instead of multiplied in the candidate n",
+        "n = sigmoid(gx_n + r * product_n)": "the candidate n has sigmoid instead of tanh",
         "n = gx_n + r * product_n": "the candidate n is left without a tanh",
         'n = tanh(gx_n + product(r * h_prev, "n"))': "the reset gate acts before the product in "
         "the candidate n; here it acts after it",
@@ -263,7 +263,7 @@ GRU = {
         "dh * (h_prev - n), dh * z, dh * z": "the candidate's gradient dn has the factor z",
         "dh * (h_prev - n), 1.0 * dh, dh * z": "1 - z is missing in the candidate's gradient dn",
         "dh * (h_prev - n), dh * (1 - z), dh * (1 - z)": "the previous state's own share has the "
-        "factor 1 - z in place of z",
+        "factor 1 - z instead of z",
         "dh * (h_prev - n), dh * (1 - z), 1.0 * dh": "the previous state's own share misses the "
         "factor z",
         "dh * (h_prev - n), dh * (1 - z), 0 * dh": "the previous state's own share, dh z, is lost",
@@ -277,7 +277,7 @@ GRU = {
     "dr, dproduct_n = dan * product_n, dan * r": {
         "dr, dproduct_n = dn * product_n, dan * r": "the candidate's tanh derivative is missing in "
         "the reset gate's gradient dr",
-        "dr, dproduct_n = dan * n, dan * r": "the reset gate's gradient dr uses n in place of the "
+        "dr, dproduct_n = dan * n, dan * r": "the reset gate's gradient dr uses n instead of the "
         "product",
         "dr, dproduct_n = 1.0 * dan, dan * r": "the product is missing in the reset gate's "
         "gradient dr",
@@ -304,9 +304,9 @@ GRU = {
         "have changed places",
         "dar, daz = dr * d_tanh(r), dz * d_tanh(z)": "the gates r and z get the tanh's derivative",
         "dar, daz = dr * d_sigmoid(r), dz * d_tanh(z)": "the update gate z gets the tanh's "
-        "derivative in place of the sigmoid's",
+        "derivative instead of the sigmoid's",
         "dar, daz = dr * d_tanh(r), dz * d_sigmoid(z)": "the reset gate r gets the tanh's "
-        "derivative in place of the sigmoid's",
+        "derivative instead of the sigmoid's",
     },
     "return (dar, daz, dan), (dh_prev,)": {
         "return (dar, daz, dproduct_n), (dh_prev,)": "gx of gate n gets the gradient of the "
@@ -352,7 +352,7 @@ TIME = {
         "are set to zero",
     },
     "state = tuple([s[:n] for s in state])": {
-        "state = tuple([s[len(s) - n :] for s in state])": "the last rows go on in place of the "
+        "state = tuple([s[len(s) - n :] for s in state])": "the last rows go on instead of the "
         "first ones",
     },
     "for parts in zip(*reversed(ended), strict=True)": {
@@ -367,9 +367,9 @@ TIME = {
         "dstate = (dstate[0] + doutput[start:end], *[0 * d for d in dstate[1:]])": "the second "
         "part of the state loses its gradient at every step",
         "dstate = (dstate[0] * doutput[start:end], *dstate[1:])": "the two shares of dh are "
-        "multiplied in place of added",
+        "multiplied instead of added",
         "dstate = (dstate[0] + doutput[:n], *dstate[1:])": "every step gets the first rows of "
-        "doutput in place of its own",
+        "doutput instead of its own",
     },
     "dgx, dstate = self.cell.backward(tuple(dstate), steps[t], undo)": {
         "dgx, _ = self.cell.backward(tuple(dstate), steps[t], undo)\n"
@@ -377,16 +377,16 @@ TIME = {
         "before: dstate is not handed on",
     },
     "xp.concatenate([d, last[alive:n]])": {
-        "xp.concatenate([d, 0 * last[alive:n]])": "sequences that end early start with zeros in "
-        "place of their rows of dfinal",
+        "xp.concatenate([d, 0 * last[alive:n]])": "sequences that end early start with zeros "
+        "instead of their rows of dfinal",
         "xp.concatenate([d, last[: n - alive]])": "sequences that end early get the first rows of "
-        "dfinal in place of their own",
+        "dfinal instead of their own",
     },
     "dgates.append(dgx)": {
         "dgates.append(tuple(d * (t == 0) for d in dgx))": "dgx holds only the step undone last",
     },
     "self.Wx.grad += x.T @ dgx": {
-        "self.Wx.grad += x.T @ undo.da": "Wx gets the gradient of the product in place of dgx",
+        "self.Wx.grad += x.T @ undo.da": "Wx gets the gradient of the product instead of dgx",
         "self.Wx.grad += x[: sizes[0]].T @ dgx[:, : sizes[0]]": "Wx gets the share of the first "
         "step alone",
         "pass": "Wx gets no gradient",
@@ -395,12 +395,12 @@ TIME = {
         "self.bx.grad += undo.da.sum(axis=1)": "bx gets the gradient of bh",
         "self.bx.grad += dgx.mean(axis=1)": "the gradient of bx is a mean over the rows in place "
         "of a sum",
-        "self.bx.grad[...] = dbx": "the gradient of bx is overwritten in place of added to",
+        "self.bx.grad[...] = dbx": "the gradient of bx is overwritten instead of added to",
         "pass": "bx gets no gradient",
     },
     "return self._dx(x, dgx, shape), dstate": {
-        "return self._dx(x, da, shape), dstate": "dx is taken from the product's gradient in "
-        "place of dgx",
+        "return self._dx(x, da, shape), dstate": "dx is taken from the product's gradient instead "
+        "of dgx",
     },
 }
 

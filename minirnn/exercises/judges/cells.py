@@ -105,7 +105,7 @@ class CellJudge:
                 raise Wrong(
                     "wrong value",
                     f"forward writes into {name}, which belongs to the caller",
-                    "Write x = x + y in place of x += y.",
+                    "Write x = x + y instead of x += y.",
                 )
 
     def _forward_wrong(self, found, reply):
@@ -323,7 +323,7 @@ class CellJudge:
                 raise Wrong(
                     "wrong value",
                     f"backward writes into {name}, which belongs to the caller",
-                    f"Write {name} = {name} + ... in place of {name} += ...",
+                    f"Write {name} = {name} + ... instead of {name} += ...",
                 )
         first, second = self._claimed(reply["first"]), self._claimed(reply["second"])
         for name in first:

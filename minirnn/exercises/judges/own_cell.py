@@ -80,7 +80,7 @@ class OwnJudge:
                 raise Wrong(
                     "wrong value",
                     f"forward writes into {name}, which belongs to the caller",
-                    "Write x = x + y in place of x += y.",
+                    "Write x = x + y instead of x += y.",
                 )
         return {s: array(s, a, (N, H)) for s, a in found.items()}, reply
 

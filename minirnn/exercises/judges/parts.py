@@ -23,7 +23,7 @@ def _sigmoid(a):
 
 FUNCTIONS = {
     "sigmoid": (lambda a: 0.5 * np.tanh(0.5 * a) + 0.5, {
-        "the sign of a is missing: exp(a) in place of exp(-a)": lambda a: 1 / (1 + np.exp(a)),
+        "the sign of a is missing: exp(a) instead of exp(-a)": lambda a: 1 / (1 + np.exp(a)),
         "the brackets are missing: 1 / 1 + exp(-a)": lambda a: 1 + np.exp(-a),
         "1 / (1 - exp(-a)) has a minus for a plus": lambda a: 1 / (1 - np.exp(-a)),
         "tanh is taken for sigmoid": np.tanh,
@@ -32,7 +32,7 @@ FUNCTIONS = {
         "tanh(a / 2) is not scaled and shifted": lambda a: np.tanh(0.5 * a),
         "tanh(a / 2) is shifted but not scaled": lambda a: np.tanh(0.5 * a) + 0.5,
         "a itself is returned": lambda a: a,
-        "the derivative is returned in place of the function":
+        "the derivative is returned instead of the function":
             lambda a: _sigmoid(a) * (1 - _sigmoid(a)),
         "exp(a) is divided by the sum over the array: that is softmax":
             lambda a: np.exp(a) / np.exp(a).sum(),
@@ -45,7 +45,7 @@ FUNCTIONS = {
         "y alone is returned": lambda y: y,
         "1 - y alone is returned": lambda y: 1 - y,
         "there is a plus for the minus": lambda y: y * (1 + y),
-        "y and 1 - y are added in place of multiplied": lambda y: np.ones_like(y),
+        "y and 1 - y are added instead of multiplied": lambda y: np.ones_like(y),
         "one square is too much": lambda y: y * (1 - y * y),
     }),
     "tanh": (np.tanh, {
@@ -67,7 +67,7 @@ FUNCTIONS = {
         "the sign is wrong": lambda y: y * y - 1,
         "the derivative of the square, 2 y, is taken": lambda y: 2 * y,
         "y^2 alone is returned": lambda y: y * y,
-        "everything is squared in place of y alone": lambda y: (1 - y) ** 2,
+        "everything is squared instead of y alone": lambda y: (1 - y) ** 2,
         "1 - 2 y is returned: the square is read as a factor of 2": lambda y: 1 - 2 * y,
     }),
 }  # fmt: skip
@@ -113,24 +113,24 @@ LINEAR = {
         "b is subtracted": lambda x, W, b, dy: x @ W - b,
     },
     "x": {
-        "dx is taken with x in place of dy": lambda x, W, b, dy: x @ W @ W.T,
+        "dx is taken with x instead of dy": lambda x, W, b, dy: x @ W @ W.T,
         "dx is divided by the batch size": lambda x, W, b, dy: dy @ W.T / len(x),
         "W is not transposed for dx": lambda x, W, b, dy: dy @ W,
         "dx holds x itself": lambda x, W, b, dy: x,
     },
     "W": {
-        "dW is divided by the batch size: a mean in place of a sum":
+        "dW is divided by the batch size: a mean instead of a sum":
             lambda x, W, b, dy: x.T @ dy / len(x),
         "W itself is added to its gradient": lambda x, W, b, dy: x.T @ dy + W,
         "only the first row of the batch counts in dW": lambda x, W, b, dy: np.outer(x[0], dy[0]),
         "only the last row of the batch counts in dW": lambda x, W, b, dy: np.outer(x[-1], dy[-1]),
-        "dW is taken with y in place of dy": lambda x, W, b, dy: x.T @ (x @ W + b),
+        "dW is taken with y instead of dy": lambda x, W, b, dy: x.T @ (x @ W + b),
         "the sign of dW is wrong": lambda x, W, b, dy: -(x.T @ dy),
     },
     "b": {
-        "db is a mean over the batch in place of a sum": lambda x, W, b, dy: dy.mean(axis=0),
-        "db is the first row of dy in place of the sum over the rows": lambda x, W, b, dy: dy[0],
-        "db is the last row of dy in place of the sum over the rows": lambda x, W, b, dy: dy[-1],
+        "db is a mean over the batch instead of a sum": lambda x, W, b, dy: dy.mean(axis=0),
+        "db is the first row of dy instead of the sum over the rows": lambda x, W, b, dy: dy[0],
+        "db is the last row of dy instead of the sum over the rows": lambda x, W, b, dy: dy[-1],
         "db is the sum of all of dy in every place": lambda x, W, b, dy: np.full(3, dy.sum()),
         "b itself is added to its gradient": lambda x, W, b, dy: dy.sum(axis=0) + b,
         "db is all ones": lambda x, W, b, dy: np.ones(dy.shape[1]),
@@ -167,15 +167,15 @@ def judge_linear(hand_in, backward, rng):
                 raise Wrong(
                     "wrong value",
                     f"backward called twice does not give twice d{name}",
-                    "The gradient is overwritten in place of added to: +=, not =.",
+                    "The gradient is overwritten instead of added to: +=, not =.",
                 )
 
 
 LOG_SOFTMAX = {
     "the softmax is returned without the logarithm": lambda a: np.exp(_log_softmax(a)),
-    "the sum runs over the whole array in place of each row":
+    "the sum runs over the whole array instead of each row":
         lambda a: a - np.log(np.exp(a).sum()),
-    "the sum runs over the rows (axis 0) in place of the classes": lambda a: _log_softmax(a.T).T,
+    "the sum runs over the rows (axis 0) instead of the classes": lambda a: _log_softmax(a.T).T,
     "the largest a is subtracted, and nothing else": lambda a: a - a.max(axis=-1, keepdims=True),
     "the logarithm is missing on the sum":
         lambda a: a - a.max(axis=-1, keepdims=True)
@@ -184,23 +184,23 @@ LOG_SOFTMAX = {
     "the largest a is subtracted once, in one place only":
         lambda a: a - np.log(np.exp(a - a.max(axis=-1, keepdims=True)).sum(-1, keepdims=True)),
     "the sign is wrong": lambda a: -_log_softmax(a),
-    "the sum is added in place of subtracted":
+    "the sum is added instead of subtracted":
         lambda a: a + np.log(np.exp(a).sum(axis=-1, keepdims=True)),
 }  # fmt: skip
 LOSS = {
-    "the loss is a sum over the rows in place of a mean":
+    "the loss is a sum over the rows instead of a mean":
         lambda a, q: -_log_softmax(a)[np.arange(len(q)), q].sum(),
     "the sign of the loss is wrong": lambda a, q: _log_softmax(a)[np.arange(len(q)), q].mean(),
     "the mean runs over all classes, not over the true ones": lambda a, q: -_log_softmax(a).mean(),
     "all columns of the labels are taken for each row: log_p[:, labels]":
         lambda a, q: -_log_softmax(a)[:, q].mean(),
-    "the logits are taken in place of their log-softmax":
+    "the logits are taken instead of their log-softmax":
         lambda a, q: -a[np.arange(len(q)), q].mean(),
     "the probability is taken without its logarithm":
         lambda a, q: -np.exp(_log_softmax(a))[np.arange(len(q)), q].mean(),
-    "the sum is divided by the number of classes in place of rows":
+    "the sum is divided by the number of classes instead of rows":
         lambda a, q: -_log_softmax(a)[np.arange(len(q)), q].sum() / a.shape[1],
-    "the sum is divided by all entries in place of the rows":
+    "the sum is divided by all entries instead of the rows":
         lambda a, q: -_log_softmax(a)[np.arange(len(q)), q].sum() / a.size,
 }  # fmt: skip
 DLOGITS = {
@@ -211,14 +211,14 @@ DLOGITS = {
     "dloss, the gradient of the loss, is not used": lambda p, o, s: (p - o) / len(p),
     "neither dloss nor the number of rows is used": lambda p, o, s: p - o,
     "log p is taken for p": lambda p, o, s: (np.log(p) - o) * s / len(p),
-    "it is divided by all entries in place of the rows": lambda p, o, s: (p - o) * s / p.size,
+    "it is divided by all entries instead of the rows": lambda p, o, s: (p - o) * s / p.size,
     "it is divided by the number of classes": lambda p, o, s: (p - o) * s / p.shape[1],
     "the softmax's own derivative is multiplied in": lambda p, o, s: (p - o) * p * (1 - p) * s
         / len(p),
     "1 is subtracted from every class": lambda p, o, s: (p - 1) * s / len(p),
     "1 is added at the true class": lambda p, o, s: (p + o) * s / len(p),
     "only the one-hot label is left, without the softmax": lambda p, o, s: -o * s / len(p),
-    "dloss is divided by in place of multiplied": lambda p, o, s: (p - o) / s / len(p),
+    "dloss is divided by instead of multiplied": lambda p, o, s: (p - o) / s / len(p),
 }  # fmt: skip
 
 

@@ -37,9 +37,9 @@ def _rules(lr, m):
             rule(lambda v, g: m * v + (1 - m) * g, lambda w, v, g: w - lr * v),
         "the velocity keeps all of the old one, without momentum":
             rule(lambda v, g: v + g, lambda w, v, g: w - lr * v),
-        "momentum scales the gradient in place of the velocity":
+        "momentum scales the gradient instead of the velocity":
             rule(lambda v, g: v + m * g, lambda w, v, g: w - lr * v),
-        "the velocity is renewed after the step in place of before it":
+        "the velocity is renewed after the step instead of before it":
             lambda w, v, g: (w - lr * v, m * v + g),
         "Nesterov's step is taken": rule(lambda v, g: m * v + g,
                                          lambda w, v, g: w - lr * (g + m * v)),
@@ -144,7 +144,7 @@ def _clipped(gradients, limit, norm):
         "small gradients are scaled up to the limit: min(1, ...) is missing":
             [limit / (norm + 1e-6) * g for g in gradients],
         "the gradients are not changed: write into p.grad": list(gradients),
-        "the entries are clipped one by one in place of the norm":
+        "the entries are clipped one by one instead of the norm":
             [np.clip(g, -limit, limit) for g in gradients],
         "the root of the squared norm is missing":
             [min(1.0, limit / (squares + 1e-6)) * g for g in gradients],

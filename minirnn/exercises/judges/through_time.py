@@ -84,7 +84,7 @@ class TimeJudge:
                 raise Wrong(
                     "wrong value",
                     f"backward called twice does not give twice d{name}",
-                    "The gradient is overwritten in place of added to: +=, not =.",
+                    "The gradient is overwritten instead of added to: +=, not =.",
                 )
 
     def values(self, found, order, article):
