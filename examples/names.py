@@ -75,10 +75,10 @@ def build(settings, args, rng):
     if args.cell:
         cell = cli.load_cell(args.cell)
         try_cell(cell())
-    kept = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
+    named = ("hidden_size", "num_layers", "bidirectional", "embedding", "dropout")
     return NameClassifier(
         len(Alphabet(settings["alphabet"])), len(settings["languages"]), rng=rng,
-        cell=cell, **{name: settings[name] for name in kept},
+        cell=cell, **{name: settings[name] for name in named},
     )  # fmt: skip
 
 

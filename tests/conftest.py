@@ -28,8 +28,8 @@ settings.load_profile(
 
 
 # The mathematics and its training: `pytest -m core`, in less than a minute.
-CORE = """backends batches data examples forward gold gradients laws losses numbers optim
-    parameters structure training""".split()
+CORE = """batches examples forward gold gradients losses numbers optim parameters structure
+    training""".split()
 
 
 def pytest_collection_modifyitems(items):
