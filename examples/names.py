@@ -41,7 +41,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add, yes_no = parser.add_argument, argparse.BooleanOptionalAction
     add("--model", choices=["rnn", "lstm", "gru"], default="lstm")
-    add("--cell", metavar="FILE.py:CLASS", help="a cell class of your own, in place of --model")
+    add("--cell", metavar="FILE.py:CLASS", help="a cell class of your own, instead of --model")
     add("--backend", choices=["numpy", "cupy"], default="numpy")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
     add("--hidden-size", type=cli.whole, default=128)

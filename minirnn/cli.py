@@ -1,4 +1,4 @@
-"""What the scripts share: errors in one line, progress bars, folders, a student's cell."""
+"""Shared parts of the commands: errors in one line, progress bars, folders, a student's cell."""
 
 import argparse
 import importlib.util
@@ -50,7 +50,7 @@ def main(run):
 
 
 def _forget_output_that_cannot_be_written():
-    """Else Python tries once more at its end, and says so in a traceback."""
+    """Send what is left to nowhere: else the flush at exit prints a traceback."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -110,10 +110,10 @@ def load_names(
     files = sorted(path for path in folder.glob("*.txt") if path.is_file())
     names, labels, languages, counts = [], [], [], Counter()
     for path in files:
-        kept = _read_list(path, alphabet, merge, counts)
-        if kept:
-            names += kept
-            labels += [len(languages)] * len(kept)
+        usable = _read_list(path, alphabet, merge, counts)
+        if usable:
+            names += usable
+            labels += [len(languages)] * len(usable)
             languages.append(printable(path.stem, 30))
         else:
             counts[f"{printable(path.name)} has no usable name"] += 1
@@ -141,7 +141,7 @@ def _read_list(path, alphabet, merge, counts):
         ) from None
     except OSError as error:
         raise DataError(f"{printable(str(path))} cannot be read: {error.strerror}") from None
-    kept, seen = [], set()
+    usable, seen = [], set()
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         if not line.strip():
             continue
@@ -156,8 +156,8 @@ def _read_list(path, alphabet, merge, counts):
             if len(name) < len(unicodedata.normalize("NFC", line.strip())):
                 counts["names that lost a character outside the alphabet, kept"] += 1
             seen.add(name)
-            kept.append(name)
-    return kept
+            usable.append(name)
+    return usable
 
 
 def split(

@@ -78,9 +78,9 @@ class Optimizer:
         arrays = self._named_state()
         for name, array in arrays.items():
             if name not in state or state[name].shape != array.shape:
-                found = state[name].shape if name in state else "nothing"
+                saved = state[name].shape if name in state else "nothing"
                 raise CheckpointError(
-                    f"the optimiser's {name} has shape {array.shape}, but the saved one: {found}"
+                    f"the optimiser's {name} has shape {array.shape}, but the saved one: {saved}"
                 )
         for name, array in arrays.items():
             array[...] = get_array_module(array).asarray(state[name])

@@ -32,7 +32,7 @@ class Parameter:
 def join(parameters):
     """One `Parameter`, flat, that holds all of these, in this order; they become views of it.
 
-    What is done to every parameter is then one call in place of one for each. All must be of one
+    What is done to every parameter is then one call instead of one for each. All must be of one
     type, else `ValueError`.
     """
     dtypes = sorted({str(p.data.dtype) for p in parameters})

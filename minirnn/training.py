@@ -138,8 +138,8 @@ class Trainer:
 
         Raises `NumberError` where the validation loss is not finite.
         """
-        found = evaluate(self.net, self.sequences, self.validation, self.loss)
-        if not math.isfinite(found.loss):
+        result = evaluate(self.net, self.sequences, self.validation, self.loss)
+        if not math.isfinite(result.loss):
             raise NumberError(
                 f"the validation loss is not finite after step {self.step} (epoch "
                 f"{self.epoch + 1}){self.first_bad()}; {self.cure()}"
@@ -148,11 +148,11 @@ class Trainer:
         self.history.rows.append({
             "epoch": self.epoch, "step": self.step, "lr": float(self.optimizer.lr),
             "train_loss": self.mean_loss, "train_accuracy": float(self.sums[1]) / self.sums[2],
-            "validation_loss": found.loss, "validation_accuracy": found.accuracy,
-            "validation_balanced_accuracy": found.balanced_accuracy,
+            "validation_loss": result.loss, "validation_accuracy": result.accuracy,
+            "validation_balanced_accuracy": result.balanced_accuracy,
         })  # fmt: skip
-        if found.balanced_accuracy > self.best_score:
-            self.best_score, self.best_epoch = found.balanced_accuracy, self.epoch
+        if result.balanced_accuracy > self.best_score:
+            self.best_score, self.best_epoch = result.balanced_accuracy, self.epoch
             self.best = self.net.state_dict()
         self.batches, self.position = None, 0
 

@@ -38,7 +38,8 @@ CORE = """backends batches checkpoints data examples forward gold gradients laws
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.stem.removeprefix("test_") in CORE and not item.get_closest_marker("slow"):
+        core = item.path.stem.removeprefix("test_") in CORE
+        if core and not item.get_closest_marker("slow"):
             item.add_marker("core")
 
 

@@ -1,4 +1,4 @@
-"""`examples/benchmark.py`: what it writes; and, in place of times, a count of array calls.
+"""`examples/benchmark.py`: what it writes; and, instead of times, a count of array calls.
 
 Nothing is timed here. How many calls of NumPy a step makes is what plain code pays for on short
 sequences, and it is the same on every machine: a slip back shows as a larger count.

@@ -456,7 +456,7 @@ WITHOUT = {
     "13-gpu.md#when-it-goes-wrong": {"equation": "a table of messages"},
     "14-your-own-data.md#names-of-your-own": {"equation": "about files"},
     "14-your-own-data.md#labelled-sequences": {"equation": "about a form of data"},
-    "14-your-own-data.md#measurements-in-place-of-letters": {
+    "14-your-own-data.md#measurements-instead-of-letters": {
         "equation": "the net's is that of NameClassifier, in chapter 11",
     },
     "14-your-own-data.md#is-your-net-right": {"equation": "the check's are in chapter 8"},
@@ -684,3 +684,16 @@ def test_plain_text(chapter):
     for number, line in enumerate(body.splitlines(), 1):
         allowed = line.startswith(("|", "<!--", "$$", "!["))
         assert allowed or len(line) <= 102, f"{chapter}, line {number} is {len(line)} long"
+
+
+SAYS_IN_PLACE_OF = re.compile(r"\bin[\s\"']+place\s+of\b", re.I)
+
+
+def test_instead_of():
+    """Plain English says `instead of`, in the documents, in the code and in what it prints."""
+    files = [*ROOT.glob("*.md"), *(p for d in ("docs", "minirnn", "examples")
+                                   for p in (ROOT / d).rglob("*.*"))]  # fmt: skip
+    files = [path for path in files if path.suffix in (".md", ".py", ".js", ".html")]
+    found = [path.name for path in files if SAYS_IN_PLACE_OF.search(path.read_text("utf-8"))]
+    assert len(files) > 100 and found == []
+    assert SAYS_IN_PLACE_OF.search('"x in "\n    "place of y"')

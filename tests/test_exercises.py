@@ -62,7 +62,12 @@ def fits(signature, package):
     """Whether a call that the exercise takes is taken by the package, and means the same."""
     theirs = dict(package.parameters)
     names = [name for name in theirs if name in signature.parameters]
-    same = all(theirs.get(name) == p for name, p in signature.parameters.items())
+    same = all(
+        name in theirs
+        and theirs[name].kind == p.kind
+        and p.default in (p.empty, theirs[name].default)
+        for name, p in signature.parameters.items()
+    )
     others = [p for name, p in theirs.items() if name not in signature.parameters]
     return (
         same and names == list(signature.parameters) and all(p.default != p.empty for p in others)

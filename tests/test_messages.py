@@ -795,7 +795,7 @@ def _(world):
     return world.command("exercises", "hint", 11)
 
 
-@cause("a file in place of the folder of exercises")
+@cause("a file instead of the folder of exercises")
 def _(world):
     Path("mine").write_text("")
     return world.command("exercises", "check", "mine")

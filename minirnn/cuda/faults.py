@@ -1,4 +1,4 @@
-"""What keeps CuPy from computing, told apart, each with its cure."""
+"""Diagnosis of why CuPy cannot compute, with a cure for each cause."""
 
 import importlib
 

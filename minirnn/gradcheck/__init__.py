@@ -42,7 +42,7 @@ __all__ = [
 def check_cell(cell, recurrent=None, seed=0):
     """The whole ladder for a cell class (or a cell): one step, T = 1, T > 1, lengths, loss.
 
-    recurrent: a class that carries the cell through time, to check in place of the library's.
+    recurrent: a class that carries the cell through time, to check instead of the library's.
     """
     options = {} if recurrent is None else {"recurrent": recurrent}
     return check_ladder(cell, seed=seed, **options)

@@ -21,8 +21,8 @@ def describe_kind(verdict):
         return "Something is divided by zero, grows out of bounds, or is the logarithm of zero."
     if "changed" in kinds:
         return (
-            "Your code writes into an array that it was given or must keep: write x = x + y in "
-            "place of x += y, and x = x * y in place of x *= y."
+            "Your code writes into an array that it was given or must keep: write x = x + y "
+            "instead of x += y, and x = x * y instead of x *= y."
         )
     if "alias" in kinds:
         return (
@@ -31,8 +31,8 @@ def describe_kind(verdict):
         )
     if "twice" in kinds:
         return (
-            "Your backward gives something else at its second call: it overwrites gradients in "
-            "place of adding to them, or uses up what forward has kept."
+            "Your backward gives something else at its second call: it overwrites gradients "
+            "instead of adding to them, or uses up what forward has kept."
         )
     return ""
 

@@ -1,4 +1,4 @@
-"""Runs whose history has a row at every so many iterations: the loop, and where it may stop."""
+"""A training loop that records a history row every so many iterations and can stop anywhere."""
 
 from ..storage.saved_state import check_position, is_whole, require
 

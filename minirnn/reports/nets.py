@@ -9,7 +9,7 @@ print the reports' form. Their LogSoftmax is in the loss, `CrossEntropy`.
     B  ReportLSTM
     C  ReportGRU       the reset gate acts before the product
     D  BuiltinLSTM     torch.nn.LSTM and a Linear
-    E  OutputGateLSTM  classifies the output gate in place of the state: a mistake, kept
+    E  OutputGateLSTM  classifies the output gate instead of the state: a mistake, kept
     F  Generator       writes names, letter by letter
 """
 

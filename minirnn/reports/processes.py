@@ -1,4 +1,4 @@
-"""Work for several processor cores: tasks in processes of their own, bars, and one way to stop."""
+"""Tasks in parallel worker processes, with progress bars and one way to stop."""
 
 import multiprocessing
 import os
@@ -86,8 +86,8 @@ def work(function, task, messages, stop):
 
 
 def end_with_the_first():
-    """End this process when the first one has: killed, it cannot say so, and nobody would read
-    what is found here, while a new call may train the same."""
+    """Exit when the parent process dies: it cannot tell if it was killed, and nobody is left to
+    read the result, while a new call may train the same."""
     multiprocessing.parent_process().join()
     os._exit(1)
 

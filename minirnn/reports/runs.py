@@ -1,4 +1,4 @@
-"""What one training run of a lab net is: which net, on which names, and what is measured.
+"""Training runs of the lab-report nets: net, data split and metrics.
 
 Two protocols. "reports": every name is trained on, as often as it stands in the lists, and the
 accuracy is that on the same names, as the reports have it. "held-out": of each language's

@@ -1,4 +1,4 @@
-"""Could this trainer have written this saved state? Asked before any of it is taken up.
+"""Checks of a saved training state, before any of it is taken up.
 
 A checkpoint may be damaged, or a stranger's. What the trainer would write itself is known: which
 arrays, their shapes and dtypes, and how the numbers hang together.
@@ -73,7 +73,7 @@ def parted(arrays, *parts):
 
 
 def numbers(state):
-    """What of an optimiser's state is no array: for JSON."""
+    """Return what of an optimiser's state is no array: for JSON."""
     return {name: value for name, value in state.items() if not isinstance(value, np.ndarray)}
 
 

@@ -1,4 +1,4 @@
-"""Runs that are kept: each leaves its weights and its result, or a checkpoint to go on from."""
+"""Runs stored on disk: a finished run leaves weights and a result, another one a checkpoint."""
 
 import json
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from .files import write_atomic
 
 
 class StoredRun:
-    """What a run is called on the disk. A dataclass of its settings inherits this.
+    """A mixin for a dataclass of a run's settings: names its files and stores its result.
 
     It has a `name`, a `folder`, and fields from which, `data` aside, the result follows.
     """
@@ -38,7 +38,7 @@ class StoredRun:
         """Train to the end, or go on where it stopped; the result, or None if it was stopped.
 
         It is saved every few seconds (see `Checkpoint`), and where it is stopped. finish() gives
-        the result, {name: value} for JSON, which is kept beside the weights. saved: more settings
+        the result, {name: value} for JSON, which is stored beside the weights. saved: more settings
         for the file of weights.
         """
         checkpoint = Checkpoint(self.path("part.npz"), self.settings)
@@ -62,10 +62,10 @@ class StoredRun:
 
 
 def read_json(path, settings):
-    """What a JSON file holds; raises `CheckpointError` where its settings are not these."""
+    """Return what a JSON file holds; raises `CheckpointError` where its settings are not these."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        saved = {name: found[name] for name in settings}
+        result = json.loads(path.read_text(encoding="utf-8"))
+        saved = {name: result[name] for name in settings}
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CheckpointError(
             f"{path} is damaged, or nothing that minirnn wrote; delete it or use another --output"
@@ -76,7 +76,7 @@ def read_json(path, settings):
                 f"{path} was made with {name} = {saved[name]}, but now it is {now}; use the same, "
                 "or another --output"
             )
-    return found
+    return result
 
 
 def same_settings(folder, settings, resume):

@@ -1,4 +1,4 @@
-"""What a trained name classifier is worth: a table beside two baselines, figures, files."""
+"""The report on a trained name classifier: a table beside two baselines, figures, files."""
 
 import json
 
@@ -26,8 +26,8 @@ def write(output, trainer, names, parts, facts):
 
     rows = evaluations(net, sequences, names, parts)
     print(f"\n{'accuracy':28s}{'natural':>8s}{'balanced':>10s}")
-    for name, found in rows.items():
-        print(f"{name:28s}{found.accuracy:8.3f}{found.balanced_accuracy:10.3f}")
+    for name, row in rows.items():
+        print(f"{name:28s}{row.accuracy:8.3f}{row.balanced_accuracy:10.3f}")
 
     shown = parts["test"][:: max(1, len(parts["test"]) // 6)][:6]
     print("\nsome names of the test part")
@@ -35,7 +35,7 @@ def write(output, trainer, names, parts, facts):
         true = names.languages[names.labels[k]]
         print(f"  {names.names[k]:20s} {true:12s} guessed: {likeliest(p, names.languages)}")
 
-    found, bayes = rows["test"], rows[TRIGRAMS]
+    test, bayes = rows["test"], rows[TRIGRAMS]
     example = max(shown, key=lambda k: sequences.lengths[k])
     gates = net.gates(sequences.batch(np.array([example])))
     letters = names.names[example]
@@ -43,7 +43,7 @@ def write(output, trainer, names, parts, facts):
     figures = {
         "loss.png": plotting.plot_loss(history),
         "accuracy.png": plotting.plot_accuracy(history, baseline),
-        "confusion.png": plotting.plot_confusion(found.confusion, names.languages),
+        "confusion.png": plotting.plot_confusion(test.confusion, names.languages),
         "gates.png": plotting.plot_gates(gates, letters, f"Gates over the letters of {letters}"),
     }
     summary = {
@@ -58,8 +58,8 @@ def write(output, trainer, names, parts, facts):
         "loss_last": history["train_loss"][-1],
         "train_balanced_accuracy": rows["train"].balanced_accuracy,
         "validation_balanced_accuracy": rows["validation"].balanced_accuracy,
-        "test_balanced_accuracy": found.balanced_accuracy,
-        "test_accuracy": found.accuracy,
+        "test_balanced_accuracy": test.balanced_accuracy,
+        "test_accuracy": test.accuracy,
         "majority_accuracy": rows[MAJORITY].accuracy,
         "ngram_accuracy": bayes.accuracy,
         "ngram_balanced_accuracy": bayes.balanced_accuracy,

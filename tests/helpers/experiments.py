@@ -90,7 +90,7 @@ def loaded(name):
 
 
 def in_this_process(steps):
-    """In place of `jobs.run`: one task after the other. The first that is not begun yet is
+    """Instead of `jobs.run`: one task after the other. The first that is not begun yet is
     stopped after so many steps, as by Ctrl-C."""
 
     def run(function, tasks, jobs):

@@ -74,7 +74,7 @@ class MGUCell:
 
 
 class OutputGateLSTMCell:
-    """An LSTM that puts out its output gate in place of h: a state more, which nobody reads."""
+    """An LSTM that puts out its output gate instead of h: a state more, which nobody reads."""
 
     gates = "ifgo"
     states = ("o", "h", "c")

@@ -91,7 +91,7 @@ class OutputGateLSTM:
 
 
 class MemoryFirst:
-    """`LSTMCell` that shows its memory: states (c, h) in place of (h, c)."""
+    """`LSTMCell` that shows its memory: states (c, h) instead of (h, c)."""
 
     gates = "ifgo"
     states = ("c", "h")
