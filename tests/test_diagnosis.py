@@ -190,7 +190,7 @@ UNHEARD_OF = {
     "a cube": ("LoopLSTM", [("1 - squashed**2", "1 - squashed**3")]),
     "the wrong partner": ("LoopLSTM", [('"u": d_new * act["m"]', '"u": d_new * mem')]),
     "the wrong gate": ("LoopLSTM", [('d_mem = d_new * act["k"]', 'd_mem = d_new * act["u"]')]),
-    "r in place of u": ("LateGRU", [("d_y = d_new * (1 - u)", "d_y = d_new * (1 - r)")]),
+    "r instead of u": ("LateGRU", [("d_y = d_new * (1 - u)", "d_y = d_new * (1 - r)")]),
     "without k": ("EarlyGRU", [("* k * (1 - k)", "* (1 - k)")]),
     "a sine": ("Elman", [("d_new * (1 - new) * (1 + new)", "d_new * np.cos(new)")]),
     "next step's output": ("Unrolled", [

@@ -159,7 +159,7 @@ def test_why_lstm(script, quick, place, options, data):
 
 
 def measured(args, threads, more):
-    """In place of a process that takes the time: every case of the grid, of which some differ."""
+    """Instead of a process that takes the time: every case of the grid, of which some differ."""
     import benchmark
     import benchmark_cases
 
