@@ -32,7 +32,7 @@ class NameClassifier(Module):
         ((2, 3), 467)
     """
 
-    SIZES = "hidden_size", "num_layers", "bidirectional", "embedding", "dropout"
+    SIZES = "hidden_size", "num_layers", "bidirectional", "embedding"
 
     def __init__(self, num_symbols: int, num_classes: int, *, rng: Rng = None, cell: Any = "lstm",
                  hidden_size: int = 128, num_layers: int = 1, bidirectional: bool = False,
@@ -66,7 +66,8 @@ class NameClassifier(Module):
         """
         sizes = {name: settings[name] for name in cls.SIZES}
         symbols, classes = len(settings["alphabet"]), len(settings["languages"])
-        return cls(symbols, classes, rng=rng, cell=cell or settings["model"], **sizes)
+        return cls(symbols, classes, rng=rng, cell=cell or settings["model"],
+                   dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
         """Return logits [N, K] of a `Batch` of ids, and a cache."""

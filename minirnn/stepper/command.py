@@ -15,8 +15,7 @@ from .export import answer, kind_of, run_of
 from .page import page
 
 LONGEST = 60  # letters, as in the data
-SIZES = [size for size in NameClassifier.SIZES if size != "dropout"]  # which no step shows
-SAME = ("model", *SIZES, "alphabet", "languages")  # of all nets on one page
+SAME = ("model", *NameClassifier.SIZES, "alphabet", "languages")  # of all nets on one page
 
 
 def parse(arguments, prog):
