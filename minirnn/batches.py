@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backend import asarray
-from .errors import DataError
+from .errors import DataError, floating, generator, in_range, joined, labels_of, places, whole
 from .packing import order_of_rows
 
 
@@ -27,37 +27,34 @@ class Sequences:
     """
 
     def __init__(self, sequences, labels, num_classes=None, num_symbols=None, dtype="float32"):
-        self.labels = np.asarray(labels)
-        self.lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
-        if len(self.lengths) == 0 or len(self.lengths) != len(self.labels):
+        sequences = list(sequences)
+        self.labels = labels_of("label", labels, len(sequences), num_classes)
+        self.rows, self.lengths = joined(sequences, DataError)
+        ids, features = self.rows.dtype.kind in "iu", floating("dtype", dtype)
+        if self.rows.ndim != (1 if ids else 2):
             raise DataError(
-                f"there are {len(self.lengths)} sequences, but {len(self.labels)} labels"
+                f"sequence 0 has shape {np.shape(sequences[0])} of type {self.rows.dtype}, but ids "
+                "must be whole numbers [T], and features [T, D] such as x.astype('float32')"
             )
-        if self.lengths.min() == 0:
-            raise DataError(f"sequence {int(self.lengths.argmin())} is empty")
-        arrays = [np.asarray(sequence) for sequence in sequences]
-        for k, array in enumerate(arrays):
-            if array.shape[1:] != arrays[0].shape[1:]:
-                raise DataError(
-                    f"sequence {k} has shape {array.shape}, but sequence 0 has {arrays[0].shape}: "
-                    "all but the first axis must agree"
-                )
-        self.rows = np.concatenate(arrays)
         self.starts = np.cumsum(self.lengths) - self.lengths
+        num_symbols = whole("num_symbols", num_symbols, none=True)
         self.num_classes = num_classes or int(self.labels.max()) + 1
-        _in_range("label", self.labels, self.num_classes)
-        if self.rows.dtype.kind in "iu":
-            _in_range("id", self.rows, num_symbols or int(self.rows.max()) + 1)
+        if ids:
+            in_range("id", self.rows, num_symbols or 2**62, DataError)
         else:
-            self.rows = self.rows.astype(dtype)
+            self.rows = self.rows.astype(features)
             if not np.isfinite(self.rows).all():
-                raise DataError("the sequences hold NaN or infinite numbers")
+                raise DataError("the sequences hold NaN or infinite numbers, but must be finite")
 
     def __len__(self):
         return len(self.lengths)
 
     def batch(self, index):
-        """The sequences at `index` [N] as a `Batch` on the current backend."""
+        """The sequences at `index` as a `Batch` on the current backend.
+
+        index: places [N], or a mask; `DataError` for anything else.
+        """
+        index = places("index", index, len(self))
         rows, sizes, order = order_of_rows(self.starts[index], self.lengths[index])
         index = index[order]
         return Batch(asarray(self.rows[rows]), sizes, asarray(self.labels[index]), index)
@@ -74,16 +71,18 @@ class Sequences:
 
 def natural(sequences, index, batch_size, rng):
     """Index arrays of one epoch: every sequence of `index` once, in random order."""
-    order = rng.permutation(index)
+    index, batch_size = places("index", index, len(sequences)), whole("batch_size", batch_size)
+    order = generator(rng).permutation(index)
     return [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
 
 
 def balanced(sequences, index, batch_size, rng):
     """As many batches as `natural`; each draw takes a class evenly, then a sequence of it."""
+    index, batch_size = places("index", index, len(sequences)), whole("batch_size", batch_size)
     labels = sequences.labels[index]
     by_class = [index[labels == c] for c in np.unique(labels)]
     draws = np.ceil(len(index) / batch_size).astype(int) * batch_size
-    classes = rng.integers(len(by_class), size=draws)
+    classes = generator(rng).integers(len(by_class), size=draws)
     sizes = np.array([len(members) for members in by_class])
     starts = np.cumsum(sizes) - sizes
     order = np.concatenate(by_class)[starts[classes] + rng.integers(sizes[classes])]
@@ -95,18 +94,12 @@ def bucketed(sequences, index, batch_size, rng):
 
     Lengths are compared with a random fraction added, so that the batches differ every epoch.
     """
-    noisy = sequences.lengths[index] + rng.random(len(index))
+    index, batch_size = places("index", index, len(sequences)), whole("batch_size", batch_size)
+    noisy = sequences.lengths[index] + generator(rng).random(len(index))
     order = index[np.argsort(noisy, kind="stable")]
     batches = [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
     return [batches[k] for k in rng.permutation(len(batches))]
 
 
+# Each takes places or a mask for `index`, and raises `DataError` where it is neither.
 samplers = {"natural": natural, "balanced": balanced, "bucketed": bucketed}
-
-
-def _in_range(what, values, size):
-    if values.dtype.kind not in "iu":
-        raise DataError(f"{what}s must be whole numbers, but are of type {values.dtype}")
-    if values.min() < 0 or values.max() >= size:
-        wrong = values[(values < 0) | (values >= size)][0]
-        raise DataError(f"{what} {wrong} is out of range: it must be 0 to {size - 1}")

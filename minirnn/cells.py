@@ -25,6 +25,7 @@ what reached product.backward; the dgx that backward returns is then not looked 
 
 from typing import Any, NamedTuple
 
+from .errors import one_of
 from .functions import d_identity, d_relu, d_sigmoid, d_tanh, identity, relu, sigmoid, tanh
 
 
@@ -38,7 +39,7 @@ class RNNCell:
     """h = f(x Wx + bx + h_prev Wh + bh), with f tanh, relu or the identity.
 
     Elman 1990; with tanh or relu this is `torch.nn.RNN`. nonlinearity: "tanh", "relu" or
-    "identity", else `ValueError`.
+    "identity", else `ArgumentError`.
     """
 
     gates = "h"
@@ -51,9 +52,7 @@ class RNNCell:
     }
 
     def __init__(self, nonlinearity="tanh"):
-        if nonlinearity not in self._functions:
-            known = ", ".join(self._functions)
-            raise ValueError(f"nonlinearity is {nonlinearity!r}, but must be one of: {known}")
+        self.nonlinearity = one_of("nonlinearity", nonlinearity, self._functions)
         self.f, self.d_f = self._functions[nonlinearity]
 
     def forward(self, gx, state, product):

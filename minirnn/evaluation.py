@@ -7,6 +7,7 @@ import numpy as np
 
 from .backend import asarray, asnumpy
 from .cuda.faults import is_out_of_memory
+from .errors import labels_of, places, whole
 
 
 @dataclass
@@ -18,7 +19,12 @@ class Evaluation:
 
     @classmethod
     def of(cls, labels, guesses, num_classes):
-        """The evaluation of guesses [N] that something else made, beside the labels [N]."""
+        """The evaluation of guesses [N] that something else made, beside the labels [N].
+
+        Raises `DataError` where they are not as many whole numbers in 0 .. num_classes - 1.
+        """
+        labels = labels_of("label", labels, np.size(labels), num_classes)
+        guesses = labels_of("guess", guesses, len(labels), num_classes)
         confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
         np.add.at(confusion, (labels, guesses), 1)
         return cls(math.nan, confusion)
@@ -37,10 +43,16 @@ class Evaluation:
 
 
 def evaluate(net, sequences, index, loss=None):
-    """An `Evaluation` of the net on the sequences at `index`; nothing is trained or dropped out."""
+    """An `Evaluation` of the net on the sequences at `index`; nothing is trained or dropped out.
+
+    index: places [N], or a mask. Has the net more outputs than there are classes, the confusion
+    matrix has a column for each.
+    """
+    index = places("index", index, len(sequences))
     logits = predict(net, sequences, index)
     labels = sequences.labels[index]
-    found = Evaluation.of(labels, logits.argmax(axis=-1), sequences.num_classes)
+    classes = max(sequences.num_classes, logits.shape[-1])
+    found = Evaluation.of(labels, logits.argmax(axis=-1), classes)
     if loss is not None:
         found.loss = float(loss.forward(asarray(logits), asarray(labels))[0])
     return found
@@ -49,8 +61,10 @@ def evaluate(net, sequences, index, loss=None):
 def predict(net, sequences, index, batch_size=256):
     """The net's logits [N, K] on the host, in the order of `index`.
 
-    Where the memory is too small for a batch, it is tried again with half.
+    index: places [N], or a mask. Where the memory is too small for a batch, it is tried again with
+    half.
     """
+    index, batch_size = places("index", index, len(sequences)), whole("batch_size", batch_size)
     while True:
         try:
             return _predict(net, sequences, index, batch_size)

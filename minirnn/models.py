@@ -1,7 +1,7 @@
 """Whole nets: letters in, a language out."""
 
 from .backend import get_array_module
-from .errors import MinirnnError
+from .errors import MinirnnError, whole
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
 from .stacked import GRU, LSTM, RNN, Stack
@@ -14,7 +14,8 @@ class NameClassifier(Module):
 
     cell: "rnn", "lstm", "gru", or a cell class (see `cells`). embedding: how many learned numbers
     stand for a letter; None feeds letters as one-hot rows. Dropout acts on the embedded letters,
-    between layers, and on the last states. Raises `MinirnnError` for another name of a cell.
+    between layers, and on the last states. Raises `MinirnnError` for another name of a cell, and
+    `ArgumentError` for sizes that cannot be.
     """
 
     def __init__(
@@ -23,9 +24,11 @@ class NameClassifier(Module):
     ):  # fmt: skip
         if isinstance(cell, str) and cell not in cells:
             raise MinirnnError(f"there is no cell {cell!r}; choose one of: {', '.join(cells)}")
+        num_symbols, num_layers = whole("num_symbols", num_symbols), whole("num_layers", num_layers)
+        embedding = whole("embedding", embedding, none=True)
         options |= dict(num_layers=num_layers, bidirectional=bidirectional, rng=rng)
         options["dropout"] = dropout if num_layers > 1 else 0.0
-        if embedding:
+        if embedding is not None:
             self.embedding = Embedding(num_symbols, embedding, rng=rng, **_dtype(options))
         else:
             self.embedding = None
@@ -34,8 +37,10 @@ class NameClassifier(Module):
             self.recurrent = cells[cell](width, hidden_size, **options)
         else:
             self.recurrent = Stack(cell, width, hidden_size, **options)
+        hidden_size = self.recurrent.hidden_size
         self.dropout = Dropout(dropout, rng=rng)
         directions = self.recurrent.directions
+        num_classes = whole("num_classes", num_classes)
         self.linear = Linear(directions * hidden_size, num_classes, rng=rng, **_dtype(options))
 
     def forward(self, batch, training=False):
@@ -66,7 +71,7 @@ class NameClassifier(Module):
         """
         x = batch.x if self.embedding is None else self.embedding.forward(batch.x)[0]
         layer = self.recurrent.layers[0]
-        output, _, cache = layer.forward(x, batch.sizes)
+        output, _, cache = layer.forward(x[::-1] if self.recurrent.reverse else x, batch.sizes)
         return layer.gates(cache) or {"output": output}
 
     def _join(self, h):

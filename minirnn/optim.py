@@ -9,8 +9,9 @@ gradient cannot spoil them before the host notices.
 import math
 from operator import is_
 
+from . import errors as check
 from .backend import asnumpy, get_array_module
-from .errors import CheckpointError
+from .errors import ArgumentError, CheckpointError
 from .parameters import join, split
 
 
@@ -18,19 +19,16 @@ class Optimizer:
     """What SGD and Adam share: the parameters, the learning rate, the state by name.
 
     The parameters are moved into one flat array (`join`), so a step is a handful of calls however
-    many there are. `slots` name further arrays beside it: a velocity, say. Raises `ValueError`
+    many there are. `slots` name further arrays beside it: a velocity, say. Raises `ArgumentError`
     for no parameters, parameters of two types, or a negative lr or weight decay.
     """
 
     slots = ()
 
     def __init__(self, parameters, lr, weight_decay=0.0):
-        self.parameters = list(parameters)
-        if not self.parameters:
-            raise ValueError("there are no parameters to optimise")
-        if lr < 0 or weight_decay < 0:
-            raise ValueError(f"lr is {lr} and weight_decay {weight_decay}; neither may be negative")
-        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self.parameters = check.parameters_of(parameters)
+        self.lr, self.steps = check.real("lr", lr, check.NOT_NEGATIVE), 0
+        self.weight_decay = check.real("weight_decay", weight_decay, check.NOT_NEGATIVE)
         self._join()
         zeros_like = get_array_module(self._whole.data).zeros_like
         self.state = {slot: zeros_like(self._whole.data) for slot in self.slots}
@@ -99,13 +97,14 @@ class SGD(Optimizer):
     """w = w - lr v, where v = momentum v + g and g = dw + weight_decay w.
 
     With nesterov, w = w - lr (g + momentum v). As `torch.optim.SGD`: the learning rate stands
-    outside v, and the first v is g. Raises `ValueError` for nesterov without momentum.
+    outside v, and the first v is g. Raises `ArgumentError` for a momentum that is not at least 0
+    and below 1, and for nesterov without momentum.
     """
 
     def __init__(self, parameters, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+        self.momentum, self.nesterov = check.real("momentum", momentum, check.SHARE), nesterov
         if nesterov and not momentum:
-            raise ValueError("nesterov needs a momentum above 0")
-        self.momentum, self.nesterov = momentum, nesterov
+            raise ArgumentError("momentum is 0, but nesterov needs one above 0")
         self.slots = ("v",) if momentum else ()
         super().__init__(parameters, lr, weight_decay)
 
@@ -125,14 +124,16 @@ class Adam(Optimizer):
     """w = w - lr m' / (sqrt(v') + eps), with m and v running means of g and g^2.
 
     m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t) take out the bias of starting at zero
-    (Kingma and Ba 2015, algorithm 1); g = dw + weight_decay w.
+    (Kingma and Ba 2015, algorithm 1); g = dw + weight_decay w. Raises `ArgumentError` where betas
+    are not two numbers, at least 0 and below 1, or eps is negative.
     """
 
     slots = ("m", "v")
 
     def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
         super().__init__(parameters, lr, weight_decay)
-        self.betas, self.eps = betas, eps
+        self.betas = check.two_betas(betas)
+        self.eps = check.real("eps", eps, check.NOT_NEGATIVE)
 
     def update(self, p, lr, m, v):
         """Move a parameter; m and v are its running means, which are written into."""
@@ -174,9 +175,11 @@ def grad_norm(parameters):
 def clip_grad_norm(parameters, max_norm):
     """Scale all gradients by min(1, max_norm / (norm + 1e-6)); returns the norm before.
 
-    `torch.nn.utils.clip_grad_norm_`; the scale stays on the device. Pascanu et al. 2013.
+    `torch.nn.utils.clip_grad_norm_`; the scale stays on the device. Pascanu et al. 2013. Raises
+    `ArgumentError` for no parameters, or a max_norm that is not above 0.
     """
-    parameters = list(parameters)
+    parameters = check.parameters_of(parameters)
+    check.real("max_norm", max_norm, check.LIMIT)
     norm = grad_norm(parameters)
     scale = get_array_module(parameters[0].grad).minimum(max_norm / (norm + 1e-6), 1.0)
     for p in parameters:
@@ -185,15 +188,18 @@ def clip_grad_norm(parameters, max_norm):
 
 
 # Schedules: functions of the step, counted from 0, that give the learning rate of that step.
+# Each raises `ArgumentError` for numbers that make no schedule.
 
 
 def constant(lr):
     """Always lr."""
+    check.not_negative(lr=lr)
     return lambda step: lr
 
 
 def step_decay(lr, every, factor=0.1):
     """lr factor^(step // every)."""
+    check.not_negative(lr=lr, factor=factor), check.whole("every", every)
     return lambda step: lr * factor ** (step // every)
 
 
@@ -202,6 +208,7 @@ def cosine(lr, total, lowest=0.0):
 
     Loshchilov and Hutter 2017, eq. 5.
     """
+    check.not_negative(lr=lr, lowest=lowest), check.whole("total", total)
     return lambda step: _between(lr, lowest, min(step / total, 1.0))
 
 
@@ -211,6 +218,9 @@ def one_cycle(highest, total, rise=0.3, start_factor=25.0, end_factor=1e4):
 
     Smith and Topin 2018, in the form of `torch.optim.lr_scheduler.OneCycleLR`.
     """
+    check.not_negative(highest=highest), check.whole("total", total)
+    check.real("rise", rise, check.PART), check.real("start_factor", start_factor, check.ABOVE_0)
+    check.real("end_factor", end_factor, check.ABOVE_0)
     start = highest / start_factor
     top, last = rise * total - 1, total - 1
 

@@ -11,11 +11,9 @@ are still alive at step t, so the rows of step t are the next sizes[t] rows:
 The sum of sizes is S, the number of rows. This is PyTorch's `PackedSequence`.
 """
 
-import operator
-
 import numpy as np
 
-from .errors import ShapeError
+from .errors import ShapeError, joined, whole_sizes
 
 
 def pack(sequences):
@@ -23,13 +21,11 @@ def pack(sequences):
 
     `order[k]` is the index of the sequence that became the k-th; labels and initial states must
     be put in the same order: `labels[order]`.
-    Raises `ShapeError` where there is no sequence, or one of them is empty.
+    Raises `ShapeError` where there is no sequence, or one of them is empty or no array of numbers.
     """
-    lengths = np.array([len(sequence) for sequence in sequences], dtype=int)
-    if len(lengths) == 0 or lengths.min() == 0:
-        raise ShapeError("every batch needs a sequence, and every sequence at least one element")
+    joint, lengths = joined(sequences, ShapeError)
     rows, sizes, order = order_of_rows(np.cumsum(lengths) - lengths, lengths)
-    return np.concatenate(sequences)[rows], sizes, order
+    return joint[rows], sizes, order
 
 
 def order_of_rows(starts, lengths):
@@ -45,7 +41,14 @@ def order_of_rows(starts, lengths):
 
 
 def unpack(rows, sizes, order):
-    """The list of sequences that `pack` was given, from rows [S, ..] as it returns them."""
+    """The list of sequences that `pack` was given, from rows [S, ..] as it returns them.
+
+    Raises `ShapeError` where the three do not belong together.
+    """
+    sizes = whole_sizes(sizes)
+    if len(rows) != sum(sizes) or sorted(order) != list(range(max(sizes, default=0))):
+        given = f"{len(rows)} rows, sizes {_short(sizes)} and an order of {len(order)}"
+        raise ShapeError(f"{given} do not belong together; pack returns the three")
     starts = np.cumsum([0, *sizes[:-1]])
     sequences = [None] * sizes[0]
     for k in range(sizes[0]):
@@ -81,24 +84,27 @@ def as_rows(x, sizes, width):
     of whole numbers.
     """
     ids, shape = x.dtype.kind in "iu", None
+    if sizes is not None:
+        sizes = whole_sizes(sizes)
+    if ids and x.ndim != (2 if sizes is None else 1):
+        raise ShapeError(
+            f"x has shape {x.shape} of whole numbers, which are ids: they must be [T, N], or [S] "
+            "with sizes; features must be floating-point, as x.astype('float32')"
+        )
     if not ids and x.shape[-1:] != (width,):
         raise ShapeError(f"x has shape {x.shape}, but its last axis must be {width} wide")
     if sizes is None:
-        if x.ndim != (2 if ids else 3) or 0 in x.shape:
+        if not ids and x.ndim != 3 or 0 in x.shape:
             raise ShapeError(
                 f"x has shape {x.shape}; without sizes it must be [T, N, {width}], or [T, N] for "
                 "ids, with at least one step and one sequence"
             )
         shape = x.shape[:2]
         return x.reshape(-1, *x.shape[2:]), [shape[1]] * shape[0], shape
-    if x.ndim != (1 if ids else 2):
+    if not ids and x.ndim != 2:
         raise ShapeError(
             f"x has shape {x.shape}; with sizes it must be [S, {width}], or [S] for ids"
         )
-    try:
-        sizes = list(map(operator.index, sizes))  # Python's integers: NumPy's small ones overflow
-    except TypeError:
-        raise ShapeError(f"sizes must be a list of whole numbers, but is {sizes!r}") from None
     grows = sizes != sorted(sizes, reverse=True)
     if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
         raise ShapeError(

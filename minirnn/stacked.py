@@ -2,10 +2,10 @@
 
 import warnings
 
-from .backend import current, get_array_module
+from .backend import current, get_array_module, taken
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .cuda.recurrent import CudaRecurrent
-from .errors import ShapeError
+from .errors import ArgumentError, ShapeError, one_of, parts_of, whole
 from .layers import Dropout
 from .packing import as_rows, reversal
 from .parameters import Module
@@ -16,6 +16,7 @@ class Stack(Module):
     """Recurrent layers on top of each other, each in one direction or in both.
 
     `layers` is flat, in PyTorch's order: layer 0 forward, layer 0 backward, layer 1 forward ...
+    With reverse=True the one direction is the backward one.
     A state is a tuple of arrays [num_layers * directions, N, H] in the same order. The backward
     direction reads every sequence from its own last element. With two directions the output
     holds both side by side, [.., 2 H]. Dropout acts between layers, on all outputs but the last's.
@@ -23,20 +24,24 @@ class Stack(Module):
 
     def __init__(
         self, cell, input_size, hidden_size, *, rng,
-        num_layers=1, bidirectional=False, dropout=0.0, **options,
+        num_layers=1, bidirectional=False, reverse=False, dropout=0.0, **options,
     ):  # fmt: skip
+        self.dropout = Dropout(dropout, rng=rng)
+        if one_of("reverse", reverse, (False, True)) and bidirectional:
+            raise ArgumentError("reverse is True, but must be False where bidirectional is True")
         if dropout and num_layers == 1:
             warnings.warn(
                 f"dropout={dropout} has no effect with one layer: it acts between layers",
                 stacklevel=3,
             )
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.num_layers, self.directions = num_layers, 2 if bidirectional else 1
-        self.dropout = Dropout(dropout, rng=rng)
-        sizes = [input_size] + [hidden_size * self.directions] * (num_layers - 1)
+        self.input_size = whole("input_size", input_size)
+        self.hidden_size = H = whole("hidden_size", hidden_size)
+        self.num_layers, self.reverse = whole("num_layers", num_layers), bool(reverse)
+        self.directions = 1 + bool(one_of("bidirectional", bidirectional, (False, True)))
+        sizes = [self.input_size] + [H * self.directions] * (self.num_layers - 1)
         layer = CudaRecurrent if current() == "cupy" else Recurrent
         self.layers = [
-            layer(cell, size, hidden_size, rng=rng, **options)
+            layer(cell, size, H, rng=rng, **options)
             for size in sizes
             for _ in range(self.directions)
         ]
@@ -44,16 +49,17 @@ class Stack(Module):
     def forward(self, x, sizes=None, state=None, *, truncate=None, training=False):
         """As `Recurrent.forward`, with the state's arrays [num_layers * directions, N, H].
 
-        Raises `ValueError` for truncate in two directions.
+        Raises `ArgumentError` for truncate where a direction is the backward one.
         """
-        if truncate and self.directions == 2:
-            raise ValueError(
-                "truncate has no meaning for a bidirectional net: its backward direction starts "
-                "at the end of the sequence; use one direction"
+        turned = self.directions == 2 or self.reverse
+        if whole("truncate", truncate, none=True) and turned:
+            raise ArgumentError(
+                "truncate has no meaning for a bidirectional or reverse net: its backward "
+                "direction starts at the end of the sequence; use one direction"
             )
-        xp = get_array_module(self.layers[0].Wx.data)
+        xp, x = get_array_module(self.layers[0].Wx.data), taken(self.layers[0].Wx.data, x=x)
         shape = order = None
-        if self.directions == 2:
+        if turned:
             x, sizes, shape = as_rows(x, sizes, self.input_size)
             order = xp.asarray(reversal(sizes))
         states = [None] * len(self.layers) if state is None else self._split(state, "state")
@@ -66,14 +72,14 @@ class Stack(Module):
             masks.append(mask)
             outputs = []
             for k in range(first, first + self.directions):
-                backwards = k > first
+                backwards = self.reverse or k > first
                 output, final, cache = self.layers[k].forward(
                     x[order] if backwards else x, sizes, states[k], truncate
                 )
                 outputs.append(output[order] if backwards else output)
                 finals.append(final)
                 caches.append(cache)
-            x = outputs[0] if order is None else xp.concatenate(outputs, axis=1)
+            x = outputs[0] if self.directions == 1 else xp.concatenate(outputs, axis=1)
         final = tuple(map(_stacked, zip(*finals, strict=True)))
         output = x.reshape(*shape, -1) if shape else x
         return output, final, (caches, masks, order, output.shape)
@@ -85,16 +91,17 @@ class Stack(Module):
         """
         caches, masks, order, shape = cache
         H = self.hidden_size
-        if doutput is not None and doutput.shape != shape:
-            raise ShapeError(f"doutput has shape {doutput.shape}, but the output had {shape}")
-        if doutput is not None and order is not None:
-            doutput = doutput.reshape(-1, shape[-1])
+        if doutput is not None:
+            doutput = taken(self.layers[0].Wx.data, whole=False, doutput=doutput)
+            if doutput.shape != shape:
+                raise ShapeError(f"doutput has shape {doutput.shape}, but the output had {shape}")
+            doutput = doutput if order is None else doutput.reshape(-1, shape[-1])
         dfinals = [None] * len(caches) if dfinal is None else self._split(dfinal, "dfinal")
         dstates = [None] * len(caches)
         for first in reversed(range(0, len(caches), self.directions)):
             dx = None
             for k in range(first, first + self.directions):
-                side, backwards = k - first, k > first
+                side, backwards = k - first, self.reverse or k > first
                 part = None if doutput is None else doutput[..., side * H : (side + 1) * H]
                 if backwards and part is not None:
                     part = part[order]
@@ -112,19 +119,18 @@ class Stack(Module):
 
     def _split(self, state, name):
         """[state of layer 0 forward, ...] of a state with a leading layer axis."""
-        names = self.layers[0].cell.states
-        if len(state) != len(names):
-            raise ShapeError(f"the {name} has {len(state)} arrays, but the cell's is {names}")
-        for array in state:
-            if array is not None and len(array) != len(self.layers):
-                raise ShapeError(
-                    f"the {name} has {len(array)} layers and directions, but the net has "
-                    f"{len(self.layers)}"
-                )
-        return [
-            tuple(None if array is None else array[k] for array in state)
-            for k in range(len(self.layers))
+        first, L = self.layers[0], len(self.layers)
+        arrays = [
+            None if array is None else taken(first.Wx.data, whole=False, **{name: array})
+            for array in parts_of(state, first.cell.states, name)
         ]
+        for array in arrays:
+            if array is not None and (array.ndim != 3 or len(array) != L):
+                raise ShapeError(
+                    f"the {name} has shape {array.shape}, but must have [{L}, N, H]: the net has "
+                    f"{L} layers and directions"
+                )
+        return [tuple(None if array is None else array[k] for array in arrays) for k in range(L)]
 
     def extra_repr(self):
         text = f"{self.input_size}, {self.hidden_size}"
@@ -132,6 +138,7 @@ class Stack(Module):
             text += f", num_layers={self.num_layers}"
         if self.dropout.p:
             text += f", dropout={self.dropout.p}"
+        text += ", reverse=True" if self.reverse else ""
         return text + (", bidirectional=True" if self.directions == 2 else "")
 
     def __repr__(self):

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from . import errors as check
 from .backend import asnumpy, current
 from .batches import samplers
 from .cuda.faults import is_out_of_memory
@@ -26,7 +27,8 @@ class Trainer:
     `losses` and `optim`. clip: the largest norm of all gradients. sampling: see `batches`.
     patience: stop after that many epochs without a better balanced validation accuracy.
     Everything that a later step depends on is in `state_dict`, so a run that is stopped after
-    any step and taken up again ends with the same bits as one that was not.
+    any step and taken up again ends with the same bits as one that was not. train and validation
+    are places in `sequences`, or masks. Raises `DataError` and `ArgumentError` for what cannot be.
     """
 
     def __init__(
@@ -34,10 +36,14 @@ class Trainer:
         batch_size=128, sampling="natural", schedule=None, clip=None, patience=None,
     ):  # fmt: skip
         self.net, self.loss, self.optimizer = net, loss, optimizer
-        self.sequences, self.train, self.validation = sequences, train, validation
-        self.rng, self.epochs, self.batch_size = rng, epochs, batch_size
-        self.sample, self.schedule, self.clip = samplers[sampling], schedule, clip
-        self.patience = patience
+        self.sequences, self.train = sequences, check.places("train", train, len(sequences))
+        self.validation = check.places("validation", validation, len(sequences))
+        self.rng, self.epochs = check.generator(rng), check.whole("epochs", epochs)
+        self.batch_size = check.whole("batch_size", batch_size)
+        self.sample = samplers[check.one_of("sampling", sampling, samplers)]
+        self.clip = check.real("clip", clip, check.LIMIT, none=True)
+        self.patience = check.whole("patience", patience, none=True)
+        self.schedule = check.function("schedule", schedule)
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
         self.sums = None  # of this epoch so far: loss, number right (on the device), number seen
         self.batches = self.epoch_rng = None  # of this epoch, and the generator that drew them
