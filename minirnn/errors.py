@@ -194,10 +194,11 @@ def places(name, index, size):
     return np.where(found < 0, found + size, found) if found.min() < 0 else found
 
 
-def joined(sequences, error):
+def joined(sequences, error, kinds="iuf"):
     """(rows [S, ...], lengths [N]) of a list of arrays [length, ...]: one after the other.
 
-    Raises `error` where there is none, or one is empty, no array of numbers, or unlike the first.
+    kinds: NumPy's letters of the types that may be. Raises `error` where there is none, or one is
+    empty, no such array, or unlike the first.
     """
     arrays = []
     for k, given in enumerate(sequences):
@@ -207,7 +208,7 @@ def joined(sequences, error):
             array = np.asarray(given)
         except (ValueError, TypeError):
             array = np.empty(())
-        if array.ndim == 0 or array.dtype.kind not in "iuf":
+        if array.ndim == 0 or array.dtype.kind not in kinds:
             raise error(
                 f"sequence {k} is {short(given)}, but must be an array: of ids, as Alphabet.encode "
                 "gives, or of features [T, D]"
@@ -219,10 +220,10 @@ def joined(sequences, error):
                 f"sequence {k} has shape {array.shape}, but sequence 0 has {first.shape}: "
                 "all but the first axis must agree"
             )
-        if (array.dtype.kind == "f") != (first.dtype.kind == "f"):
+        if array.dtype.kind.replace("u", "i") != first.dtype.kind.replace("u", "i"):
             raise error(
                 f"sequence {k} is of type {array.dtype}, but sequence 0 of {first.dtype}: all must "
-                "be ids, or all features"
+                "be of one kind"
             )
         arrays.append(array)
     if not arrays:

@@ -21,9 +21,9 @@ def pack(sequences):
 
     `order[k]` is the index of the sequence that became the k-th; labels and initial states must
     be put in the same order: `labels[order]`.
-    Raises `ShapeError` where there is no sequence, or one of them is empty or no array of numbers.
+    Raises `ShapeError` where there is no sequence, or one of them is empty or no array.
     """
-    joint, lengths = joined(sequences, ShapeError)
+    joint, lengths = joined(sequences, ShapeError, "iufcbU")
     rows, sizes, order = order_of_rows(np.cumsum(lengths) - lengths, lengths)
     return joint[rows], sizes, order
 
