@@ -63,6 +63,7 @@ def to_pytorch(net, reset_after=True):
     Raises `CheckpointError` where PyTorch has no such net; for a GRU whose reset gate acts before
     the product, `reset_after=False` says that the reader knows.
     """
+    _order(net, PYTORCH, "PyTorch")
     _check_reset(net, reset_after, f"reset_after={reset_after}")
     return _to_pytorch(net, "data")
 

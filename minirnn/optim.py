@@ -167,7 +167,8 @@ class AdamW(Adam):
 
 
 def grad_norm(parameters):
-    """The 2-norm of all gradients together, a 0-d array."""
+    """The 2-norm of all gradients together, a 0-d array; `ArgumentError` for no parameters."""
+    parameters = check.parameters_of(parameters)
     xp = get_array_module(parameters[0].grad)
     return xp.sqrt(sum(xp.vdot(p.grad, p.grad) for p in parameters))
 

@@ -9,7 +9,7 @@ from . import errors as check
 from .backend import asnumpy, current
 from .batches import samplers
 from .cuda.faults import is_out_of_memory
-from .errors import BackendError, NumberError
+from .errors import BackendError, NumberError, ShapeError
 from .evaluation import Evaluation, evaluate, predict
 from .history import History
 from .optim import clip_grad_norm, grad_norm
@@ -170,6 +170,9 @@ class Trainer:
         batch = self.sequences.batch(index)
         self.optimizer.zero_grad()
         logits, cache = self.net.forward(batch, training=True)
+        if logits.shape[-1] < self.sequences.num_classes:
+            found, wanted = logits.shape[-1], self.sequences.num_classes
+            raise ShapeError(f"the net has {found} outputs, but there are {wanted} classes")
         loss, loss_cache = self.loss.forward(logits, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
         whole = [self.optimizer.whole]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minirnn
-from minirnn import optim
+from minirnn import convert, optim, plotting
 from minirnn.baselines import TrigramBayes, majority
 from minirnn.batches import samplers
 from minirnn.data import Names, split
@@ -302,6 +302,7 @@ REFUSED = {
     "clip to 0": (lambda: clip_grad_norm([parameter()], 0), "max_norm is 0"),
     "clip to NaN": (lambda: clip_grad_norm([parameter()], np.nan), "max_norm is nan"),
     "clip nothing": (lambda: clip_grad_norm([], 1.0), "parameters is empty"),
+    "a norm of nothing": (lambda: optim.grad_norm([]), "parameters is empty"),
     "clip arrays": (lambda: clip_grad_norm([np.ones(2)], 1.0), "parameters has an array of shape"),
     "a trainer's clip": (lambda: trainer(clip=0), "clip is 0.*above 0 or None"),
     "a trainer's clip below 0": (lambda: trainer(clip=-1), "clip is -1"),
@@ -634,6 +635,138 @@ def test_a_reverse_net_is_one_half_of_both_directions(sizes):
     dx, _ = back.backward(output, cache)
     side = np.concatenate([np.zeros_like(output), output], axis=-1)
     np.testing.assert_allclose(dx, both.backward(side, caches)[0], rtol=1e-12)
+
+
+# Weights of other frameworks: what stands in no array is an argument
+
+
+def gru(reset_after=True, biases=0, **options):
+    return GRU(2, 3, reset_after, biases=biases, rng=R(0), **options)
+
+
+def onnx(net, **attributes):
+    after = int(type(net.layers[0].cell).__name__ == "GRUCell")
+    convert.from_onnx(net, convert.to_onnx(net), after, **attributes)
+
+
+BACK = {"reverse": True, "rng": R(0)}
+CONVERT = {
+    "a GRU of Keras without biases": (
+        lambda: convert.from_keras(gru(), convert.to_keras(gru())),
+        "reset_after is None, but must",
+    ),
+    "the other GRU of Keras": (
+        lambda: convert.from_keras(gru(), convert.to_keras(gru(False)), reset_after=False),
+        "reset_after=False is a GRU that resets before",
+    ),
+    "the other GRU of Keras, with biases": (
+        lambda: convert.from_keras(gru(False, 1), convert.to_keras(gru(False, 1)), True),
+        "reset_after=True is a GRU that resets after",
+    ),
+    "Keras backwards": (
+        lambda: convert.from_keras(lstm(), convert.to_keras(lstm()), go_backwards=True),
+        "go_backwards is True, but this net was made with reverse=False",
+    ),
+    "Keras forwards": (
+        lambda: convert.from_keras(LSTM(4, 3, **BACK), convert.to_keras(lstm())),
+        "go_backwards is False, but this net was made with reverse=True",
+    ),
+    "an old Keras": (
+        lambda: convert.from_keras(
+            lstm(), convert.to_keras(lstm()), recurrent_activation="hard_sigmoid"
+        ),
+        "recurrent_activation is 'hard_sigmoid', but this net's is 'sigmoid'",
+    ),
+    "Keras with relu": (
+        lambda: convert.from_keras(lstm(), convert.to_keras(lstm()), activation="relu"),
+        "activation is 'relu', but this net's is 'tanh'",
+    ),
+    "Keras's RNN with relu": (
+        lambda: convert.from_keras(
+            RNN(2, 3, rng=R(0)), convert.to_keras(RNN(2, 3, rng=R(0))), activation="relu"
+        ),
+        "activation is 'relu', but this net's is 'tanh'",
+    ),
+    "ONNX in reverse": (
+        lambda: onnx(lstm(), direction="reverse"),
+        "direction is 'reverse'.*forward",
+    ),
+    "ONNX forwards": (lambda: onnx(LSTM(4, 3, **BACK), direction="forward"), "net's is 'reverse'"),
+    "ONNX with clip": (lambda: onnx(lstm(), clip=3.0), "clip is 3.0, but must be 0"),
+    "ONNX with input_forget": (lambda: onnx(lstm(), input_forget=1), "input_forget is 1, but must"),
+    "ONNX with layout": (lambda: onnx(lstm(), layout=1), "layout is 1, but must be 0"),
+    "ONNX of another size": (
+        lambda: onnx(lstm(), hidden_size=4),
+        "hidden_size is 4, but must be 3",
+    ),
+    "ONNX with alphas": (lambda: onnx(lstm(), activation_alpha=[0.2]), "nothing like it"),
+    "ONNX with other gates": (
+        lambda: onnx(lstm(), activations=["HardSigmoid", "Tanh", "Tanh"]),
+        "'HardSigmoid'.*'sigmoid'",
+    ),
+    "ONNX with another h": (
+        lambda: onnx(lstm(), activations=["Sigmoid", "Tanh", "Relu"]),
+        "'Relu'.*'tanh'",
+    ),
+    "ONNX with two activations": (
+        lambda: onnx(lstm(), activations=["Sigmoid", "Tanh"]),
+        "must be a list of 3",
+    ),
+    "no net": (lambda: convert.to_pytorch(Linear(2, 3, rng=R(0))), "net is Linear.*must be an RNN"),
+}
+
+
+@pytest.mark.parametrize("name", CONVERT)
+def test_refused_of_other_frameworks(name):
+    attempt, words = CONVERT[name]
+    with pytest.raises(MinirnnError, match=words):
+        attempt()
+
+
+def test_taken_of_other_frameworks():
+    for reset_after in (True, False):
+        net = gru(reset_after)
+        other = GRU(2, 3, reset_after, biases=0, rng=R(1))
+        convert.from_keras(other, convert.to_keras(net), reset_after=reset_after)
+        np.testing.assert_array_equal(other.layers[0].Wh.data, net.layers[0].Wh.data)
+    for net in (lstm(reverse=True), RNN(2, 3, "relu", rng=R(0), reverse=True)):
+        relu = isinstance(net, RNN)
+        activations = ["Relu"] if relu else ["sigmoid", "Tanh", "tanh"]
+        onnx(net, direction="reverse", clip=0, layout=0, hidden_size=3, activations=activations)
+        names = {"activation": "relu" if relu else "tanh", "go_backwards": True}
+        convert.from_keras(net, convert.to_keras(net), **names)
+    both = gru(bidirectional=True)
+    onnx(both, direction="bidirectional", activations=["Sigmoid", "Tanh"] * 2)
+    linear = RNN(2, 3, "identity", rng=R(0))
+    convert.from_keras(linear, convert.to_keras(linear), activation="linear")
+
+
+def test_a_missing_b_of_onnx_is_zeros():
+    net = lstm()
+    node = convert.to_onnx(lstm())[0]
+    convert.from_onnx(net, [{"W": node["W"], "R": node["R"]}])
+    assert not net.layers[0].bx.data.any() and not net.layers[0].bh.data.any()
+    assert net.layers[0].Wh.data.any()
+
+
+def test_plots_of_what_does_not_belong_together():
+    for attempt, words in [
+        (lambda: plotting.plot_confusion([[1, 0, 1]] * 3, "ab"), r"must be \(2, 2\) for 2 classes"),
+        (
+            lambda: plotting.plot_gates({"i": np.ones((3, 2))}, "ab"),
+            r"gate i has .*must be \[2, H\]",
+        ),
+    ]:
+        with pytest.raises(MinirnnError, match=words):
+            attempt()
+
+
+def test_a_net_with_fewer_outputs_than_classes():
+    run = trainer()
+    run.sequences.num_classes = 3
+    with pytest.raises(MinirnnError, match="the net has 2 outputs, but there are 3 classes"):
+        run.fit()
+    assert run.step == 0
 
 
 # Small and large numbers
