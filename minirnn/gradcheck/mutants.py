@@ -226,11 +226,15 @@ def _dropouts(problem):
                 yield bug, problem.remake(_Training(layer))
 
 
-class _Coins:
+class _Coins(np.random.Generator):
     """Stands for a random generator whose draws give the mask that was seen."""
 
     def __init__(self, mask):
+        super().__init__(np.random.PCG64(0))
         self.mask = mask
+
+    def __reduce__(self):  # to be copied with the layer
+        return _Coins, (self.mask,)
 
     def random(self, shape, dtype=None):
         return (self.mask > 0).astype(float)
