@@ -145,7 +145,7 @@ def first_outside(ids, size):
 
 
 def in_range(what, values, size, error=ShapeError, note=""):
-    """Raise where one of `values`, ids or labels in any shape, is not in 0 .. size - 1.
+    """Raises `error` where one of `values`, ids or labels in any shape, is not in 0 .. size - 1.
 
     Those on a GPU are passed over: reading them would stop it, and those that come from this
     library's data loader were checked on the host.
@@ -232,7 +232,7 @@ def joined(sequences, error, kinds="iuf"):
 
 
 def whole_sizes(sizes):
-    """The sizes in Python's own integers: NumPy's small ones overflow."""
+    """The sizes in Python's own integers: NumPy's small ones overflow; `ShapeError` for others."""
     try:
         return list(map(operator.index, sizes))
     except TypeError:
@@ -243,7 +243,10 @@ def whole_sizes(sizes):
 
 
 def parts_of(state, names, what):
-    """The list of a state's arrays, None for what is left out; a bare array is that of one name."""
+    """The list of a state's arrays, None for what is left out; a bare array is that of one name.
+
+    Raises `ShapeError` for another number of arrays.
+    """
     if state is None:
         return [None] * len(names)
     bare = len(names) == 1 and not isinstance(state, (tuple, list))

@@ -77,7 +77,7 @@ class Embedding(Module):
         return self.W.data[ids], ids
 
     def backward(self, dy, cache):
-        """Adds to dW; ids have no gradient, so None comes back."""
+        """Adds to dW; ids have no gradient, so None comes back. `ShapeError` for another dy."""
         ids, dy = cache.reshape(-1), taken(self.W.data, whole=False, dy=dy)
         expected = (*cache.shape, self.W.shape[1])
         if dy.shape != expected:
