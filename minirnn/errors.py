@@ -155,7 +155,7 @@ def check_shape(name, array, shape, other="must have", note=""):
 
 
 def in_range(what, values, size, error=ShapeError, note=""):
-    """Raise where one of `values`, ids or labels in any shape, is not in 0 .. size - 1.
+    """Raises `error` where one of `values`, ids or labels in any shape, is not in 0 .. size - 1.
 
     Those on a GPU are passed over: reading them would stop it, and those that come from this
     library's data loader were checked on the host.
@@ -242,7 +242,7 @@ def joined(sequences, error, kinds="iuf"):
 
 
 def whole_sizes(sizes):
-    """The sizes in Python's own integers: NumPy's small ones overflow."""
+    """The sizes in Python's own integers: NumPy's small ones overflow; `ShapeError` for others."""
     try:
         return list(map(operator.index, sizes))
     except TypeError:
@@ -253,7 +253,10 @@ def whole_sizes(sizes):
 
 
 def parts_of(state, names, what):
-    """The list of a state's arrays, None for what is left out; a bare array is that of one name."""
+    """The list of a state's arrays, None for what is left out; a bare array is that of one name.
+
+    Raises `ShapeError` for another number of arrays.
+    """
     if state is None:
         return [None] * len(names)
     bare = len(names) == 1 and not isinstance(state, (tuple, list))

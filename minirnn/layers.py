@@ -95,7 +95,7 @@ class Embedding(Module):
         return self.W.data[ids], ids
 
     def backward(self, dy: Array, cache: Any) -> None:
-        """Add to dW; ids have no gradient, so None comes back."""
+        """Add to dW; ids have no gradient, so None comes back. `ShapeError` for another dy."""
         ids, dy = cache.reshape(-1), taken(self.W.data, whole=False, dy=dy)
         check_shape("dy", dy, (*cache.shape, self.W.shape[1]), "y had")
         self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)

@@ -21,6 +21,7 @@ class Stack(Module):
     A state is a tuple of arrays [num_layers * directions, N, H] in the same order. The backward
     direction reads every sequence from its own last element. With two directions the output
     holds both side by side, [.., 2 H]. Dropout acts between layers, on all outputs but the last's.
+    Raises `ArgumentError` for a size or an option that cannot be.
     """
 
     def __init__(

@@ -186,7 +186,10 @@ class Trainer:
         return loss, correct
 
     def gradients(self, index, clip=None):
-        """Forward and backward on one batch; (loss, number right, whether all is finite)."""
+        """Forward and backward on one batch; (loss, number right, whether all is finite).
+
+        Raises `ShapeError` where the net has fewer outputs than there are classes.
+        """
         batch = self.sequences.batch(index)
         self.optimizer.zero_grad()
         logits, cache = self.net.forward(batch, training=True)

@@ -52,7 +52,10 @@ def remove_leftovers(folder):
 
 
 def write_npz(path, arrays):
-    """Write {name: array} as `.npz`; the same arrays always give the same bytes."""
+    """Write {name: array} as `.npz`; the same arrays always give the same bytes.
+
+    Raises `CheckpointError` where it cannot be written, for want of memory too.
+    """
     data = io.BytesIO()
     try:
         with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
