@@ -32,8 +32,8 @@ from minirnn.storage import summary
 from minirnn.storage.checkpoints import Checkpoint, Snapshots, load_net, save_net
 from minirnn.training import Trainer, predict
 
-# what the weights don't depend on
-UNSAVED = "output", "resume", "predict", "backend", "cell", "snapshots"
+# what the weights don't depend on; the names themselves count, not where they lie
+UNSAVED = "output", "resume", "predict", "backend", "cell", "snapshots", "data"
 
 
 def parse():
@@ -92,6 +92,9 @@ def guess(args, rng):
     for name in args.predict:
         if name not in usable:
             print(f"{printable(name)} has no usable letter: skipped")
+        elif lost := alphabet.lost(name):
+            read = f"{printable(name)} is read as {cleaned[name]}, without {printable(lost)}"
+            print(read, file=sys.stderr)
     if not usable:
         raise DataError("none of the names to predict has a usable letter")
     ids = [alphabet.encode(cleaned[name]) for name in usable]

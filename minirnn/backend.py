@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .cuda.faults import working_cupy
-from .errors import BackendError, MixedArraysError
+from .errors import BackendError, MixedArraysError, ShapeError, as_numbers
 
 Array = np.ndarray | Any  # NumPy's, or CuPy's, which no type checker here knows
 Rng = np.random.Generator | None  # None: a fresh one
@@ -85,6 +85,23 @@ def get_array_module(*arrays: Any, **named: Any) -> Any:
                 f"{_name(first)}; bring both to one backend with minirnn.asarray or minirnn.asnumpy"
             )
     return first or np
+
+
+def taken(data, whole=True, **named):
+    """What was given by this name, as an array beside `data`, one of floats (None: of float32).
+
+    An array is passed through; a list, or what else NumPy makes an array of, becomes one, of the
+    type of `data` unless it is of whole numbers. With whole=False whole numbers are taken for
+    numbers too. Raises `ShapeError` for anything that holds no numbers, and `MixedArraysError`.
+    """
+    ((name, array),) = named.items()
+    xp, dtype = get_array_module(**named, data=data), getattr(data, "dtype", "float32")
+    if _module_of(array) is None:
+        found = as_numbers(name, array)
+        array = xp.asarray(found, dtype=dtype if found.dtype.kind == "f" else None)
+    if array.dtype.kind not in "iufc":
+        raise ShapeError(f"{name} is of type {array.dtype}, but must be of numbers")
+    return array if whole or array.dtype.kind in "fc" else array.astype(dtype)
 
 
 def asarray(array: Any, dtype: Dtype | None = None) -> Array:

@@ -4,9 +4,12 @@ from collections import Counter
 
 import numpy as np
 
+from .errors import labels_of
+
 
 def majority(labels, num_classes):
-    """The class that is commonest among `labels` [N], ids of classes."""
+    """The class that is commonest among `labels` [N], ids of classes; `DataError` for others."""
+    labels = labels_of("label", labels, np.size(labels), num_classes)
     return int(np.bincount(labels, minlength=num_classes).argmax())
 
 
@@ -14,10 +17,12 @@ class TrigramBayes:
     """score_k = sum over a name's trigrams of log((count of it in class k + 1/2) / total_k).
 
     Naive Bayes on the trigrams of ^name$ in lower case, every class equally likely beforehand;
-    half a count is added for each trigram known, so that none has probability zero.
+    half a count is added for each trigram known, so that none has probability zero. Raises
+    `DataError` for labels that are not one in 0 .. num_classes - 1 for each name.
     """
 
     def __init__(self, names, labels, num_classes):
+        labels = labels_of("label", labels, len(names), num_classes)
         counts = [Counter() for _ in range(num_classes)]
         for name, label in zip(names, labels, strict=True):
             counts[label].update(trigrams(name))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backend import Dtype, asarray
-from .errors import DataError
+from .errors import DataError, floating, generator, in_range, joined, labels_of, places, whole
 from .packing import order_of_rows
 
 
@@ -36,31 +36,23 @@ class Sequences:
 
     def __init__(self, sequences: Any, labels: Any, num_classes: int | None = None,
                  num_symbols: int | None = None, dtype: Dtype = "float32") -> None:  # fmt: skip
-        self.labels = np.asarray(labels)
-        self.lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
-        if len(self.lengths) == 0 or len(self.lengths) != len(self.labels):
-            raise DataError(
-                f"there are {len(self.lengths)} sequences, but {len(self.labels)} labels"
-            )
-        if self.lengths.min() == 0:
-            raise DataError(f"sequence {int(self.lengths.argmin())} is empty")
-        arrays = [np.asarray(sequence) for sequence in sequences]
-        for k, array in enumerate(arrays):
-            if array.shape[1:] != arrays[0].shape[1:]:
-                raise DataError(
-                    f"sequence {k} has shape {array.shape}, but sequence 0 has {arrays[0].shape}: "
-                    "all but the first axis must agree"
-                )
-        self.rows = np.concatenate(arrays)
+        sequences = list(sequences)
+        self.labels = labels_of("label", labels, len(sequences), num_classes)
+        self.rows, self.lengths = joined(sequences, DataError)
+        ids, features = self.rows.dtype.kind in "iu", floating("dtype", dtype)
+        if self.rows.ndim != (1 if ids else 2):
+            given = f"sequence 0 has shape {np.shape(sequences[0])} of type {self.rows.dtype}"
+            wanted = "whole numbers [T], and features [T, D] such as x.astype('float32')"
+            raise DataError(f"{given}, but ids must be {wanted}")
         self.starts = np.cumsum(self.lengths) - self.lengths
+        num_symbols = whole("num_symbols", num_symbols, none=True)
         self.num_classes = num_classes or int(self.labels.max()) + 1
-        _in_range("label", self.labels, self.num_classes)
-        if self.rows.dtype.kind in "iu":
-            _in_range("id", self.rows, num_symbols or int(self.rows.max()) + 1)
+        if ids:
+            in_range("id", self.rows, num_symbols or 2**62, DataError)
         else:
-            self.rows = self.rows.astype(dtype)
+            self.rows = self.rows.astype(features)
             if not np.isfinite(self.rows).all():
-                raise DataError("the sequences hold NaN or infinite numbers")
+                raise DataError("the sequences hold NaN or infinite numbers, but must be finite")
 
     @classmethod
     def of_names(cls, names: Any, alphabet: Any) -> "Sequences":
@@ -71,8 +63,12 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def batch(self, index: np.ndarray) -> Batch:
-        """Return the sequences at `index` [N] as a `Batch` on the current backend."""
+    def batch(self, index: Any) -> Batch:
+        """Return the sequences at `index` as a `Batch` on the current backend.
+
+        index: places [N], or a mask; `DataError` for anything else.
+        """
+        index = places("index", index, len(self))
         rows, sizes, order = order_of_rows(self.starts[index], self.lengths[index])
         index = index[order]
         return Batch(asarray(self.rows[rows]), sizes, asarray(self.labels[index]), index)
@@ -89,12 +85,14 @@ class Sequences:
 
 def natural(sequences, index, batch_size, rng):
     """Index arrays of one epoch: every sequence of `index` once, in random order."""
+    index, batch_size, rng = _checked(sequences, index, batch_size, rng)
     order = rng.permutation(index)
     return [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
 
 
 def balanced(sequences, index, batch_size, rng):
     """As many batches as `natural`; each draw takes a class evenly, then a sequence of it."""
+    index, batch_size, rng = _checked(sequences, index, batch_size, rng)
     labels = sequences.labels[index]
     by_class = [index[labels == c] for c in np.unique(labels)]
     draws = np.ceil(len(index) / batch_size).astype(int) * batch_size
@@ -110,18 +108,17 @@ def bucketed(sequences, index, batch_size, rng):
 
     Lengths are compared with a random fraction added, so that the batches differ every epoch.
     """
+    index, batch_size, rng = _checked(sequences, index, batch_size, rng)
     noisy = sequences.lengths[index] + rng.random(len(index))
     order = index[np.argsort(noisy, kind="stable")]
     batches = [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
     return [batches[k] for k in rng.permutation(len(batches))]
 
 
+def _checked(sequences, index, batch_size, rng):
+    """What a sampler is given, with places for a mask."""
+    return places("index", index, len(sequences)), whole("batch_size", batch_size), generator(rng)
+
+
+# Each takes places or a mask for `index`, and raises `DataError` where it is neither.
 samplers = {"natural": natural, "balanced": balanced, "bucketed": bucketed}
-
-
-def _in_range(what, values, size):
-    if values.dtype.kind not in "iu":
-        raise DataError(f"{what}s must be whole numbers, but are of type {values.dtype}")
-    if values.min() < 0 or values.max() >= size:
-        wrong = values[(values < 0) | (values >= size)][0]
-        raise DataError(f"{what} {wrong} is out of range: it must be 0 to {size - 1}")

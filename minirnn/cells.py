@@ -28,6 +28,7 @@ CuPy's arrays `RNN`, `LSTM` and `GRU` run the same equations as kernels, in `cud
 
 from typing import Any, NamedTuple
 
+from .errors import one_of
 from .functions import d_identity, d_relu, d_sigmoid, d_tanh, identity, relu, sigmoid, tanh
 
 
@@ -41,7 +42,7 @@ class RNNCell:
     """h = f(x Wx + bx + h_prev Wh + bh), with f tanh, relu or the identity.
 
     Elman 1990; with tanh or relu this is `torch.nn.RNN`. nonlinearity: "tanh", "relu" or
-    "identity", else `ValueError`. gx [1, n, H], the state (h [n, H],).
+    "identity", else `ArgumentError`. gx [1, n, H], the state (h [n, H],).
 
         >>> net = Recurrent(RNNCell("relu"), input_size=2, hidden_size=3)
         >>> net, net.cell.gates, net.cell.states
@@ -58,9 +59,7 @@ class RNNCell:
     }
 
     def __init__(self, nonlinearity: str = "tanh") -> None:
-        if nonlinearity not in self._functions:
-            known = ", ".join(self._functions)
-            raise ValueError(f"nonlinearity is {nonlinearity!r}, but must be one of: {known}")
+        self.nonlinearity = one_of("nonlinearity", nonlinearity, self._functions)
         self.f, self.d_f = self._functions[nonlinearity]
 
     def forward(self, gx, state, product):

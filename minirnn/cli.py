@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +26,14 @@ RESUME = "go on with a run that was stopped; begin none"  # the help of --resume
 def main(run):
     """Run a script's function; its exit code. What a user can cause ends in one line, no traceback.
 
-    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C.
+    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C, or with SIGTERM, which a scheduler
+    sends before it takes the machine away.
     """
     if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # `Trainer` looks for bad numbers
+        with handled([signal.SIGTERM], _interrupt), np.errstate(over="ignore", invalid="ignore"):
+            # `Trainer` looks for bad numbers
             code = run() or 0
             sys.stdout.flush()  # here, where a pipe or a disk that takes no more can be answered
             return code
@@ -47,6 +50,10 @@ def main(run):
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def _forget_output_that_cannot_be_written():
@@ -204,23 +211,30 @@ def train(trainer, checkpoint, resume, unit="name"):
 
 @contextmanager
 def stop_on_interrupt(trainer):
-    """The first Ctrl-C inside sets `trainer.stopped`, so that it can finish its step; a second one
-    stops at once."""
+    """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, so that it can finish its step; a
+    second one stops at once."""
 
     def handler(*_):
         if trainer.stopped:
             raise KeyboardInterrupt
         trainer.stopped = True
 
-    try:
-        before = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not in the main thread: nothing to catch there
+    with handled([signal.SIGINT, signal.SIGTERM], handler):
+        yield
+
+
+@contextmanager
+def handled(signals, handler):
+    """Inside, these signals call this handler; not in the main thread, nothing is to be caught."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = [signal.signal(one, handler) for one in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, kept in zip(signals, before, strict=True):
+            signal.signal(one, kept)
 
 
 @contextmanager

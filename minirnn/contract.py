@@ -14,13 +14,11 @@ def check_cell(cell):
     name = type(cell).__name__
     gates, states = getattr(cell, "gates", None), getattr(cell, "states", None)
     if not isinstance(gates, str) or not gates or len(set(gates)) != len(gates):
-        raise CellError(
-            f"{name}.gates must name each gate by one letter, like 'ifgo'; it is {gates!r}"
-        )
+        wanted = "name each gate by one letter, like 'ifgo'"
+        raise CellError(f"{name}.gates must {wanted}; it is {gates!r}")
     if isinstance(states, str) or not states:
-        raise CellError(
-            f"{name}.states must be a tuple of names, like ('h', 'c'); it is {states!r}"
-        )
+        wanted = "a tuple of names, like ('h', 'c')"
+        raise CellError(f"{name}.states must be {wanted}; it is {states!r}")
     for method in ("forward", "backward"):
         if not callable(getattr(cell, method, None)):
             raise CellError(f"{name} has no method {method}")
@@ -31,12 +29,7 @@ def check_state(cell, state, shape):
     name, names = type(cell).__name__, cell.states
     if not isinstance(state, tuple) or len(state) != len(names):
         raise CellError(f"{name}.forward must return (state, cache) with the state a tuple {names}")
-    for part, array in zip(names, state, strict=True):
-        if getattr(array, "shape", None) != shape:
-            raise CellError(
-                f"{name}.forward returned {part} of shape {getattr(array, 'shape', None)}, "
-                f"but it must have {shape}: [n, H]"
-            )
+    _check_shapes(f"{name}.forward returned", names, state, shape)
 
 
 def check_gradients(cell, dgates, dstate, shape):
@@ -44,16 +37,18 @@ def check_gradients(cell, dgates, dstate, shape):
     name = type(cell).__name__
     for what, arrays, names in [("dgx", dgates, cell.gates), ("dstate", dstate, cell.states)]:
         if not isinstance(arrays, tuple) or len(arrays) != len(names):
-            raise CellError(
-                f"{name}.backward must return (dgx, dstate_prev); {what} must be a tuple of "
-                f"{len(names)} arrays, one for each of {', '.join(names)}"
-            )
-        for part, array in zip(names, arrays, strict=True):
-            if getattr(array, "shape", None) != shape:
-                raise CellError(
-                    f"{name}.backward returned {what} for {part} of shape "
-                    f"{getattr(array, 'shape', None)}, but it must have {shape}: [n, H]"
-                )
+            wanted = f"a tuple of {len(names)} arrays, one for each of {', '.join(names)}"
+            text = f"{name}.backward must return (dgx, dstate_prev); {what} must be {wanted}"
+            raise CellError(text)
+        _check_shapes(f"{name}.backward returned {what} for", names, arrays, shape)
+
+
+def _check_shapes(returned, names, arrays, shape):
+    for part, array in zip(names, arrays, strict=True):
+        found = getattr(array, "shape", None)
+        if found != shape:
+            wanted = f"but it must have {shape}: [n, H]"
+            raise CellError(f"{returned} {part} of shape {found}, {wanted}")
 
 
 def try_cell(cell, n=2, H=3):

@@ -12,16 +12,19 @@ and "h"), with G gates, D inputs and H hidden units:
 
 A net with one bias (biases=1) takes the sum of two where that changes nothing, and hands out
 (b, 0). It changes something only in a GRU with reset_after=True, whose gate n multiplies the
-second bias by r: there the second must be zero. The nonlinearity of an RNN stands in no array:
-make the net with the right one. Everything is checked before anything is assigned, so a net is
-either filled or left as it was.
+second bias by r: there the second must be zero.
+
+What stands in no array cannot be seen: the nonlinearity of an RNN, the direction of a net that
+reads backwards only (reverse=True here), and whatever else is an attribute of their layer. What
+matters is an argument; the net must have been made to match, and what minirnn has not is refused.
+Everything is checked before anything is assigned, so a net is either filled or left as it was.
 """
 
 import numpy as np
 
 from .backend import asnumpy
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
-from .errors import CheckpointError, ShapeError
+from .errors import CheckpointError, ShapeError, one_of, short
 
 PYTORCH = {"h": "h", "ifgo": "ifgo", "rzn": "rzn"}  # {our gates: the same letters in their order}
 KERAS = {"h": "h", "ifgo": "ifgo", "rzn": "zrn"}
@@ -34,7 +37,8 @@ def from_pytorch(net, state, prefix="", reset_after=True):
     state: {name: array} as `{k: v.numpy() for k, v in module.state_dict().items()}`; only names
     that begin with `prefix` count ("lstm." for the attribute `lstm` of a larger module).
     reset_after: the form of the GRU that the weights come from. `torch.nn.GRU` has True; a
-    module of your own, in the same layout, may have False.
+    module of your own, in the same layout, may have False. The nonlinearity of a `torch.nn.RNN` is
+    in no array: make the net with the same one.
     Raises `CheckpointError` for a name that is missing or too many and for numbers that cannot be
     taken over, `ShapeError` for another shape.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
@@ -59,6 +63,7 @@ def to_pytorch(net, reset_after=True):
     Raises `CheckpointError` where PyTorch has no such net; for a GRU whose reset gate acts before
     the product, `reset_after=False` says that the reader knows.
     """
+    _order(net, PYTORCH, "PyTorch")
     _check_reset(net, reset_after, f"reset_after={reset_after}")
     return _to_pytorch(net, "data")
 
@@ -68,18 +73,37 @@ def gradients_to_pytorch(net):
     return _to_pytorch(net, "grad")
 
 
-def from_keras(net, layers):
+def from_keras(
+    net, layers, reset_after=None, *,
+    go_backwards=False, activation=None, recurrent_activation="sigmoid",
+):  # fmt: skip
     """Give a net the weights of Keras's `SimpleRNN`, `LSTM` or `GRU` layers.
 
     layers: for every layer and direction of the net, in the order of `net.layers`, the list
     [kernel, recurrent_kernel, bias] of `layer.get_weights()` (without bias where biases=0). A
     `Bidirectional` layer gives two such lists in one: the first half and the second.
     Shapes (D, G*H), (H, G*H), and (G*H,) or, for a GRU with reset_after=True, (2, 3*H).
+    reset_after: the GRU's; its bias tells it, so it must be said only where there is none. The
+    other arguments are the layer's too: go_backwards needs a net with reverse=True (whose outputs
+    stand in the order of x, Keras's in the order of reading), activation is "tanh" or an RNN's
+    nonlinearity, and recurrent_activation can only be "sigmoid" (old files have "hard_sigmoid").
+    None of these stands in an array: look into `layer.get_config()`.
     Raises `CheckpointError` for arrays that are missing or too many and for numbers that cannot be
     taken over, `ShapeError` for another shape.
     https://keras.io/api/layers/recurrent_layers/gru/
     """
-    theirs = _order(net, KERAS, "Keras")
+    theirs, cell = _order(net, KERAS, "Keras"), net.layers[0].cell
+    if reset_after is not None:
+        _check_reset(net, reset_after, f"reset_after={reset_after}")
+    elif isinstance(cell, (GRUCell, GRUBeforeCell)) and net.layers[0].bx is None:
+        raise CheckpointError(
+            "reset_after is None, but must be True or False for a GRU without biases: both forms "
+            "have the same arrays; layer.get_config() tells it"
+        )
+    _check_reverse(net, one_of("go_backwards", go_backwards, (False, True)), "go_backwards")
+    _check_activations(net, [activation or _activation(cell)], "activation")
+    if gated := not isinstance(cell, RNNCell):
+        _check_activations(net, [recurrent_activation], "recurrent_activation", gated)
     _check_length(net.layers, layers, "layers and directions", "Keras")
     filled = []
     for k, (layer, weights) in enumerate(zip(net.layers, layers, strict=True)):
@@ -118,19 +142,34 @@ def to_keras(net):
     return result
 
 
-def from_onnx(net, nodes, linear_before_reset=0):
+def from_onnx(net, nodes, linear_before_reset=0, *, direction=None, activations=None, **attributes):
     """Give a net the weights of ONNX's RNN, LSTM or GRU nodes.
 
     nodes: for every layer a dict of W [directions, G*H, D], R [directions, G*H, H] and
-    B [directions, 2*G*H] (without B where biases=0); the direction "bidirectional" is a net with
-    bidirectional=True. linear_before_reset: the attribute of the GRU node, whose default in ONNX
-    is 0, the reset before the product; it must fit the net.
+    B [directions, 2*G*H] (a missing B is zeros); the direction "bidirectional" is a net with
+    bidirectional=True, "reverse" one with reverse=True. linear_before_reset: the attribute of the
+    GRU node, whose default in ONNX is 0, the reset before the product; it must fit the net.
+    direction, activations and the other attributes of the nodes: give them, as they stand in no
+    array; clip, input_forget and layout=1 are refused.
     Raises `CheckpointError` for arrays that are missing or too many and for numbers that cannot be
     taken over, `ShapeError` for another shape.
     https://onnx.ai/onnx/operators/onnx__GRU.html
     """
     theirs = _order(net, ONNX, "ONNX")
     _check_reset(net, bool(linear_before_reset), f"linear_before_reset={linear_before_reset}")
+    own = "bidirectional" if net.directions == 2 else "reverse" if net.reverse else "forward"
+    if direction is not None and direction != own:
+        raise CheckpointError(f"direction is {short(direction)}, but this net's is {own!r}")
+    for name, value in attributes.items():
+        wanted = {"clip": (None, 0), "input_forget": (0,), "layout": (0,),
+                  "hidden_size": (net.hidden_size,)}.get(name, ())  # fmt: skip
+        if value not in wanted:
+            raise CheckpointError(
+                f"{name} is {short(value)}, but minirnn has nothing like it"
+                if not wanted else f"{name} is {short(value)}, but must be {wanted[-1]}"
+            )  # fmt: skip
+    if activations is not None:
+        _check_onnx_activations(net, activations)
     _check_length(range(net.num_layers), nodes, "layers", "ONNX")
     filled = []
     for k, node in enumerate(nodes):
@@ -139,6 +178,8 @@ def from_onnx(net, nodes, linear_before_reset=0):
         shapes = {"W": (net.directions, *W), "R": (net.directions, *R)}
         if bias:
             shapes["B"] = (net.directions, 2 * bias[0])
+            node = dict(node)
+            node.setdefault("B", np.zeros(shapes["B"], "float32"))
         arrays = _checked(node, shapes, f"ONNX node {k}")
         for direction, layer in enumerate(layers):
             biases = np.split(arrays["B"][direction], 2) if bias else (None, None)
@@ -168,6 +209,8 @@ def to_onnx(net):
 
 def _order(net, orders, framework):
     """Their order of this net's gates."""
+    if not hasattr(net, "directions"):
+        raise CheckpointError(f"net is {short(net)}, but must be an RNN, LSTM or GRU")
     cell = net.layers[0].cell
     if not isinstance(cell, (RNNCell, LSTMCell, GRUCell, GRUBeforeCell)):
         raise CheckpointError(
@@ -185,6 +228,39 @@ def _check_reset(net, reset_after, argument):
             f"{argument} is a GRU that resets {'after' if reset_after else 'before'} the product "
             f"with the state, but this net was made with reset_after={made_after}"
         )
+
+
+def _check_reverse(net, reverse, argument):
+    if bool(reverse) != net.reverse and net.directions == 1:
+        raise CheckpointError(
+            f"{argument} is {reverse}, but this net was made with reverse={net.reverse}"
+        )
+
+
+def _activation(cell):
+    """The name of the function that makes a cell's output, or its candidate."""
+    return cell.nonlinearity if isinstance(cell, RNNCell) else "tanh"
+
+
+def _check_activations(net, given, argument, gates=False):
+    """Each must be what this net has: the sigmoid in gates, else its `_activation`."""
+    wanted = "sigmoid" if gates else _activation(net.layers[0].cell)
+    for name in given:
+        found = {"linear": "identity", "affine": "identity"}.get(str(name).lower(), name)
+        if str(found).lower() != wanted:
+            raise CheckpointError(f"{argument} is {short(name)}, but this net's is {wanted!r}")
+
+
+def _check_onnx_activations(net, activations):
+    """ONNX lists f, g, h: the gates' first, the candidate's, and the LSTM's of c."""
+    gates = 0 if isinstance(net.layers[0].cell, RNNCell) else 1
+    of_one = gates + 1 + isinstance(net.layers[0].cell, LSTMCell)
+    if isinstance(activations, str) or len(activations) != of_one * net.directions:
+        raise CheckpointError(
+            f"activations is {short(activations)}, but must be a list of {of_one * net.directions}"
+        )
+    for k, name in enumerate(activations):
+        _check_activations(net, [name], "activations", k % of_one < gates)
 
 
 def _check_length(expected, given, what, framework):

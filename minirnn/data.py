@@ -10,10 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from .backend import Rng
-from .errors import DataError
+from .errors import PART, DataError, generator, real, short
 
 LONGEST_NAME = 60  # letters; a longer line is taken for dirt
 LARGEST_FILE = 64 * 2**20  # bytes
+ALIKE = str.maketrans({  # letters that NFD does not take apart; what typesetters make of ' - " "
+    **dict.fromkeys("\u2018\u2019\u02bb\u02bc\u02b9\u2032\u00b4\uff07", "'"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\u00ad\uff0d", "-"),
+    **dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " "),
+    "\u0141": "L", "\u0142": "l", "\u0131": "i", "\u00d8": "O", "\u00f8": "o", "\u0110": "D",
+    "\u0111": "d", "\u00d0": "D", "\u00f0": "d", "\u0126": "H", "\u0127": "h", "\u00de": "Th",
+    "\u00fe": "th", "\u00df": "ss", "\u1e9e": "SS", "\u00c6": "AE", "\u00e6": "ae",
+    "\u0152": "OE", "\u0153": "oe",
+})  # fmt: skip
 
 
 class Alphabet:
@@ -39,11 +48,21 @@ class Alphabet:
     def clean(self, text: str) -> str:
         """`text` in this alphabet: accents are taken off, and what is left over is dropped.
 
-        NFD, without the combining marks, as the PyTorch tutorial on names does; blanks at both
-        ends go too.
+        NFD, without the combining marks, as the PyTorch tutorial on names does; letters and signs
+        that it leaves alone become those that they are read as (`ALIKE`); blanks at both ends go.
         """
-        decomposed = unicodedata.normalize("NFD", text[: 20 * LONGEST_NAME])
-        return "".join(c for c in decomposed if c in self._ids).strip()
+        return "".join(map(self._read, _decomposed(text))).strip()
+
+    def lost(self, text):
+        """The characters of `text` that `clean` drops, each once: no blanks, and no accents."""
+        signs = (c for c in _decomposed(text) if not (unicodedata.combining(c) or c.isspace()))
+        return "".join(dict.fromkeys(c for c in signs if not self._read(c)))
+
+    def _read(self, character):
+        """What is read of one character: itself, what is like it, or nothing."""
+        if character in self._ids:
+            return character
+        return "".join(c for c in character.translate(ALIKE) if c in self._ids)
 
     def encode(self, name: str) -> np.ndarray:
         """Return the ids [T] of a name's characters; `DataError` for one that is not in here."""
@@ -53,6 +72,10 @@ class Alphabet:
             raise DataError(
                 f"{printable(name)} has {error.args[0]!r}, not in the alphabet"
             ) from None
+
+
+def _decomposed(text):
+    return unicodedata.normalize("NFD", text[: 20 * LONGEST_NAME])
 
 
 @dataclass
@@ -169,7 +192,8 @@ def split(
     A *distinct* name, capitals aside, sits in one part only, with all its languages: else the
     test part would ask for names that were trained on. Names are dealt out language by language,
     so that every part has about the same mix, and every language at least one name in each.
-    Raises `DataError` for a language with fewer than 3 distinct names of its own.
+    Raises `DataError` for a language with fewer than 3 distinct names of its own, and for shares
+    that are not three numbers above 0 with sum 1.
 
         >>> from minirnn.data import Names
         >>> labels = np.repeat([0, 1], 10)
@@ -177,7 +201,10 @@ def split(
         >>> [len(part) for part in split(names, np.random.default_rng(0))]
         [12, 4, 4]
     """
-    rng = rng or np.random.default_rng()
+    rng = generator(rng)
+    listed = [real("a share", share, PART) for share in shares]
+    if len(listed) != 3 or 0 in listed or abs(sum(listed) - 1) > 1e-6:
+        raise DataError(f"shares is {short(shares)}, but must be three numbers above 0 with sum 1")
     owners = {}  # distinct name -> indices
     for k, name in enumerate(names.names):
         owners.setdefault(name.casefold(), []).append(k)

@@ -1,4 +1,11 @@
-"""The mistakes that a user can make, each as an exception that scripts print as one sentence."""
+"""The mistakes that a user can make, each as an exception that scripts print as one sentence; and
+the checks that every part shares, of what is given where an object is made."""
+
+import math
+import numbers
+import operator
+
+import numpy as np
 
 
 class MinirnnError(Exception):
@@ -9,7 +16,11 @@ class DataError(MinirnnError, ValueError):
     """A data folder, a file, a name or a label that cannot be used."""
 
 
-class ShapeError(MinirnnError, ValueError):
+class ArgumentError(MinirnnError, ValueError):
+    """A size, a hyper-parameter or another argument that is not what it must be."""
+
+
+class ShapeError(ArgumentError):
     """Two shapes, sizes or types that do not fit; the message names both."""
 
 
@@ -31,3 +42,259 @@ class CellError(MinirnnError, TypeError):
 
 class CheckpointError(MinirnnError, ValueError):
     """A file of weights that cannot be read, or does not fit the net."""
+
+
+# Checks. Each takes the argument's name and what was given, and returns it in Python's own types:
+# NumPy's numbers are numbers, True and False are none.
+
+NOT_NEGATIVE = "a number, at least 0", lambda x: 0 <= x < math.inf
+ABOVE_0 = "a number above 0", lambda x: 0 < x < math.inf
+SHARE = "a number, at least 0 and below 1", lambda x: 0 <= x < 1
+PART = "a number from 0 to 1", lambda x: 0 <= x <= 1
+LIMIT = "a number above 0", lambda x: x > 0  # infinity limits nothing
+FINITE = "a finite number", math.isfinite
+FEW_IDS = 16  # Python looks at so few faster than NumPy
+
+
+def whole(name, number, least=1, none=False):
+    """A whole number as an int, or None where that is allowed; `ArgumentError` for anything else,
+    or one below `least`."""
+    if none and number is None:
+        return None
+    kind = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+    if not kind or least is not None and number < least:
+        bound = "" if least is None else f", at least {least}"
+        raise ArgumentError(
+            f"{name} is {short(number)}, but must be a whole number{bound}{' or None' * none}"
+        )
+    return int(number)
+
+
+def real(name, number, kind=FINITE, none=False):
+    """A number of this kind, one of those above, or None where that is allowed; `ArgumentError`
+    for anything else."""
+    if none and number is None:
+        return None
+    wanted, allowed = kind
+    is_real = isinstance(number, numbers.Real) and not isinstance(number, bool)
+    if not is_real or not allowed(number):
+        raise ArgumentError(f"{name} is {short(number)}, but must be {wanted}{' or None' * none}")
+    return number if isinstance(number, int) else float(number)
+
+
+def not_negative(**given):
+    """Numbers, each by its name, all at least 0; else `ArgumentError`."""
+    for name, number in given.items():
+        real(name, number, NOT_NEGATIVE)
+
+
+def one_of(name, value, choices):
+    """One of these; `ArgumentError`, which lists them, for anything else."""
+    if not any(value is choice or _same(value, choice) for choice in choices):
+        listed = ", ".join(map(str, choices))
+        raise ArgumentError(f"{name} is {short(value)}, but must be one of: {listed}")
+    return value
+
+
+def function(name, given):
+    """A function, or None; `ArgumentError` for anything else."""
+    if given is not None and not callable(given):
+        raise ArgumentError(f"{name} is {short(given)}, but must be a function or None")
+    return given
+
+
+def generator(rng):
+    """A `numpy.random.Generator`, for None a fresh one; `ArgumentError` for a seed or the older
+    RandomState."""
+    if rng is None:
+        return np.random.default_rng()
+    if not isinstance(rng, np.random.Generator):
+        given = short(rng)
+        raise ArgumentError(f"rng is {given}, but must be a Generator: np.random.default_rng(0)")
+    return rng
+
+
+def floating(name, dtype):
+    """A floating (or complex) dtype; `ArgumentError` for another, or what is none."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if dtype is None or found is None or found.kind not in "fc":
+        raise ArgumentError(f"{name} is {short(dtype)}, but must be float32 or float64")
+    return found
+
+
+def as_numbers(name, given):
+    """An array of numbers, of a list or what else NumPy makes one of; `ShapeError` for the rest."""
+    try:
+        array = np.asarray(given)
+    except (ValueError, TypeError, RuntimeError):  # a ragged list; a tensor with a gradient
+        array = np.empty(0, object)
+    if array.dtype.kind not in "iufc":
+        raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
+    return array
+
+
+def first_outside(ids, size):
+    """The first of `ids`, whole numbers on the host in any shape, that is not in 0 .. size - 1;
+    None where all are."""
+    if ids.size <= FEW_IDS:
+        return next((k for k in ids.ravel().tolist() if not 0 <= k < size), None)
+    most = min(size, np.iinfo(ids.dtype).max + 1)  # a small type may have no number as large
+    if ids.view(ids.dtype.str.replace("i", "u")).max() < most:  # below 0 is then a large number
+        return None
+    return next((k for k in ids.ravel().tolist() if not 0 <= k < size), None)
+
+
+def check_shape(name, array, shape, other="must have", note=""):
+    """The array itself; `ShapeError` unless it has this shape, which is that of something other."""
+    if array.shape != shape:
+        raise ShapeError(f"{name} has shape {array.shape}, but {other} {shape}{note}")
+    return array
+
+
+def in_range(what, values, size, error=ShapeError, note=""):
+    """Raises `error` where one of `values`, ids or labels in any shape, is not in 0 .. size - 1.
+
+    Those on a GPU are passed over: reading them would stop it, and those that come from this
+    library's data loader were checked on the host.
+    """
+    if not isinstance(values, np.ndarray) or values.size == 0:
+        return
+    if values.dtype.kind not in "iu":
+        raise error(f"{_many(what)} must be whole numbers, but are of type {values.dtype}")
+    wrong = first_outside(values, size)
+    if wrong is not None:
+        raise error(f"{what} {wrong} is out of range: {note}it must be 0 to {size - 1}")
+
+
+def labels_of(what, labels, number, size):
+    """Labels [N] of so many sequences, in 0 .. size - 1 (None: at least 0), as int64; or guesses.
+
+    Raises `DataError` for anything else.
+    """
+    found = np.asarray(labels)
+    if found.shape != (number,) or not number:
+        shape = "" if found.ndim == 1 else f" of shape {found.shape}, which is not [N]"
+        raise DataError(f"there are {number} sequences, but {found.size} {_many(what)}{shape}")
+    in_range(what, found, 2**62 if size is None else whole("num_classes", size), DataError)
+    return found.astype(np.int64, copy=False)
+
+
+def places(name, index, size):
+    """Places [n] in a list of this size, from what NumPy and scikit-learn take for them: whole
+    numbers, below 0 from the end, or a mask with True for each that is meant.
+
+    Raises `DataError` for anything else, and for none.
+    """
+    try:
+        found = np.asarray(index)
+    except (ValueError, TypeError):
+        found = np.empty((0, 0))
+    if found.dtype == bool and found.shape == (size,):
+        found = np.flatnonzero(found)
+    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
+        given = f"{short(index)} of type {found.dtype}" if found.size else "empty"
+        raise DataError(f"{name} is {given}, but must hold whole numbers, or a mask of {size:,}")
+    if found.min() < -size or found.max() >= size:
+        wrong = next(k for k in found.tolist() if not -size <= k < size)
+        raise DataError(f"{name} has {wrong}, but there are {size:,}: it must be 0 to {size - 1:,}")
+    found = found.astype(np.int64, copy=False)
+    return np.where(found < 0, found + size, found) if found.min() < 0 else found
+
+
+def joined(sequences, error, kinds="iuf"):
+    """(rows [S, ...], lengths [N]) of a list of arrays [length, ...]: one after the other.
+
+    kinds: NumPy's letters of the types that may be. Raises `error` where there is none, or one is
+    empty, no such array, or unlike the first.
+    """
+    arrays = []
+    for k, given in enumerate(sequences):
+        if not len(given):
+            raise error(f"sequence {k} is empty, but every sequence needs at least one element")
+        try:
+            array = np.asarray(given)
+        except (ValueError, TypeError):
+            array = np.empty(())
+        if array.ndim == 0 or array.dtype.kind not in kinds:
+            raise error(
+                f"sequence {k} is {short(given)}, but must be an array: of ids, as Alphabet.encode "
+                "gives, or of features [T, D]"
+            )
+        array = array.astype(np.int64) if array.dtype == np.uint64 else array
+        first = arrays[0] if arrays else array
+        if array.shape[1:] != first.shape[1:]:
+            raise error(
+                f"sequence {k} has shape {array.shape}, but sequence 0 has {first.shape}: "
+                "all but the first axis must agree"
+            )
+        if array.dtype.kind.replace("u", "i") != first.dtype.kind.replace("u", "i"):
+            raise error(
+                f"sequence {k} is of type {array.dtype}, but sequence 0 of {first.dtype}: all must "
+                "be of one kind"
+            )
+        arrays.append(array)
+    if not arrays:
+        raise error("there are no sequences, but there must be one, with at least one element")
+    return np.concatenate(arrays), np.array([len(array) for array in arrays])
+
+
+def whole_sizes(sizes):
+    """The sizes in Python's own integers: NumPy's small ones overflow; `ShapeError` for others."""
+    try:
+        return list(map(operator.index, sizes))
+    except TypeError:
+        raise ShapeError(
+            f"sizes must be a list of whole numbers, but is {short(sizes)}; the state goes by "
+            "name, as state=(h0, ...)"
+        ) from None
+
+
+def parts_of(state, names, what):
+    """The list of a state's arrays, None for what is left out; a bare array is that of one name.
+
+    Raises `ShapeError` for another number of arrays.
+    """
+    if state is None:
+        return [None] * len(names)
+    bare = len(names) == 1 and not isinstance(state, (tuple, list))
+    parts = [state] if bare else list(state) if isinstance(state, (tuple, list)) else []
+    if len(parts) != len(names):
+        given = f"has {len(parts)} arrays" if parts else f"is {short(state)}"
+        raise ShapeError(f"the {what} {given}, but the cell's is {names}: a tuple of arrays")
+    return parts
+
+
+def parameters_of(given):
+    """A list of parameters; `ArgumentError` where there are none, or they are something else."""
+    listed = list(given) if hasattr(given, "__iter__") else [given]
+    wrong = next((p for p in listed if not hasattr(p, "grad")), None)
+    if not listed or wrong is not None:
+        found = f"has {short(wrong)}" if listed else "is empty"
+        raise ArgumentError(f"parameters {found}, but must be a list, as net.parameters() gives")
+    return listed
+
+
+def two_betas(betas):
+    """Adam's two numbers, each at least 0 and below 1; `ArgumentError` for anything else."""
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise ArgumentError(f"betas is {short(betas)}, but must be two numbers, as (0.9, 0.999)")
+    return tuple(real(f"betas[{k}]", beta, SHARE) for k, beta in enumerate(betas))
+
+
+def short(value, longest=60):
+    """What was given, as text for a message: cut off where it is long, an array as its shape."""
+    shape = getattr(value, "shape", ())
+    text = f"an array of shape {shape}" if shape else " ".join(repr(value).split())
+    return text if len(text) <= longest else text[: longest - 3] + "..."
+
+
+def _many(what):
+    return f"{what}es" if what.endswith("s") else f"{what}s"
+
+
+def _same(value, choice):
+    simple = (str, bool, int, np.bool_, np.integer)
+    return isinstance(value, simple) and bool(value == choice)

@@ -9,6 +9,7 @@ import numpy as np
 from .backend import asarray, asnumpy
 from .batches import Sequences
 from .cuda.faults import is_out_of_memory
+from .errors import labels_of, places, whole
 
 
 @dataclass
@@ -20,7 +21,12 @@ class Evaluation:
 
     @classmethod
     def of(cls, labels, guesses, num_classes):
-        """The evaluation of guesses [N] that something else made, beside the labels [N]."""
+        """The evaluation of guesses [N] that something else made, beside the labels [N].
+
+        Raises `DataError` where they are not as many whole numbers in 0 .. num_classes - 1.
+        """
+        labels = labels_of("label", labels, np.size(labels), num_classes)
+        guesses = labels_of("guess", guesses, len(labels), num_classes)
         confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
         np.add.at(confusion, (labels, guesses), 1)
         return cls(math.nan, confusion)
@@ -38,20 +44,22 @@ class Evaluation:
         return float((np.diagonal(self.confusion)[present] / of_class[present]).mean())
 
 
-def evaluate(net: Any, sequences: Sequences, index: np.ndarray, loss: Any = None) -> Evaluation:
+def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None) -> Evaluation:
     """Return an `Evaluation` of the net on the sequences at `index`; nothing is trained.
 
     net: anything whose forward(batch) gives (logits [N, K], cache); nothing is dropped out.
-    index: [N] whole numbers. loss: a `CrossEntropy` for the evaluation's loss, NaN if left out.
+    index: places [N], or a mask. loss: a `CrossEntropy` for the evaluation's loss, NaN if left out.
+    Has the net more outputs than there are classes, the confusion matrix has a column for each.
 
         >>> sequences = Sequences([[0, 1], [1, 1, 0], [1]], labels=[0, 1, 1])
         >>> evaluation = evaluate(NameClassifier(2, 2, hidden_size=4), sequences, np.arange(3))
         >>> int(evaluation.confusion.sum()), 0 <= evaluation.accuracy <= 1
         (3, True)
     """
-    logits = predict(net, sequences, index)
-    labels = sequences.labels[index]
-    evaluation = Evaluation.of(labels, logits.argmax(axis=-1), sequences.num_classes)
+    index = places("index", index, len(sequences))
+    logits, labels = predict(net, sequences, index), sequences.labels[index]
+    classes = max(sequences.num_classes, logits.shape[-1])
+    evaluation = Evaluation.of(labels, logits.argmax(axis=-1), classes)
     if loss is not None:
         evaluation.loss = float(loss.forward(asarray(logits), asarray(labels))[0])
     return evaluation
@@ -60,8 +68,10 @@ def evaluate(net: Any, sequences: Sequences, index: np.ndarray, loss: Any = None
 def predict(net, sequences, index, batch_size=256):
     """The net's logits [N, K] on the host, in the order of `index`.
 
-    Where the memory is too small for a batch, it is tried again with half.
+    index: places [N], or a mask. Where the memory is too small for a batch, it is tried again with
+    half.
     """
+    index, batch_size = places("index", index, len(sequences)), whole("batch_size", batch_size)
     while True:
         try:
             return _predict(net, sequences, index, batch_size)

@@ -3,6 +3,8 @@
 import csv
 import io
 
+from .errors import ArgumentError
+
 
 class History:
     """One row for each epoch: {column: number}."""
@@ -20,7 +22,12 @@ class History:
         return [row[column] for row in self.rows]
 
     def best(self):
-        """(the best balanced accuracy on the validation part, its epoch): the first of equals."""
+        """(the best balanced accuracy on the validation part, its epoch): the first of equals.
+
+        Raises `ArgumentError` where there is no epoch.
+        """
+        if not self.rows:
+            raise ArgumentError("the history is empty, but must have a row: train an epoch first")
         scores = self["validation_balanced_accuracy"]
         return max(scores), scores.index(max(scores)) + 1
 

@@ -3,17 +3,16 @@
 Every layer keeps the same contract. `forward(x)` returns the output and a cache;
 `backward(dy, cache)` returns dx and *adds* to `Parameter.grad`. A layer remembers nothing between
 the two, so forward may be called many times before backward, and nobody's arrays are written into.
+Write into none between the two yourself, x or a weight: the gradient would be wrong without a word.
 """
 
 from typing import Any
 
 import numpy as np
 
-from .backend import Array, Dtype, Rng, get_array_module
-from .errors import ShapeError
+from .backend import Array, Dtype, Rng, get_array_module, taken
+from .errors import SHARE, ShapeError, check_shape, floating, generator, in_range, real, whole
 from .parameters import Module, Parameter, uniform
-
-FEW_IDS = 16  # Python looks at so few faster than NumPy
 
 
 class Linear(Module):
@@ -22,7 +21,8 @@ class Linear(Module):
     First values are PyTorch's: uniform within 1 / sqrt(D).
 
     in_features: D. out_features: K. bias: False leaves b out. rng: the NumPy generator that draws
-    the first values; left out, a fresh one. dtype: the type of W and b.
+    the first values; left out, a fresh one. dtype: the type of W and b. `ArgumentError` for sizes
+    below 1.
 
         >>> linear = Linear(3, 2, rng=np.random.default_rng(0))
         >>> y, cache = linear.forward(np.ones((5, 3), "float32"))
@@ -33,18 +33,17 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Rng = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
-        bound = in_features**-0.5
+        in_features, dtype = whole("in_features", in_features), floating("dtype", dtype)
+        out_features, bound = whole("out_features", out_features), in_features**-0.5
         self.W = Parameter(uniform(rng, (in_features, out_features), bound, dtype))
         self.b = Parameter(uniform(rng, (out_features,), bound, dtype)) if bias else None
 
     def forward(self, x: Array) -> tuple[Array, Any]:
         """Return y [..., K] and a cache; `ShapeError` where x is not [..., D]."""
-        get_array_module(x=x, W=self.W.data)
-        if x.shape[-1] != self.W.shape[0]:
-            raise ShapeError(
-                f"x has shape {x.shape}, but W has {self.W.shape}: the last axis of x must be "
-                f"{self.W.shape[0]}"
-            )
+        x = taken(self.W.data, whole=False, x=x)
+        if x.shape[-1:] != self.W.shape[:1]:
+            wanted = f"the last axis of x must be {self.W.shape[0]}"
+            raise ShapeError(f"x has shape {x.shape}, but W has {self.W.shape}: {wanted}")
         y = x @ self.W.data
         if self.b is not None:
             y = y + self.b.data
@@ -55,10 +54,8 @@ class Linear(Module):
 
         Raises `ShapeError` where dy has not the shape of y.
         """
-        x = cache
-        expected = (*x.shape[:-1], self.W.shape[1])
-        if dy.shape != expected:
-            raise ShapeError(f"dy has shape {dy.shape}, but y had {expected}")
+        x, dy = cache, taken(self.W.data, whole=False, dy=dy)
+        check_shape("dy", dy, (*x.shape[:-1], self.W.shape[1]), "y had")
         rows_x, rows_dy = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
         # y = x W + b
         if self.b is not None:
@@ -74,7 +71,7 @@ class Linear(Module):
 class Embedding(Module):
     """y = W[ids]: row `id` of W [V, D] for every id; the product of a one-hot row with W.
 
-    First values are normal with variance 1, as PyTorch's.
+    First values are normal with variance 1, as PyTorch's. Raises `ArgumentError` for sizes below 1.
 
     num_embeddings: V, how many ids there are. embedding_dim: E, how many numbers stand for one.
     rng: the NumPy generator that draws the first values; left out, a fresh one. dtype: of W.
@@ -87,18 +84,20 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Rng = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
-        shape = (num_embeddings, embedding_dim)
-        self.W = Parameter((rng or np.random.default_rng()).standard_normal(shape).astype(dtype))
+        shape = whole("num_embeddings", num_embeddings), whole("embedding_dim", embedding_dim)
+        numbers = generator(rng).standard_normal(shape)
+        self.W = Parameter(numbers.astype(floating("dtype", dtype)))
 
     def forward(self, ids: Array) -> tuple[Array, Any]:
         """Return y [..., E] of ids [...], and a cache; `ShapeError` for an id without a row."""
-        get_array_module(ids=ids, W=self.W.data)
-        check_ids(ids, self.W.shape[0])
+        ids = taken(self.W.data, ids=ids)
+        in_range("id", ids, self.W.shape[0])
         return self.W.data[ids], ids
 
     def backward(self, dy: Array, cache: Any) -> None:
-        """Add to dW; ids have no gradient, so None comes back."""
-        ids = cache.reshape(-1)
+        """Add to dW; ids have no gradient, so None comes back. `ShapeError` for another dy."""
+        ids, dy = cache.reshape(-1), taken(self.W.data, whole=False, dy=dy)
+        check_shape("dy", dy, (*cache.shape, self.W.shape[1]), "y had")
         self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)
         return None
 
@@ -111,7 +110,7 @@ class Dropout(Module):
 
     x is of any shape, and y has the same. Dividing by 1 - p keeps the mean of y at x, so that
     nothing is scaled when not training (Srivastava et al. 2014, in the form that every library uses
-    now). Raises `ShapeError` where p is not at least 0 and below 1.
+    now). Raises `ArgumentError` where p is not at least 0 and below 1, or rng is no Generator.
 
     p: the probability. rng: the NumPy generator that draws the masks; left out, a fresh one.
 
@@ -122,12 +121,11 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float, *, rng: Rng = None) -> None:
-        if not 0 <= p < 1:
-            raise ShapeError(f"the dropout probability must be at least 0 and below 1, but is {p}")
-        self.p, self.rng = p, rng or np.random.default_rng()
+        self.p, self.rng = real("dropout", p, SHARE), generator(rng)
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Any]:
         """Return x with a new mask, or x itself when not training, and a cache."""
+        x = taken(None, whole=False, x=x)
         if not training or self.p == 0:
             return x, None
         mask = self.rng.random(x.shape, dtype=np.float32) >= self.p
@@ -152,28 +150,3 @@ def one_hot(ids, size, dtype):
     rows = xp.zeros((len(ids), size), dtype)
     rows[xp.arange(len(ids)), ids] = 1
     return rows
-
-
-def check_ids(ids, size):
-    """Raise `ShapeError` where an id, in an array of any shape, is not in 0 .. size - 1.
-
-    Ids on a GPU are passed over: reading them would stop it, and those that come from this
-    library's data loader were checked on the host.
-    """
-    if get_array_module(ids) is not np or ids.size == 0:
-        return
-    if ids.dtype.kind not in "iu":
-        raise ShapeError(f"ids must be whole numbers, but are of type {ids.dtype}")
-    wrong = first_outside(ids, size)
-    if wrong is not None:
-        raise ShapeError(f"id {wrong} is out of range: it must be between 0 and {size - 1}")
-
-
-def first_outside(ids, size):
-    """The first of `ids`, whole numbers on the host in any shape, that is not in 0 .. size - 1;
-    None where all are."""
-    if ids.size <= FEW_IDS:
-        return next((k for k in ids.ravel().tolist() if not 0 <= k < size), None)
-    if ids.view(ids.dtype.str.replace("i", "u")).max() < size:  # below 0 is then a huge number
-        return None
-    return ids[(ids < 0) | (ids >= size)].flat[0]

@@ -6,12 +6,11 @@ another choice changes the size of every gradient, and with it what a learning r
 
 from typing import Any
 
-import numpy as np
-
-from .backend import Array, asarray, get_array_module
-from .errors import ShapeError
+from .backend import Array, asarray, get_array_module, taken
+from .errors import ABOVE_0, ArgumentError, ShapeError, check_shape, in_range, real, short, whole
 from .functions import log_softmax
-from .layers import first_outside
+
+NORMALISER = "mean, sum or above 0", ABOVE_0[1]
 
 
 class CrossEntropy:
@@ -22,7 +21,8 @@ class CrossEntropy:
     with this label give no loss and no gradient. log_prior [K]: added to the logits, so that the
     net itself learns what is left when the classes' frequencies are taken away, and its own
     logits judge as if all classes were equally frequent (Menon et al. 2021, eq. 10). Raises
-    `ValueError` for another normaliser.
+    `ArgumentError` for another normaliser, an ignore_index that is no whole number, or a log_prior
+    that is not [K].
 
         >>> loss = CrossEntropy()
         >>> value, cache = loss.forward(np.zeros((2, 4)), np.array([0, 3]))
@@ -32,31 +32,34 @@ class CrossEntropy:
 
     def __init__(self, normaliser: str | float = "mean", ignore_index: int | None = None,
                  log_prior: Any = None) -> None:  # fmt: skip
-        if normaliser not in ("mean", "sum") and not _positive(normaliser):
-            raise ValueError(f"normaliser is {normaliser!r}, but must be mean, sum or above 0")
-        self.normaliser: Any = normaliser
-        self.ignore_index = ignore_index
-        self.log_prior = None if log_prior is None else asarray(log_prior)  # goes to a GPU once
+        self.normaliser = _normaliser(normaliser)
+        self.ignore_index = whole("ignore_index", ignore_index, least=None, none=True)
+        if log_prior is not None:
+            log_prior = asarray(taken(None, log_prior=log_prior))  # goes to a GPU once
+            if log_prior.ndim != 1:
+                raise ArgumentError(f"log_prior is {short(log_prior)}, but must be [K]")
+        self.log_prior = log_prior
 
     def forward(self, logits: Array, labels: Array) -> tuple[Array, Any]:
         """Return the loss, a 0-d array, and a cache. logits [..., K], labels [...] whole numbers.
 
         Raises `ShapeError` where the shapes differ, or a label on the host is not in 0 .. K - 1.
         """
-        xp = get_array_module(logits=logits, labels=labels)
-        K = logits.shape[-1]
-        if labels.shape != logits.shape[:-1]:
-            raise ShapeError(
-                f"labels have shape {labels.shape}, but logits have {logits.shape}: the labels "
-                f"must have {logits.shape[:-1]}"
-            )
+        logits = taken(None, whole=False, logits=logits)
+        labels, xp = taken(logits, labels=labels), get_array_module(logits)
+        K = logits.shape[-1] if logits.ndim else 0
+        if labels.shape != logits.shape[:-1] or not K:
+            given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
+            raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
         shape, logits, labels = logits.shape, logits.reshape(-1, K), labels.reshape(-1)
         keep = None
         if self.ignore_index is not None:
             keep = labels != self.ignore_index
             labels = xp.where(keep, labels, 0)
-        check_labels(labels, K)
+            logits = xp.where(keep[:, None], logits, 0)  # else a NaN there would be one here
+        in_range("label", labels, K, note=f"with {K} classes ")
         if self.log_prior is not None:
+            check_shape("log_prior", self.log_prior, (K,), note=": [K]")
             logits = logits + xp.asarray(self.log_prior, dtype=logits.dtype)
         log_p = log_softmax(logits)
         losses = -log_p[xp.arange(len(labels)), labels]
@@ -81,8 +84,8 @@ class CrossEntropy:
 class MeanSquaredError:
     """loss = sum (y - target)^2 / normaliser, for y and target of the same shape, any.
 
-    normaliser: "mean" (the number of entries, as PyTorch's), "sum" (1), or a number; `ValueError`
-    for another.
+    normaliser: "mean" (the number of entries, as PyTorch's), "sum" (1), or a number;
+    `ArgumentError` for another. Whole numbers are taken for numbers, so that none wraps around.
 
         >>> loss = MeanSquaredError()
         >>> value, cache = loss.forward(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
@@ -91,15 +94,13 @@ class MeanSquaredError:
     """
 
     def __init__(self, normaliser: str | float = "mean") -> None:
-        if normaliser not in ("mean", "sum") and not _positive(normaliser):
-            raise ValueError(f"normaliser is {normaliser!r}, but must be mean, sum or above 0")
-        self.normaliser: Any = normaliser
+        self.normaliser = _normaliser(normaliser)
 
     def forward(self, y: Array, target: Array) -> tuple[Array, Any]:
         """Return the loss, a 0-d array, and a cache; `ShapeError` where the two shapes differ."""
-        get_array_module(y=y, target=target)
-        if y.shape != target.shape:
-            raise ShapeError(f"y has shape {y.shape}, but the target has {target.shape}")
+        y = taken(None, whole=False, y=y)
+        target = taken(y, whole=False, target=target)
+        check_shape("y", y, target.shape, "the target has")
         difference = y - target
         divisor = {"mean": difference.size, "sum": 1}.get(self.normaliser, self.normaliser)
         return (difference * difference).sum() / divisor, (difference, divisor)
@@ -110,16 +111,6 @@ class MeanSquaredError:
         return difference * (2 * dloss / divisor)
 
 
-def check_labels(labels, K):
-    """Raise `ShapeError` where a label [N] (on the host) is not in 0 .. K - 1."""
-    if get_array_module(labels) is not np or labels.size == 0:
-        return
-    if labels.dtype.kind not in "iu":
-        raise ShapeError(f"labels must be whole numbers, but are of type {labels.dtype}")
-    wrong = first_outside(labels, K)
-    if wrong is not None:
-        raise ShapeError(f"label {wrong} is out of range: with {K} classes it must be 0 to {K - 1}")
-
-
-def _positive(number):
-    return isinstance(number, (int, float)) and number > 0
+def _normaliser(given):
+    named = isinstance(given, str) and given in ("mean", "sum")
+    return given if named else real("normaliser", given, NORMALISER)

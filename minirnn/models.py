@@ -3,7 +3,7 @@
 from typing import Any
 
 from .backend import Array, Dtype, Rng, get_array_module
-from .errors import MinirnnError
+from .errors import MinirnnError, whole
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
 from .stacked import GRU, LSTM, RNN, Stack
@@ -22,8 +22,8 @@ class NameClassifier(Module):
         dropout      its probability: on embedded letters, between layers, on the last states
         embedding    how many learned numbers stand for a letter; None: one-hot rows
 
-    num_layers, bidirectional, biases, init, forget_bias and dtype are those of `LSTM`. Raises
-    `MinirnnError` for another name of a cell.
+    num_layers, bidirectional, reverse, biases, init, forget_bias and dtype are those of `LSTM`.
+    Raises `MinirnnError` for another name of a cell, `ArgumentError` for sizes that cannot be.
 
         >>> net = NameClassifier(26, 3, cell="gru", hidden_size=8, embedding=4)
         >>> batch = Sequences([[2, 0, 19], [14, 23]], labels=[0, 2]).batch(np.array([0, 1]))
@@ -36,24 +36,28 @@ class NameClassifier(Module):
 
     def __init__(self, num_symbols: int, num_classes: int, *, rng: Rng = None, cell: Any = "lstm",
                  hidden_size: int = 128, num_layers: int = 1, bidirectional: bool = False,
-                 dropout: float = 0.0, embedding: int | None = None, biases: int = 2,
-                 init: str = "pytorch", forget_bias: float | None = None,
+                 reverse: bool = False, dropout: float = 0.0, embedding: int | None = None,
+                 biases: int = 2, init: str = "pytorch", forget_bias: float | None = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
         if isinstance(cell, str) and cell not in cells:
             raise MinirnnError(f"there is no cell {cell!r}; choose one of: {', '.join(cells)}")
-        options = dict(num_layers=num_layers, bidirectional=bidirectional, biases=biases, init=init,
-                       forget_bias=forget_bias, dtype=dtype, rng=rng,
+        num_symbols, num_layers = whole("num_symbols", num_symbols), whole("num_layers", num_layers)
+        embedding = whole("embedding", embedding, none=True)
+        options = dict(num_layers=num_layers, bidirectional=bidirectional, reverse=reverse,
+                       biases=biases, init=init, forget_bias=forget_bias, dtype=dtype, rng=rng,
                        dropout=dropout if num_layers > 1 else 0.0)  # fmt: skip
         self.embedding: Any = None
-        if embedding:
+        if embedding is not None:
             self.embedding = Embedding(num_symbols, embedding, rng=rng, dtype=dtype)
         width = embedding or num_symbols
         if isinstance(cell, str):
             self.recurrent = cells[cell](width, hidden_size, **options)
         else:
             self.recurrent = Stack(cell, width, hidden_size, **options)
+        hidden_size = self.recurrent.hidden_size
         self.dropout = Dropout(dropout, rng=rng)
         directions = self.recurrent.directions
+        num_classes = whole("num_classes", num_classes)
         self.linear = Linear(directions * hidden_size, num_classes, rng=rng, dtype=dtype)
 
     @classmethod
@@ -97,7 +101,7 @@ class NameClassifier(Module):
         """
         x = batch.x if self.embedding is None else self.embedding.forward(batch.x)[0]
         layer = self.recurrent.layers[0]
-        output, _, cache = layer.forward(x, batch.sizes)
+        output, _, cache = layer.forward(x[::-1] if self.recurrent.reverse else x, batch.sizes)
         return layer.gates(cache) or {"output": output}
 
     def _join(self, h):

@@ -9,8 +9,9 @@ gradient cannot spoil them before the host notices.
 import math
 from operator import is_
 
+from . import errors as check
 from .backend import Array, asnumpy, get_array_module
-from .errors import CheckpointError
+from .errors import ArgumentError, CheckpointError
 from .parameters import Parameter, join, split
 
 
@@ -18,19 +19,16 @@ class Optimizer:
     """What SGD and Adam share: the parameters, the learning rate, the state by name.
 
     The parameters are moved into one flat array (`join`), so a step is a handful of calls however
-    many there are. `slots` name further arrays beside it: a velocity, say. Raises `ValueError`
+    many there are. `slots` name further arrays beside it: a velocity, say. Raises `ArgumentError`
     for no parameters, parameters of two types, or a negative lr or weight decay.
     """
 
     slots: tuple[str, ...] = ()
 
     def __init__(self, parameters, lr, weight_decay=0.0):
-        self.parameters = list(parameters)
-        if not self.parameters:
-            raise ValueError("there are no parameters to optimise")
-        if lr < 0 or weight_decay < 0:
-            raise ValueError(f"lr is {lr} and weight_decay {weight_decay}; neither may be negative")
-        self.lr, self.weight_decay, self.steps = lr, weight_decay, 0
+        self.parameters = check.parameters_of(parameters)
+        self.lr, self.steps = check.real("lr", lr, check.NOT_NEGATIVE), 0
+        self.weight_decay = check.real("weight_decay", weight_decay, check.NOT_NEGATIVE)
         self._join()
         zeros_like = get_array_module(self._whole.data).zeros_like
         self.state = {slot: zeros_like(self._whole.data) for slot in self.slots}
@@ -79,9 +77,8 @@ class Optimizer:
         for name, array in arrays.items():
             if name not in state or state[name].shape != array.shape:
                 saved = state[name].shape if name in state else "nothing"
-                raise CheckpointError(
-                    f"the optimiser's {name} has shape {array.shape}, but the saved one: {saved}"
-                )
+                text = f"the optimiser's {name} has shape {array.shape}, but the saved one: {saved}"
+                raise CheckpointError(text)
         for name, array in arrays.items():
             array[...] = get_array_module(array).asarray(state[name])
         self.steps, self.lr = int(state["steps"]), float(state["lr"])
@@ -103,7 +100,8 @@ class SGD(Optimizer):
 
     parameters: what `net.parameters()` gives. lr: the learning rate. momentum: 0 needs no v.
     nesterov: look ahead along v. weight_decay: how strongly weights are drawn to zero.
-    Raises `ValueError` for nesterov without momentum, no parameters, or a negative number.
+    Raises `ArgumentError` for a momentum that is not at least 0 and below 1, nesterov without it,
+    no parameters, or a negative number.
 
         >>> from minirnn.parameters import Parameter
         >>> p = Parameter([3.0])
@@ -116,9 +114,9 @@ class SGD(Optimizer):
 
     def __init__(self, parameters: list[Parameter], lr: float, momentum: float = 0.0,
                  nesterov: bool = False, weight_decay: float = 0.0) -> None:  # fmt: skip
+        self.momentum, self.nesterov = check.real("momentum", momentum, check.SHARE), nesterov
         if nesterov and not momentum:
-            raise ValueError("nesterov needs a momentum above 0")
-        self.momentum, self.nesterov = momentum, nesterov
+            raise ArgumentError("momentum is 0, but nesterov needs one above 0")
         self.slots = ("v",) if momentum else ()
         super().__init__(parameters, lr, weight_decay)
 
@@ -142,7 +140,8 @@ class Adam(Optimizer):
 
     parameters: what `net.parameters()` gives. lr: the learning rate. betas: (beta1, beta2), how
     slowly the means forget. eps: what keeps the division from zero. weight_decay: as in `SGD`.
-    Raises `ValueError` for no parameters, or a negative lr or weight_decay.
+    Raises `ArgumentError` for no parameters, a negative number, or betas that are not two numbers,
+    at least 0 and below 1.
 
         >>> from minirnn.parameters import Parameter
         >>> p = Parameter([3.0])
@@ -159,7 +158,8 @@ class Adam(Optimizer):
                  betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
                  weight_decay: float = 0.0) -> None:  # fmt: skip
         super().__init__(parameters, lr, weight_decay)
-        self.betas, self.eps = betas, eps
+        self.betas = check.two_betas(betas)
+        self.eps = check.real("eps", eps, check.NOT_NEGATIVE)
 
     def update(self, p, lr, m, v):
         """Move a parameter; m and v are its running means, which are written into."""
@@ -184,7 +184,7 @@ class AdamW(Adam):
     """Adam with w = w - lr weight_decay w apart from the gradient (Loshchilov and Hutter 2019).
 
     parameters, lr, betas and eps are those of `Adam`. weight_decay: the share of a weight that a
-    step of lr 1 takes away. Raises `ValueError` for no parameters, or a negative number.
+    step of lr 1 takes away. Raises `ArgumentError` for no parameters, or a negative number.
 
         >>> from minirnn.parameters import Parameter
         >>> p = Parameter([3.0])
@@ -205,7 +205,8 @@ class AdamW(Adam):
 
 
 def grad_norm(parameters):
-    """The 2-norm of all gradients together, a 0-d array."""
+    """The 2-norm of all gradients together, a 0-d array; `ArgumentError` for no parameters."""
+    parameters = check.parameters_of(parameters)
     xp = get_array_module(parameters[0].grad)
     return xp.sqrt(sum(xp.vdot(p.grad, p.grad) for p in parameters))
 
@@ -213,7 +214,8 @@ def grad_norm(parameters):
 def clip_grad_norm(parameters: list[Parameter], max_norm: float) -> Array:
     """Scale all gradients by min(1, max_norm / (norm + 1e-6)); returns the norm before.
 
-    `torch.nn.utils.clip_grad_norm_`; the scale stays on the device. Pascanu et al. 2013.
+    `torch.nn.utils.clip_grad_norm_`; the scale stays on the device. Pascanu et al. 2013. Raises
+    `ArgumentError` for no parameters, or a max_norm that is not above 0.
 
         >>> from minirnn.parameters import Parameter
         >>> p = Parameter([0.0, 0.0])
@@ -221,7 +223,8 @@ def clip_grad_norm(parameters: list[Parameter], max_norm: float) -> Array:
         >>> print(clip_grad_norm([p], max_norm=1.0), p.grad.round(3))
         5.0 [0.6 0.8]
     """
-    parameters = list(parameters)
+    parameters = check.parameters_of(parameters)
+    check.real("max_norm", max_norm, check.LIMIT)
     norm = grad_norm(parameters)
     scale = get_array_module(parameters[0].grad).minimum(max_norm / (norm + 1e-6), 1.0)
     for p in parameters:
@@ -230,15 +233,18 @@ def clip_grad_norm(parameters: list[Parameter], max_norm: float) -> Array:
 
 
 # Schedules: functions of the step, counted from 0, that give the learning rate of that step.
+# Each raises `ArgumentError` for numbers that make no schedule.
 
 
 def constant(lr):
     """Always lr."""
+    check.not_negative(lr=lr)
     return lambda step: lr
 
 
 def step_decay(lr, every, factor=0.1):
     """lr factor^(step // every)."""
+    check.not_negative(lr=lr, factor=factor), check.whole("every", every)
     return lambda step: lr * factor ** (step // every)
 
 
@@ -247,6 +253,7 @@ def cosine(lr, total, lowest=0.0):
 
     Loshchilov and Hutter 2017, eq. 5.
     """
+    check.not_negative(lr=lr, lowest=lowest), check.whole("total", total)
     return lambda step: _between(lr, lowest, min(step / total, 1.0))
 
 
@@ -256,6 +263,9 @@ def one_cycle(highest, total, rise=0.3, start_factor=25.0, end_factor=1e4):
 
     Smith and Topin 2018, in the form of `torch.optim.lr_scheduler.OneCycleLR`.
     """
+    check.not_negative(highest=highest), check.whole("total", total)
+    check.real("rise", rise, check.PART), check.real("start_factor", start_factor, check.ABOVE_0)
+    check.real("end_factor", end_factor, check.ABOVE_0)
     start = highest / start_factor
     top, last = rise * total - 1, total - 1
 

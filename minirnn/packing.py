@@ -11,12 +11,10 @@ are still alive at step t, so the rows of step t are the next sizes[t] rows:
 The sum of sizes is S, the number of rows. This is PyTorch's `PackedSequence`.
 """
 
-import operator
-
 import numpy as np
 
 from .backend import Array
-from .errors import ShapeError
+from .errors import ShapeError, joined, whole_sizes
 
 
 def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray]:
@@ -24,17 +22,15 @@ def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray
 
     `order[k]` is the index of the sequence that became the k-th; labels and initial states must
     be put in the same order: `labels[order]`.
-    Raises `ShapeError` where there is no sequence, or one of them is empty.
+    Raises `ShapeError` where there is no sequence, or one of them is empty or no array.
 
         >>> rows, sizes, order = pack([np.array([1, 2]), np.array([3, 4, 5])])
         >>> print(rows, sizes, order)
         [3 1 4 2 5] [2, 2, 1] [1 0]
     """
-    lengths = np.array([len(sequence) for sequence in sequences], dtype=int)
-    if len(lengths) == 0 or lengths.min() == 0:
-        raise ShapeError("every batch needs a sequence, and every sequence at least one element")
+    joint, lengths = joined(sequences, ShapeError, "iufcbU")
     rows, sizes, order = order_of_rows(np.cumsum(lengths) - lengths, lengths)
-    return np.concatenate(sequences)[rows], sizes, order
+    return joint[rows], sizes, order
 
 
 def order_of_rows(starts, lengths):
@@ -52,11 +48,16 @@ def order_of_rows(starts, lengths):
 def unpack(rows: Array, sizes: list[int], order: Array) -> list[Array]:
     """Return the list of sequences that `pack` was given, from rows [S, ...], its sizes and order.
 
-    The rows may be others of as many: the outputs of a net, say, on either backend.
+    The rows may be others of as many: the outputs of a net, say, on either backend. Raises
+    `ShapeError` where the three do not belong together.
 
         >>> unpack(*pack([np.array([1, 2]), np.array([3, 4, 5])]))
         [array([1, 2]), array([3, 4, 5])]
     """
+    sizes = whole_sizes(sizes)
+    if len(rows) != sum(sizes) or sorted(order) != list(range(max(sizes, default=0))):
+        given = f"{len(rows)} rows, sizes {_short(sizes)} and an order of {len(order)}"
+        raise ShapeError(f"{given} do not belong together; pack returns the three")
     starts = np.cumsum([0, *sizes[:-1]])
     sequences: list[Array] = [None] * sizes[0]
     for k in range(sizes[0]):
@@ -92,30 +93,26 @@ def as_rows(x, sizes, width):
     of whole numbers.
     """
     ids, shape = x.dtype.kind in "iu", None
+    sizes = None if sizes is None else whole_sizes(sizes)
+    if ids and x.ndim != (2 if sizes is None else 1):
+        given = f"x has shape {x.shape} of whole numbers, which are ids"
+        wanted = "features must be floating-point, as x.astype('float32')"
+        raise ShapeError(f"{given}: they must be [T, N], or [S] with sizes; {wanted}")
     if not ids and x.shape[-1:] != (width,):
         raise ShapeError(f"x has shape {x.shape}, but its last axis must be {width} wide")
     if sizes is None:
-        if x.ndim != (2 if ids else 3) or 0 in x.shape:
-            raise ShapeError(
-                f"x has shape {x.shape}; without sizes it must be [T, N, {width}], or [T, N] for "
-                "ids, with at least one step and one sequence"
-            )
+        if not ids and x.ndim != 3 or 0 in x.shape:
+            wanted = f"[T, N, {width}], or [T, N] for ids, with at least one step and one sequence"
+            raise ShapeError(f"x has shape {x.shape}; without sizes it must be {wanted}")
         shape = x.shape[:2]
         return x.reshape(-1, *x.shape[2:]), [shape[1]] * shape[0], shape
-    if x.ndim != (1 if ids else 2):
-        raise ShapeError(
-            f"x has shape {x.shape}; with sizes it must be [S, {width}], or [S] for ids"
-        )
-    try:
-        sizes = list(map(operator.index, sizes))  # Python's integers: NumPy's small ones overflow
-    except TypeError:
-        raise ShapeError(f"sizes must be a list of whole numbers, but is {sizes!r}") from None
+    if not ids and x.ndim != 2:
+        wanted = f"[S, {width}], or [S] for ids"
+        raise ShapeError(f"x has shape {x.shape}; with sizes it must be {wanted}")
     grows = sizes != sorted(sizes, reverse=True)
     if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
-        raise ShapeError(
-            f"x has {len(x)} rows, but sizes {_short(sizes)} add up to {sum(sizes)}; they must add "
-            "up to the rows, never grow, and be at least 1"
-        )
+        given = f"x has {len(x)} rows, but sizes {_short(sizes)} add up to {sum(sizes)}"
+        raise ShapeError(f"{given}; they must add up to the rows, never grow, and be at least 1")
     return x, sizes, shape
 
 

@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from .backend import asarray, asnumpy, get_array_module
-from .errors import CheckpointError
+from .errors import ArgumentError, CheckpointError, floating, generator
 
 
 class Parameter:
@@ -18,6 +18,7 @@ class Parameter:
 
     def __init__(self, data):
         self.data = asarray(data)
+        floating("the type of a parameter", self.data.dtype)
         self.grad = get_array_module(self.data).zeros_like(self.data)
 
     @property
@@ -33,11 +34,12 @@ def join(parameters):
     """One `Parameter`, flat, that holds all of these, in this order; they become views of it.
 
     What is done to every parameter is then one call instead of one for each. All must be of one
-    type, else `ValueError`.
+    type, else `ArgumentError`.
     """
     dtypes = sorted({str(p.data.dtype) for p in parameters})
     if len(dtypes) > 1:
-        raise ValueError(f"the parameters are of types {' and '.join(dtypes)}, but must be of one")
+        types = " and ".join(dtypes)
+        raise ArgumentError(f"the parameters are of types {types}, but must be of one")
     whole, xp = copy.copy(parameters[0]), get_array_module(parameters[0].data)
     whole.data = xp.concatenate([p.data.reshape(-1) for p in parameters])
     whole.grad = xp.concatenate([p.grad.reshape(-1) for p in parameters])
@@ -112,10 +114,8 @@ class Module:
             if name not in named:
                 raise CheckpointError(f"the saved state has {name}, which this net has not")
             if array.shape != named[name].shape:
-                raise CheckpointError(
-                    f"the saved {name} has shape {array.shape}, "
-                    f"but this net's has {named[name].shape}"
-                )
+                text = f"has shape {array.shape}, but this net's has {named[name].shape}"
+                raise CheckpointError(f"the saved {name} {text}")
             if not _fits(array, named[name].data.dtype):
                 raise CheckpointError(f"the saved {name} holds something that is not a number")
         for name, parameter in named.items():
@@ -150,7 +150,7 @@ def uniform(rng, shape, bound, dtype="float32"):
 
     PyTorch draws every weight and bias of a recurrent layer so, with bound = 1 / sqrt(hidden size).
     """
-    return (rng or np.random.default_rng()).uniform(-bound, bound, shape).astype(dtype)
+    return generator(rng).uniform(-bound, bound, shape).astype(dtype)
 
 
 def glorot_uniform(rng, shape, dtype="float32"):
@@ -167,6 +167,6 @@ def orthogonal(rng, shape, dtype="float32"):
     """
     rows, columns = shape[-2:]
     tall = (*shape[:-2], max(rows, columns), min(rows, columns))
-    q, r = np.linalg.qr((rng or np.random.default_rng()).standard_normal(tall))
+    q, r = np.linalg.qr(generator(rng).standard_normal(tall))
     q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
     return (q if rows >= columns else q.swapaxes(-1, -2)).astype(dtype)

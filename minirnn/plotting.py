@@ -8,6 +8,7 @@ import numpy as np
 
 from .backend import asnumpy
 from .data import printable
+from .errors import ShapeError
 
 
 def plot_loss(history):
@@ -39,8 +40,15 @@ def plot_accuracy(history, baselines=None):
 
 
 def plot_confusion(confusion, classes):
-    """The confusion matrix, each row divided by its sum: where the names of a language went."""
-    K = len(classes)
+    """The confusion matrix, each row divided by its sum: where the names of a language went.
+
+    Raises `ShapeError` unless it is [K, K] for K classes.
+    """
+    confusion, K = np.asarray(confusion), len(classes)
+    if confusion.shape != (K, K):
+        raise ShapeError(
+            f"confusion has shape {confusion.shape}, but must be {(K, K)} for {K} classes"
+        )
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     labels = [printable(name, 20) for name in classes]
     long = 0.1 * max(0, max(map(len, labels)) - 10)  # room for long names, in inches
@@ -63,10 +71,17 @@ def plot_confusion(confusion, classes):
 def plot_gates(gates, letters, title=None):
     """Each gate's activations, [T, H], over the letters: one column a letter, one row a unit.
 
-    Units stand in the same order in every panel: by the mean of the first panel.
+    Units stand in the same order in every panel: by the mean of the first panel. Raises
+    `ShapeError` where a gate has not a row for each letter.
     """
     names = list(gates)
     values = {name: asnumpy(gates[name]) for name in names}
+    for name, value in values.items():
+        if value.ndim != 2 or len(value) != len(letters):
+            raise ShapeError(
+                f"gate {name} has shape {value.shape}, but for these letters must be "
+                f"[{len(letters)}, H]"
+            )
     order = np.argsort(values[names[0]].mean(axis=0))[::-1]
     from matplotlib.figure import Figure
 

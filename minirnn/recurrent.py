@@ -6,10 +6,11 @@ one product before it, and each weight gradient is one product after it.
 
 from typing import Any, NamedTuple
 
-from .backend import Array, Dtype, Rng, get_array_module, keep_freed_memory
+from . import errors as check
+from .backend import Array, Dtype, Rng, get_array_module, keep_freed_memory, taken
 from .contract import check_cell, check_gradients, check_state
-from .errors import ShapeError
-from .layers import check_ids, one_hot
+from .errors import ArgumentError
+from .layers import one_hot
 from .packing import as_rows
 from .parameters import Module, Parameter, glorot_uniform, orthogonal, uniform
 from .product import Product, ProductBackward, in_time
@@ -43,8 +44,8 @@ class Recurrent(Module):
                      (Jozefowicz et al. 2015 recommend 1)
         dtype        the type of the parameters
 
-    Raises `ValueError` for another init, and `CellError` for a cell that does not keep the
-    contract.
+    Raises `ArgumentError` for a size, a type or an option that cannot be, and `CellError` for a
+    cell that does not keep the contract.
 
         >>> net = Recurrent(LSTMCell, 3, 4, rng=np.random.default_rng(0))
         >>> output, (h, c), cache = net.forward(np.ones((7, 2, 3), "float32"))
@@ -59,35 +60,44 @@ class Recurrent(Module):
         keep_freed_memory()
         self.cell = cell() if isinstance(cell, type) else cell
         check_cell(self.cell)
-        G, D, H = len(self.cell.gates), input_size, hidden_size
+        gates, dtype, G = self.cell.gates, check.floating("dtype", dtype), len(self.cell.gates)
+        D, H = check.whole("input_size", input_size), check.whole("hidden_size", hidden_size)
+        check.one_of("biases", biases, (0, 1, 2)), check.one_of("init", init, ("pytorch", "keras"))
+        check.real("forget_bias", forget_bias, none=True)
+        if forget_bias is not None and not ("f" in gates and biases):
+            lacks = "no biases" if "f" in gates else f"gates {gates}, no f"
+            raise ArgumentError(f"forget_bias is {forget_bias}, but must be None: this has {lacks}")
+        rng = check.generator(rng)
         if init == "pytorch":
             self.Wx = Parameter(uniform(rng, (G, D, H), H**-0.5, dtype))
             self.Wh = Parameter(uniform(rng, (G, H, H), H**-0.5, dtype))
             bx, bh = uniform(rng, (2, G, H), H**-0.5, dtype)
-        elif init == "keras":
+        else:
             self.Wx = Parameter(glorot_uniform(rng, (G, D, H), dtype))
             self.Wh = Parameter(orthogonal(rng, (G, H, H), dtype))
             bx, bh = uniform(rng, (2, G, H), 0, dtype)
-            forget_bias = 1 if forget_bias is None and "f" in self.cell.gates else forget_bias
-        else:
-            raise ValueError(f"init is {init!r}, but must be one of: pytorch, keras")
+            forget_bias = 1 if forget_bias is None and "f" in gates else forget_bias
         if forget_bias is not None:
-            f = self.cell.gates.index("f")
+            f = gates.index("f")
             bx[f], bh[f] = forget_bias, 0
         self.bx = Parameter(bx) if biases >= 1 else None
         self.bh = Parameter(bh) if biases >= 2 else None
-        self.input_size, self.hidden_size = input_size, hidden_size
+        self.input_size, self.hidden_size = D, H
 
     def forward(self, x: Array, sizes: Any = None, state: Any = None,
                 truncate: int | None = None) -> tuple[Array, tuple[Array, ...], Any]:  # fmt: skip
         """Return the output of every step, the state of every sequence after its last, a cache.
 
         x: dense [T, N, D], or packed [S, D] with `sizes` (see `packing`); ids, [T, N] or [S],
-        stand for one-hot rows. state: a tuple of [N, H] arrays, zeros if left out.
-        truncate: gradients stop at every multiple of that many steps; the state is carried on.
-        Returns [T, N, H] or [S, H], a tuple of [N, H], and the cache. Raises `ShapeError` for
-        another shape, or sizes or a state that do not fit x.
+        stand for one-hot rows. state: a tuple of [N, H] arrays, zeros for what is left out or
+        None; where the cell has one, the bare array will do.
+        truncate: gradients go back at most that many steps (to the last multiple of it); the
+        state goes on. Returns [T, N, H] or [S, H], a tuple of [N, H], and the cache, which looks
+        at x, the state and the weights: write into none of them before backward, or the gradients
+        are wrong without a word. Raises `ShapeError` for another shape, or sizes or a state that do
+        not fit x.
         """
+        truncate = check.whole("truncate", truncate, none=True)
         x, sizes, shape = self._rows(x, sizes)
         gx = self._project(x, self._bias())
         xp, dtype = get_array_module(gx), gx.dtype
@@ -160,10 +170,10 @@ class Recurrent(Module):
 
     def _rows(self, x, sizes):
         """x as rows [S, D] or ids [S], its sizes, and the [T, N] of a dense batch."""
-        get_array_module(x=x, Wx=self.Wx.data)
-        x, sizes, shape = as_rows(x, sizes, self.input_size)
+        x, sizes, shape = as_rows(taken(self.Wx.data, x=x), sizes, self.input_size)
         if x.dtype.kind in "iu":
-            check_ids(x, self.input_size)
+            check.in_range("id", x, self.input_size)
+            x = x.astype("int64") if x.dtype == "uint64" else x  # no index for `take`
         return x, sizes, shape
 
     def _project(self, x, bias):
@@ -188,26 +198,23 @@ class Recurrent(Module):
 
     def _initial_state(self, state, xp, N, dtype):
         names, shape = self.cell.states, (N, self.hidden_size)
-        if state is None:
-            return tuple(xp.zeros(shape, dtype) for _ in names)
-        if len(state) != len(names):
-            raise ShapeError(f"the state has {len(state)} arrays, but the cell's is {names}")
-        for name, array in zip(names, state, strict=True):
-            get_array_module(**{f"{name}0": array, "Wh": self.Wh.data})
-            if array.shape != shape:
-                raise ShapeError(f"{name}0 has shape {array.shape}, but must have {shape}: [N, H]")
+        state = check.parts_of(state, names, "state")
+        for k, name in enumerate(names):
+            if state[k] is None:
+                state[k] = xp.zeros(shape, dtype)
+            state[k] = self._checked(state[k], shape, f"{name}0", "must have", ": [N, H]")
         return tuple(state)
 
     def _upstream(self, doutput, dfinal, rows_shape, N, shape, dtype):
         """The gradients that come from above, checked: doutput as rows, zeros for what is None."""
         xp, (S, H), names = get_array_module(self.Wh.data), rows_shape, self.cell.states
         if doutput is not None:
-            doutput = self._checked(doutput, (*shape, H) if shape else (S, H), "doutput", "output")
-            doutput = doutput.reshape(S, H)
+            full = (*shape, H) if shape else (S, H)
+            doutput = self._checked(doutput, full, "doutput", "the output had").reshape(S, H)
         dfinal = [
             xp.zeros((N, H), dtype) if d is None
-            else self._checked(d, (N, H), f"dfinal[{k}]", f"final {names[k]}")
-            for k, d in enumerate(dfinal or [None] * len(names))
+            else self._checked(d, (N, H), f"dfinal[{k}]", f"the final {names[k]} had")
+            for k, d in enumerate(check.parts_of(dfinal, names, "dfinal"))
         ]  # fmt: skip
         return doutput, dfinal
 
@@ -231,11 +238,9 @@ class Recurrent(Module):
             dx += dgate @ Wx_gate.T
         return dx.reshape(*shape, -1) if shape else dx
 
-    def _checked(self, array, shape, name, other):
-        get_array_module(**{name: array, "Wh": self.Wh.data})
-        if array.shape != shape:
-            raise ShapeError(f"{name} has shape {array.shape}, but the {other} had {shape}")
-        return array
+    def _checked(self, array, shape, name, other, note=""):
+        array = taken(self.Wh.data, whole=False, **{name: array})
+        return check.check_shape(name, array, shape, other, note)
 
     def extra_repr(self):
         return f"{type(self.cell).__name__}, {self.input_size}, {self.hidden_size}"

@@ -3,10 +3,10 @@
 import warnings
 from typing import Any
 
-from .backend import Array, Dtype, Rng, current, get_array_module
+from .backend import Array, Dtype, Rng, current, get_array_module, taken
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .cuda.recurrent import CudaRecurrent
-from .errors import ShapeError
+from .errors import ArgumentError, ShapeError, check_shape, one_of, parts_of, whole
 from .layers import Dropout
 from .packing import as_rows, reversal
 from .parameters import Module
@@ -17,27 +17,31 @@ class Stack(Module):
     """Recurrent layers on top of each other, each in one direction or in both.
 
     `layers` is flat, in PyTorch's order: layer 0 forward, layer 0 backward, layer 1 forward ...
+    With reverse=True the one direction is the backward one.
     A state is a tuple of arrays [num_layers * directions, N, H] in the same order. The backward
     direction reads every sequence from its own last element. With two directions the output
     holds both side by side, [.., 2 H]. Dropout acts between layers, on all outputs but the last's.
+    Raises `ArgumentError` for a size or an option that cannot be.
     """
 
     def __init__(
         self, cell, input_size, hidden_size, *, rng=None,
-        num_layers=1, bidirectional=False, dropout=0.0, **options,
+        num_layers=1, bidirectional=False, reverse=False, dropout=0.0, **options,
     ):  # fmt: skip
-        if dropout and num_layers == 1:
-            warnings.warn(
-                f"dropout={dropout} has no effect with one layer: it acts between layers",
-                stacklevel=3,
-            )
-        self.input_size, self.hidden_size = input_size, hidden_size
-        self.num_layers, self.directions = num_layers, 2 if bidirectional else 1
         self.dropout = Dropout(dropout, rng=rng)
-        sizes = [input_size] + [hidden_size * self.directions] * (num_layers - 1)
+        if one_of("reverse", reverse, (False, True)) and bidirectional:
+            raise ArgumentError("reverse is True, but must be False where bidirectional is True")
+        if dropout and num_layers == 1:
+            text = f"dropout={dropout} has no effect with one layer: it acts between layers"
+            warnings.warn(text, stacklevel=3)
+        self.input_size = whole("input_size", input_size)
+        self.hidden_size = H = whole("hidden_size", hidden_size)
+        self.num_layers, self.reverse = whole("num_layers", num_layers), bool(reverse)
+        self.directions = 1 + bool(one_of("bidirectional", bidirectional, (False, True)))
+        sizes = [self.input_size] + [H * self.directions] * (self.num_layers - 1)
         layer = CudaRecurrent if current() == "cupy" else Recurrent
         self.layers = [
-            layer(cell, size, hidden_size, rng=rng, **options)
+            layer(cell, size, H, rng=rng, **options)
             for size in sizes
             for _ in range(self.directions)
         ]
@@ -47,16 +51,16 @@ class Stack(Module):
                 training: bool = False) -> tuple[Array, tuple[Array, ...], Any]:  # fmt: skip
         """As `Recurrent.forward`, with the state's arrays [num_layers * directions, N, H].
 
-        Raises `ValueError` for truncate in two directions.
+        Raises `ArgumentError` for truncate where a direction is the backward one.
         """
-        if truncate and self.directions == 2:
-            raise ValueError(
-                "truncate has no meaning for a bidirectional net: its backward direction starts "
-                "at the end of the sequence; use one direction"
-            )
-        xp = get_array_module(self.layers[0].Wx.data)
+        turned = self.directions == 2 or self.reverse
+        if whole("truncate", truncate, none=True) and turned:
+            why = "its backward direction starts at the end of the sequence; use one direction"
+            net = "a bidirectional or reverse net"
+            raise ArgumentError(f"truncate has no meaning for {net}: {why}")
+        xp, x = get_array_module(self.layers[0].Wx.data), taken(self.layers[0].Wx.data, x=x)
         shape = order = None
-        if self.directions == 2:
+        if turned:
             x, sizes, shape = as_rows(x, sizes, self.input_size)
             order = xp.asarray(reversal(sizes))
         states = [None] * len(self.layers) if state is None else self._split(state, "state")
@@ -69,14 +73,14 @@ class Stack(Module):
             masks.append(mask)
             outputs = []
             for k in range(first, first + self.directions):
-                backwards = k > first
+                backwards = self.reverse or k > first
                 output, final, cache = self.layers[k].forward(
                     x[order] if backwards else x, sizes, states[k], truncate
                 )
                 outputs.append(output[order] if backwards else output)
                 finals.append(final)
                 caches.append(cache)
-            x = outputs[0] if order is None else xp.concatenate(outputs, axis=1)
+            x = outputs[0] if self.directions == 1 else xp.concatenate(outputs, axis=1)
         final = tuple(map(_stacked, zip(*finals, strict=True)))
         output = x.reshape(*shape, -1) if shape else x
         return output, final, (caches, masks, order, output.shape)
@@ -88,16 +92,16 @@ class Stack(Module):
         """
         caches, masks, order, shape = cache
         H = self.hidden_size
-        if doutput is not None and doutput.shape != shape:
-            raise ShapeError(f"doutput has shape {doutput.shape}, but the output had {shape}")
-        if doutput is not None and order is not None:
-            doutput = doutput.reshape(-1, shape[-1])
+        if doutput is not None:
+            doutput = taken(self.layers[0].Wx.data, whole=False, doutput=doutput)
+            check_shape("doutput", doutput, shape, "the output had")
+            doutput = doutput if order is None else doutput.reshape(-1, shape[-1])
         dfinals = [None] * len(caches) if dfinal is None else self._split(dfinal, "dfinal")
         dstates = [None] * len(caches)
         for first in reversed(range(0, len(caches), self.directions)):
             dx = None
             for k in range(first, first + self.directions):
-                side, backwards = k - first, k > first
+                side, backwards = k - first, self.reverse or k > first
                 part = None if doutput is None else doutput[..., side * H : (side + 1) * H]
                 if backwards and part is not None:
                     part = part[order]
@@ -115,19 +119,16 @@ class Stack(Module):
 
     def _split(self, state, name):
         """[state of layer 0 forward, ...] of a state with a leading layer axis."""
-        names = self.layers[0].cell.states
-        if len(state) != len(names):
-            raise ShapeError(f"the {name} has {len(state)} arrays, but the cell's is {names}")
-        for array in state:
-            if array is not None and len(array) != len(self.layers):
-                raise ShapeError(
-                    f"the {name} has {len(array)} layers and directions, but the net has "
-                    f"{len(self.layers)}"
-                )
-        return [
-            tuple(None if array is None else array[k] for array in state)
-            for k in range(len(self.layers))
+        first, L = self.layers[0], len(self.layers)
+        arrays = [
+            None if array is None else taken(first.Wx.data, whole=False, **{name: array})
+            for array in parts_of(state, first.cell.states, name)
         ]
+        for array in arrays:
+            if array is not None and (array.ndim != 3 or len(array) != L):
+                wanted = f"[{L}, N, H]: the net has {L} layers and directions"
+                raise ShapeError(f"the {name} has shape {array.shape}, but must have {wanted}")
+        return [tuple(None if array is None else array[k] for array in arrays) for k in range(L)]
 
     def extra_repr(self):
         text = f"{self.input_size}, {self.hidden_size}"
@@ -135,6 +136,7 @@ class Stack(Module):
             text += f", num_layers={self.num_layers}"
         if self.dropout.p:
             text += f", dropout={self.dropout.p}"
+        text += ", reverse=True" if self.reverse else ""
         return text + (", bidirectional=True" if self.directions == 2 else "")
 
     def __repr__(self):
@@ -155,6 +157,7 @@ class RNN(Stack):
         rng            the NumPy generator of first values and of dropout; left out, a fresh one
         num_layers     how many layers stand on top of each other
         bidirectional  True reads each sequence from its own last element too
+        reverse        True reads it from there only
         dropout        the probability with which training drops an output between two layers
         biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
         init           the first values: "pytorch" or "keras", see `Recurrent`
@@ -166,8 +169,8 @@ class RNN(Stack):
     state (h,), h [num_layers * directions, N, H], and a cache. With two directions the output
     holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
     and returns the gradients of x and of the initial state.
-    Raises `ValueError` for another nonlinearity or init, `ShapeError` for a dropout that is not at
-    least 0 and below 1, and in forward for an x of another shape.
+    Raises `ArgumentError` for a size, a type or an option that cannot be, and in forward
+    `ShapeError` for an x of another shape.
 
         >>> rnn = RNN(3, 4, "relu", rng=np.random.default_rng(0))
         >>> output, (h,), cache = rnn.forward(np.ones((7, 2, 3), "float32"))
@@ -177,11 +180,13 @@ class RNN(Stack):
 
     def __init__(self, input_size: int, hidden_size: int, nonlinearity: str = "tanh", *,
                  rng: Rng = None, num_layers: int = 1, bidirectional: bool = False,
-                 dropout: float = 0.0, biases: int = 2, init: str = "pytorch",
-                 forget_bias: float | None = None, dtype: Dtype = "float32") -> None:  # fmt: skip
-        super().__init__(RNNCell(nonlinearity), input_size, hidden_size, num_layers=num_layers,
-                         bidirectional=bidirectional, dropout=dropout, biases=biases, init=init,
-                         forget_bias=forget_bias, dtype=dtype, rng=rng)  # fmt: skip
+                 reverse: bool = False, dropout: float = 0.0, biases: int = 2,
+                 init: str = "pytorch", forget_bias: float | None = None,
+                 dtype: Dtype = "float32") -> None:  # fmt: skip
+        cell = RNNCell(nonlinearity)
+        super().__init__(cell, input_size, hidden_size, rng=rng, num_layers=num_layers,
+                         bidirectional=bidirectional, reverse=reverse, dropout=dropout, init=init,
+                         biases=biases, forget_bias=forget_bias, dtype=dtype)  # fmt: skip
 
 
 class LSTM(Stack):
@@ -192,6 +197,7 @@ class LSTM(Stack):
         rng            the NumPy generator of first values and of dropout; left out, a fresh one
         num_layers     how many layers stand on top of each other
         bidirectional  True reads each sequence from its own last element too
+        reverse        True reads it from there only
         dropout        the probability with which training drops an output between two layers
         biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
         init           the first values: "pytorch" or "keras", see `Recurrent`
@@ -203,8 +209,8 @@ class LSTM(Stack):
     state (h, c), each [num_layers * directions, N, H], and a cache. With two directions the output
     holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
     and returns the gradients of x and of the initial state.
-    Raises `ValueError` for another init, `ShapeError` for a dropout that is not at least 0 and
-    below 1, and in forward for an x of another shape.
+    Raises `ArgumentError` for a size, a type or an option that cannot be, and in forward
+    `ShapeError` for an x of another shape.
 
         >>> lstm = LSTM(3, 4, num_layers=2, bidirectional=True, rng=np.random.default_rng(0))
         >>> output, (h, c), cache = lstm.forward(np.ones((7, 2, 3), "float32"))
@@ -214,12 +220,12 @@ class LSTM(Stack):
     """
 
     def __init__(self, input_size: int, hidden_size: int, *, rng: Rng = None, num_layers: int = 1,
-                 bidirectional: bool = False, dropout: float = 0.0, biases: int = 2,
-                 init: str = "pytorch", forget_bias: float | None = None,
+                 bidirectional: bool = False, reverse: bool = False, dropout: float = 0.0,
+                 biases: int = 2, init: str = "pytorch", forget_bias: float | None = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
         super().__init__(LSTMCell, input_size, hidden_size, rng=rng, num_layers=num_layers,
-                         bidirectional=bidirectional, dropout=dropout, biases=biases, init=init,
-                         forget_bias=forget_bias, dtype=dtype)  # fmt: skip
+                         bidirectional=bidirectional, reverse=reverse, dropout=dropout, init=init,
+                         biases=biases, forget_bias=forget_bias, dtype=dtype)  # fmt: skip
 
 
 class GRU(Stack):
@@ -232,6 +238,7 @@ class GRU(Stack):
         rng            the NumPy generator of first values and of dropout; left out, a fresh one
         num_layers     how many layers stand on top of each other
         bidirectional  True reads each sequence from its own last element too
+        reverse        True reads it from there only
         dropout        the probability with which training drops an output between two layers
         biases         2: bx and bh, as PyTorch; 1: bx, as textbooks; 0: none
         init           the first values: "pytorch" or "keras", see `Recurrent`
@@ -243,8 +250,8 @@ class GRU(Stack):
     state (h,), h [num_layers * directions, N, H], and a cache. With two directions the output
     holds both side by side, 2 H wide. `backward(doutput, cache)` adds to the parameters' gradients,
     and returns the gradients of x and of the initial state.
-    Raises `ValueError` for another init, `ShapeError` for a dropout that is not at least 0 and
-    below 1, and in forward for an x of another shape.
+    Raises `ArgumentError` for a size, a type or an option that cannot be, and in forward
+    `ShapeError` for an x of another shape.
 
         >>> gru = GRU(26, 4, rng=np.random.default_rng(0))
         >>> ids, sizes, order = pack([np.array([2, 0, 19]), np.array([14, 23])])
@@ -255,9 +262,10 @@ class GRU(Stack):
 
     def __init__(self, input_size: int, hidden_size: int, reset_after: bool = True, *,
                  rng: Rng = None, num_layers: int = 1, bidirectional: bool = False,
-                 dropout: float = 0.0, biases: int = 2, init: str = "pytorch",
-                 forget_bias: float | None = None, dtype: Dtype = "float32") -> None:  # fmt: skip
+                 reverse: bool = False, dropout: float = 0.0, biases: int = 2,
+                 init: str = "pytorch", forget_bias: float | None = None,
+                 dtype: Dtype = "float32") -> None:  # fmt: skip
         cell = GRUCell if reset_after else GRUBeforeCell
         super().__init__(cell, input_size, hidden_size, rng=rng, num_layers=num_layers,
-                         bidirectional=bidirectional, dropout=dropout, biases=biases, init=init,
-                         forget_bias=forget_bias, dtype=dtype)  # fmt: skip
+                         bidirectional=bidirectional, reverse=reverse, dropout=dropout, init=init,
+                         biases=biases, forget_bias=forget_bias, dtype=dtype)  # fmt: skip

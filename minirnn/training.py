@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from . import errors as check
 from .backend import Rng, asnumpy, current
 from .batches import Sequences, samplers
-from .cuda.faults import is_out_of_memory
-from .errors import BackendError, NumberError
+from .cuda.faults import is_out_of_memory, out_of_memory
+from .errors import BackendError, NumberError, ShapeError
 from .evaluation import Evaluation, evaluate, predict
 from .history import History
 from .optim import Optimizer, clip_grad_norm, grad_norm
@@ -37,7 +38,8 @@ class Trainer:
 
     Everything that a later step depends on is in `state_dict`, so a run that is stopped after
     any step and taken up again ends with the same bits as one that was not, if net and trainer
-    were given one rng. Raises `NumberError` where a loss or a gradient is not finite.
+    were given one rng. Raises `NumberError` where a loss or a gradient is not finite, `DataError`
+    and `ArgumentError` for what cannot be.
 
         >>> rng = np.random.default_rng(0)
         >>> sequences = Sequences([[0, 1], [1, 0, 1], [0], [1]] * 8, labels=[0, 1, 0, 1] * 8)
@@ -56,10 +58,14 @@ class Trainer:
                  batch_size: int = 128, sampling: str = "natural", schedule: Any = None,
                  clip: float | None = None, patience: int | None = None) -> None:  # fmt: skip
         self.net, self.loss, self.optimizer = net, loss, optimizer
-        self.sequences, self.train, self.validation = sequences, train, validation
-        self.rng, self.epochs, self.batch_size = rng or np.random.default_rng(), epochs, batch_size
-        self.sample, self.schedule, self.clip = samplers[sampling], schedule, clip
-        self.patience = patience
+        self.sequences, self.train = sequences, check.places("train", train, len(sequences))
+        self.validation = check.places("validation", validation, len(sequences))
+        self.rng, self.epochs = check.generator(rng), check.whole("epochs", epochs)
+        self.batch_size = check.whole("batch_size", batch_size)
+        self.sample = samplers[check.one_of("sampling", sampling, samplers)]
+        self.clip = check.real("clip", clip, check.LIMIT, none=True)
+        self.patience = check.whole("patience", patience, none=True)
+        self.schedule = check.function("schedule", schedule)
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
         self.sums = None  # of this epoch so far: loss, number right (on the device), number seen
         self.batches = self.epoch_rng = None  # of this epoch, and the generator that drew them
@@ -140,10 +146,8 @@ class Trainer:
         """
         result = evaluate(self.net, self.sequences, self.validation, self.loss)
         if not math.isfinite(result.loss):
-            raise NumberError(
-                f"the validation loss is not finite after step {self.step} (epoch "
-                f"{self.epoch + 1}){self.first_bad()}; {self.cure()}"
-            )
+            after = f"after step {self.step} (epoch {self.epoch + 1})"
+            raise self.not_finite(f"the validation loss is not finite {after}")
         self.epoch += 1
         self.history.rows.append({
             "epoch": self.epoch, "step": self.step, "lr": float(self.optimizer.lr),
@@ -182,10 +186,16 @@ class Trainer:
         return loss, correct
 
     def gradients(self, index, clip=None):
-        """Forward and backward on one batch; (loss, number right, whether all is finite)."""
+        """Forward and backward on one batch; (loss, number right, whether all is finite).
+
+        Raises `ShapeError` where the net has fewer outputs than there are classes.
+        """
         batch = self.sequences.batch(index)
         self.optimizer.zero_grad()
         logits, cache = self.net.forward(batch, training=True)
+        if logits.shape[-1] < self.sequences.num_classes:
+            found, wanted = logits.shape[-1], self.sequences.num_classes
+            raise ShapeError(f"the net has {found} outputs, but there are {wanted} classes")
         loss, loss_cache = self.loss.forward(logits, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
         whole = [self.optimizer.whole]
@@ -204,29 +214,25 @@ class Trainer:
         # not clipped: clipping by a norm that is NaN spoils every gradient.
         self.rng.bit_generator.state = before
         self.gradients(index)
-        raise NumberError(
-            f"the loss or a gradient is not finite at step {step} (epoch {self.epoch + 1}, "
-            f"batch {batch} of {self.batches_per_epoch()}){self.first_bad()}; {self.cure()}"
-        )
+        at = f"step {step} (epoch {self.epoch + 1}, batch {batch} of {self.batches_per_epoch()})"
+        raise self.not_finite(f"the loss or a gradient is not finite at {at}")
 
     def first_bad(self):
         """The first parameter that, or whose gradient, is not finite, as the end of a sentence."""
-        named = {
-            name: (asnumpy(p.data), asnumpy(p.grad))
-            for name, p in self.net.named_parameters().items()
-        }
+        named = self.net.named_parameters().items()
         with np.errstate(all="ignore"):
-            for name, (data, _) in named.items():
-                if not np.isfinite(data).all():
+            for name, p in named:
+                if not np.isfinite(asnumpy(p.data)).all():
                     return f"; the first bad parameter is {name}"
-            for name, (_, grad) in named.items():
-                if not np.isfinite(np.vdot(grad, grad)):  # its norm may overflow before it does
+            for name, p in named:
+                if not np.isfinite((asnumpy(p.grad) ** 2).sum()):  # overflows before grad does
                     return f"; the first bad gradient is that of {name}"
         return ""
 
-    def cure(self):
-        """What to try against numbers that are not finite, as the end of a sentence."""
-        return f"try a smaller --lr, or --clip {self.clip / 10 if self.clip else 1.0:g}"
+    def not_finite(self, what):
+        """The error that says this, which parameter is the first, and what to try."""
+        cure = f"try a smaller --lr, or --clip {self.clip / 10 if self.clip else 1.0:g}"
+        return NumberError(f"{what}{self.first_bad()}; {cure}")
 
     @property
     def first_loss(self):
@@ -286,9 +292,3 @@ class Trainer:
             self.sums = facts["losses"], facts["right"], seen
             self.mean_loss = facts["losses"] / seen
         self.rng.bit_generator.state = facts["rng"]
-
-
-def out_of_memory(size):
-    """The sentence for a batch of this size that the memory has no room for."""
-    smaller = f"--batch-size {size // 2}" if size > 1 else "a smaller --hidden-size"
-    return f"out of memory with a batch of {size}; try {smaller}"

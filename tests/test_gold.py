@@ -113,7 +113,8 @@ def fill(net, name, gold):
     if name.startswith("pytorch"):
         convert.from_pytorch(net, pytorch_weights(gold))
     elif name.startswith("keras"):
-        convert.from_keras(net, keras_weights(gold))
+        reset_after = {"gru_after": True, "gru_before": False}.get(str(gold["kind"]))
+        convert.from_keras(net, keras_weights(gold), reset_after)
     else:
         convert.from_onnx(net, onnx_weights(gold), int(str(gold["kind"]) == "gru_after"))
 
@@ -212,7 +213,9 @@ WAYS = {
         convert.to_pytorch(net, reset_after=not is_before(net)),
         reset_after=not is_before(net),
     ),
-    "keras": lambda net, other: convert.from_keras(other, convert.to_keras(net)),
+    "keras": lambda net, other: convert.from_keras(
+        other, convert.to_keras(net), {"n": not is_before(net)}.get(net.layers[0].cell.gates[-1])
+    ),
     "onnx": lambda net, other: convert.from_onnx(
         other, convert.to_onnx(net), linear_before_reset=int(not is_before(net))
     ),
@@ -416,8 +419,8 @@ def test_onnx_wrong_nodes():
         unchanged(net, lambda: convert.from_onnx(net, nodes), expected, *words)
 
     refuse(nodes[:1], CheckpointError, "1 entries", "2 layers")
-    without = {"W": nodes[1]["W"], "R": nodes[1]["R"]}
-    refuse([nodes[0], without], CheckpointError, "ONNX node 1 has no B", "(2, 24)")
+    without = {"W": nodes[1]["W"], "B": nodes[1]["B"]}
+    refuse([nodes[0], without], CheckpointError, "ONNX node 1 has no R", "(2, 12, 3)")
     refuse([nodes[0], nodes[1] | {"P": np.ones((2, 9))}], CheckpointError, "P of shape (2, 9)")
     one = {key: array[:1] for key, array in nodes[1].items()}
     refuse([nodes[0], one], ShapeError, "W of ONNX node 1", "(1, 12, 6)", "(2, 12, 6)")

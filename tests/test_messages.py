@@ -10,7 +10,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
+import time
 import zipfile
 from pathlib import Path
 from urllib.error import HTTPError
@@ -156,7 +158,7 @@ def test_the_table(tmp_path, monkeypatch, capsys, trained, name, message, code):
     monkeypatch.setattr(backend, "_current", "numpy")
     found = provoke[name](World(tmp_path, monkeypatch, name, trained))
     lines = capsys.readouterr().err.splitlines()
-    if name in ("Ctrl-C in training", "an experiment stopped with Ctrl-C"):
+    if name in ("Ctrl-C in training", "SIGTERM in training", "an experiment stopped with Ctrl-C"):
         assert lines.pop() == "stopped"
     last = lines[-1]
     pattern = ".*".join(map(re.escape, message.split("...")))
@@ -253,6 +255,12 @@ def _(world):
 
     world.patch(os, "fsync", full)
     return world.run()
+
+
+@cause("a name with a sign that is dropped")
+def _(world):
+    world.train()
+    return world.run("--predict", "Kow4lski")
 
 
 @cause("a name without a usable letter")
@@ -456,6 +464,36 @@ def _(world):
     return world.predict()
 
 
+@cause("entries that share their bytes")
+def _(world):
+    world.train()
+    data = bytearray(Path("out/model.npz").read_bytes())
+    entries = zipfile.ZipFile("out/model.npz").infolist()
+    large = max(entries, key=lambda entry: entry.file_size)
+    at = 0
+    for _ in entries:  # each entry of the directory claims the largest one's bytes
+        at = data.index(b"PK\1\2", at)
+        data[at + 20 : at + 28] = 2 * large.file_size.to_bytes(4, "little")
+        data[at + 42 : at + 46] = large.header_offset.to_bytes(4, "little")
+        at += 4
+    Path("out/model.npz").write_bytes(data)
+    return world.predict()
+
+
+@cause("no memory to read a file")
+def _(world):
+    world.train()
+    world.patch(files, "_array", raising(MemoryError()))
+    return world.predict()
+
+
+@cause("no memory to write a file")
+def _(world):
+    world.train()
+    world.patch(np.lib.format, "write_array", raising(MemoryError()))
+    return world.run()
+
+
 @cause("a file that is compressed")
 def _(world):
     Path("out").mkdir()
@@ -529,6 +567,29 @@ def _(world):
 @cause("Ctrl-C in training")
 def _(world):
     return world.stopped()
+
+
+@cause("SIGTERM in training")
+def _(world):
+    kept = training.Trainer.train_step
+
+    def train_step(trainer, index):
+        if trainer.step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return kept(trainer, index)
+
+    world.patch(training.Trainer, "train_step", train_step)
+    return world.run()
+
+
+@cause("SIGTERM elsewhere")
+def _(world):
+    def load(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    world.patch(world.names, "load_names", load)
+    return world.run()
 
 
 @cause("Ctrl-C elsewhere")
@@ -753,7 +814,8 @@ def _(world):
 def stepper(world, *options):
     net = NameClassifier(3, 2, rng=np.random.default_rng(0), cell="rnn", hidden_size=3, embedding=2)
     settings = {"model": "rnn", "hidden_size": 3, "num_layers": 1, "bidirectional": False,
-                "embedding": 2, "alphabet": "abc", "languages": ["A", "B"]}  # fmt: skip
+                "dropout": 0.0, "embedding": 2, "alphabet": "abc",
+                "languages": ["A", "B"]}  # fmt: skip
     save_net("net.npz", net, settings)
     return world.command("stepper", *options)
 
@@ -915,6 +977,13 @@ def _(world):
 @cause("an address that is none")
 def _(world):
     return world.command("download", "--url", "file:///etc/passwd")
+
+
+@cause("a server that drips")
+def _(world):
+    world.patch(download, "LONGEST", 0.05)
+    world.patch(download.urllib.request, "urlopen", lambda *args, **options: time.sleep(1))
+    return world.command("download", "--url", "http://127.0.0.1:9/data.zip")
 
 
 @cause("no network")

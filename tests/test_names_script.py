@@ -332,7 +332,7 @@ def test_predict(script, trained):
     folder, _ = trained
     options = ["--output", folder, "--predict", "Kalaov", "Müller", "...", "A\x1b[31m", "x" * 9999]
     code, out, err = script(*options, small=False)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, "A\\x1b[31m is read as Am, without \\x1b[31\n")
     lines = out.splitlines()
     assert lines[0] == "... has no usable letter: skipped"
     assert [line.split()[0] for line in lines[1:4]] == ["Kalaov", "Müller", "A\\x1b[31m"]

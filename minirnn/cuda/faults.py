@@ -13,6 +13,12 @@ def is_out_of_memory(error):
     return isinstance(error, MemoryError) or _says(error, MEMORY)
 
 
+def out_of_memory(size):
+    """The sentence for a batch of this size that the memory has no room for."""
+    smaller = f"--batch-size {size // 2}" if size > 1 else "a smaller --hidden-size"
+    return f"out of memory with a batch of {size}; try {smaller}"
+
+
 # What CUDA's libraries say, by cause. https://docs.nvidia.com/cuda/cuda-runtime-api
 MEMORY = "cudaErrorMemoryAllocation out_of_memory OUT_OF_MEMORY ALLOC_FAILED"
 NO_DEVICE = "cudaErrorNoDevice no_CUDA-capable_device"

@@ -10,8 +10,9 @@ steps. `recurrent.py` with `cells.py` is the version to read; the tests hold thi
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from ..backend import get_array_module
+from ..backend import get_array_module, taken
 from ..cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
+from ..errors import parts_of, whole
 from ..layers import one_hot
 from ..recurrent import Recurrent
 from .kernels import THREADS, kernel
@@ -31,7 +32,8 @@ class CudaRecurrent(Recurrent):
     float32 and float64, run the loop of `Recurrent` here too."""
 
     def forward(self, x, sizes=None, state=None, truncate=None):
-        loop, xp = LOOPS.get(type(self.cell)), get_array_module(x=x, Wx=self.Wx.data)
+        truncate, x = whole("truncate", truncate, none=True), taken(self.Wx.data, x=x)
+        loop, xp = LOOPS.get(type(self.cell)), get_array_module(x)
         ids = x.dtype.kind in "iu"
         dtype = self.Wh.data.dtype if ids else xp.result_type(x, self.Wh.data)
         if loop is None or xp.__name__ != "cupy" or dtype.char not in "fd":
@@ -46,7 +48,7 @@ class CudaRecurrent(Recurrent):
         if bias is not None:
             gates += bias
         zeros = self._initial_state(state, xp, sizes[0], dtype)
-        state = zeros if state is None else [own(s, dtype) for s in state]
+        state = zeros if state is None else [own(s, dtype) for s in zeros]
         loop = loop(self.cell, self.Wh.data, bias_n, gates, sizes, truncate)
         output, final = loop.forward(state)
         cache = CudaCache(x, shape, loop)
@@ -57,13 +59,14 @@ class CudaRecurrent(Recurrent):
             return super().backward(doutput, cache, dfinal)
         x, shape, loop = cache
         xp, dtype, N = loop.xp, loop.gates.dtype, loop.sizes[0]
-        given = dfinal or [None] * len(self.cell.states)
+        given = parts_of(dfinal, self.cell.states, "dfinal")
         rows = len(x), self.hidden_size
         doutput, dfinal = self._upstream(doutput, dfinal, rows, N, shape, dtype)
         if doutput is not None:
             doutput = xp.ascontiguousarray(doutput, dtype)
         dstate = [
-            zeros if d is None else own(d, dtype) for d, zeros in zip(given, dfinal, strict=True)
+            known if d is None else own(known, dtype)
+            for d, known in zip(given, dfinal, strict=True)
         ]
         dgx, dstate, dWh, da = loop.backward(doutput, dstate)
         ids = x.dtype.kind in "iu"

@@ -222,18 +222,24 @@ def _dropouts(problem, claimed):
     mask = outputs["y"] / x
     scale = np.abs(mask).max()
     if scale > 1 and np.all((mask == 0) | (np.abs(mask - scale) < 1e-9)):
+        dx = claimed["x"]
+        used = dx != 0 if not dx.all() else np.zeros(dx.shape)
         for bug in ZOO:
             if bug.target == "layers.Dropout":
-                layer = mutant(bug)(1 - 1 / scale, rng=_Coins(mask, claimed["x"]))
+                layer = mutant(bug)(1 - 1 / scale, rng=_Coins(used, mask > 0))
                 yield bug, problem.remake(layer)
 
 
-class _Coins:
+class _Coins(np.random.Generator):
     """Stands for a random generator: the first draw gives the mask that was seen in forward, the
     later ones that which backward seems to have used, if it is one."""
 
-    def __init__(self, mask, dx):
-        self.masks = [dx != 0 if not dx.all() else np.zeros(dx.shape), mask > 0]
+    def __init__(self, *masks):
+        super().__init__(np.random.PCG64(0))
+        self.masks = list(masks)
+
+    def __reduce__(self):  # to be copied with the layer
+        return _Coins, tuple(self.masks)
 
     def random(self, shape, dtype=None):
         return (self.masks.pop() if len(self.masks) > 1 else self.masks[0]).astype(float)

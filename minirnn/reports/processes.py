@@ -58,7 +58,7 @@ def run(function, tasks, jobs):
                         error = error or MinirnnError(f"{name}: {value}")
         finally:
             for _, process in running.values():
-                process.terminate()
+                process.kill()  # SIGTERM is for the first process alone
     if error is not None:
         raise error
     if user.stopped:
@@ -74,7 +74,8 @@ def start(context, function, task, messages, stop):
 
 def work(function, task, messages, stop):
     """What a process does: the task, and then one message with its result or its error."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; only the first process acts
+    for one in (signal.SIGINT, signal.SIGTERM):  # they reach all; only the first process acts
+        signal.signal(one, signal.SIG_IGN)
     threading.Thread(target=end_with_the_first, daemon=True).start()
     try:
         result = function(task, lambda n: messages.put(("steps", task.name, n)), stop.is_set)
@@ -109,7 +110,7 @@ def interrupts_held():
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """`python -m minirnn stepper NAME --model runs/names-lstm/model.npz -o out.html`"""
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,4 +95,7 @@ def letters(text, alphabet):
     clean = alphabet.clean(text)[:LONGEST]
     if not any(c.isalpha() for c in clean):
         raise DataError(f"{printable(text, 30)!r} has no letter of the net's alphabet")
+    if lost := alphabet.lost(text):
+        read = f"{printable(text, 30)} is read as {clean}, without {printable(lost, 30)}"
+        print(read, file=sys.stderr)
     return alphabet.encode(clean)

@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..errors import BackendError, CellError, CheckpointError, MinirnnError, NumberError
+from ..errors import (
+    ArgumentError,
+    BackendError,
+    CellError,
+    CheckpointError,
+    MinirnnError,
+    NumberError,
+)  # fmt: skip
 from .files import alone_in, read_npz, short, write_atomic, write_npz
 
 FORMAT = 1  # a file of this format is read, whichever version wrote it
@@ -73,9 +80,9 @@ def load_net(path, build):
         raise CheckpointError(f"{path} lacks the setting {error}") from None
     except (CellError, BackendError):  # what the user gave beside the file
         raise
-    except MinirnnError as error:
-        raise CheckpointError(f"{path} does not fit: {error}") from None
     except Exception as error:  # the settings may be anything
+        if isinstance(error, MinirnnError) and not isinstance(error, ArgumentError):
+            raise CheckpointError(f"{path} does not fit: {error}") from None
         raise CheckpointError(
             f"{path} has settings from which no net can be built ({type(error).__name__}: "
             f"{short(str(error), 200)})"

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import stat
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -61,7 +62,31 @@ def run(arguments=None, prog=None):
 
 
 def fetch(url):
-    """The bytes at an http or https address; `DataError` where they cannot be had."""
+    """The bytes at an http or https address; `DataError` where they cannot be had in `LONGEST`
+    seconds, headers and all: a server may drip."""
+    found = []
+
+    def work():
+        try:
+            found.append(_fetch(url))
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)  # ends with the process, however it waits
+    thread.start()
+    thread.join(LONGEST)
+    if not found:
+        shown = printable(url, 200)
+        raise DataError(
+            f"{shown} cannot be fetched (TimeoutError: not done after {LONGEST} seconds); is there "
+            "a network?"
+        )
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return found[0]
+
+
+def _fetch(url):
     shown = printable(url, 200)
     if not url.lower().startswith(("http://", "https://")):
         raise DataError(f"{shown} is not an address that starts with http:// or https://")

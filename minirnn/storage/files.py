@@ -52,14 +52,32 @@ def remove_leftovers(folder):
 
 
 def write_npz(path, arrays):
-    """Write {name: array} as `.npz`; the same arrays always give the same bytes."""
+    """Write {name: array} as `.npz`; the same arrays always give the same bytes.
+
+    Raises `CheckpointError` where it cannot be written, for want of memory too.
+    """
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asanyarray(array, order="C"), allow_pickle=False)
-    write_atomic(path, data.getvalue())
+    try:
+        with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+                with archive.open(entry, "w", force_zip64=True) as file:
+                    array = np.asanyarray(array, order="C")
+                    np.lib.format.write_array(file, array, allow_pickle=False)
+        data = data.getbuffer()  # not a copy of it
+    except Exception as error:  # a zip file that cannot be closed hides what came first
+        if not _out_of_memory(error):
+            raise
+        kept = "; what it held before is still there" if os.path.exists(path) else ""
+        raise CheckpointError(f"{path} cannot be written: out of memory{kept}") from None
+    write_atomic(path, data)
+
+
+def _out_of_memory(error):
+    """Whether memory ran out, here or in what this error came after."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__context__
+    return error is not None
 
 
 def read_npz(path):
@@ -86,6 +104,11 @@ def _arrays(path, file):
             size = sum(entry.file_size for entry in entries)
             if size > LARGEST:
                 raise CheckpointError(f"{path} unpacks to {size:,} bytes, more than {LARGEST:,}")
+            on_disk = os.fstat(file.fileno()).st_size
+            if size > on_disk and all(e.compress_type == zipfile.ZIP_STORED for e in entries):
+                raise CheckpointError(
+                    f"{path} unpacks to {size:,} bytes, but has {on_disk:,}: its entries overlap"
+                )
             arrays = {}
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
@@ -100,6 +123,8 @@ def _arrays(path, file):
             return arrays
     except CheckpointError:
         raise
+    except MemoryError:
+        raise CheckpointError(f"{path} cannot be read: out of memory; it may be whole") from None
     except Exception as error:  # a damaged zip or npy can fail in a dozen ways
         raise CheckpointError(
             f"{path} is not a whole .npz file of arrays ({type(error).__name__}); "
