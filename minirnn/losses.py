@@ -56,7 +56,8 @@ class CrossEntropy:
         if self.ignore_index is not None:
             keep = labels != self.ignore_index
             labels = xp.where(keep, labels, 0)
-            logits = xp.where(keep[:, None], logits, 0)  # else a NaN there would be one here
+            usable = keep[:, None] | xp.isfinite(logits)  # a NaN there would be one here
+            logits = xp.where(usable, logits, 0)
         in_range("label", labels, K, note=f"with {K} classes ")
         if self.log_prior is not None:
             check_shape("log_prior", self.log_prior, (K,), note=": [K]")
