@@ -75,14 +75,14 @@ class CrossEntropy:
         check.in_range("label", labels, K, note=f"with {K} classes ")
         if self.log_prior is not None:
             logits = logits + self._for_each("log_prior", logits)
-        log_p, e, dtype = log_softmax(logits), self.label_smoothing, logits.real.dtype
-        w = xp.ones(K, dtype)
+        log_p, e, w = log_softmax(logits), self.label_smoothing, xp.ones(K, logits.real.dtype)
         if self.class_weight is not None:
             w = self._for_each("class_weight", logits)
-        alike, wanted = keep[:, None] * (w / K), keep[:, None] * (one_hot(labels, K, dtype) * w)
+        wanted = keep[:, None] * (w * one_hot(labels, K, w.dtype))
         weight = wanted.sum(axis=1)
         loss = -((1 - e) * weight * log_p[xp.arange(len(labels)), labels]).sum()
         if e:
+            alike = keep[:, None] * (w / K)
             loss = loss - e * (alike * log_p).sum()
             wanted = (1 - e) * wanted + e * alike
         count = weight.sum()

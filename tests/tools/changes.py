@@ -69,7 +69,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
      "test_losses.py"),
     ("losses.py", "logits = logits + self._for_each", "logits = logits - self._for_each",
      "test_losses.py"),
-    ("losses.py", "(one_hot(labels, K, dtype) * w)", "one_hot(labels, K, dtype)",
+    ("losses.py", "(w * one_hot(labels, K, w.dtype))", "one_hot(labels, K, w.dtype)",
      "test_losses.py"),
     ("losses.py", "keep[:, None] * (w / K)", "w[None] / K", "test_losses.py"),
     ("losses.py", "right & (labels != self.ignore_index)", "right", "test_targets.py"),
