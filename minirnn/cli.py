@@ -26,7 +26,7 @@ RESUME = "go on with a run that was stopped; begin none"  # the help of --resume
 def main(run):
     """Run a script's function; its exit code. What a user can cause ends in one line, no traceback.
 
-    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C, or with SIGTERM, which a scheduler
+    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C, 143 with SIGTERM, which a scheduler
     sends before it takes the machine away.
     """
     if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
@@ -47,13 +47,22 @@ def main(run):
         print(f"error: {printable(text, 1000)}", file=sys.stderr)
         _forget_output_that_cannot_be_written()
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
 
-def _interrupt(*_):
-    raise KeyboardInterrupt
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which does what Ctrl-C does; only the exit code is another."""
+
+
+def interruption(number):
+    """The exception for what was stopped by the signal of this number."""
+    return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+
+
+def _interrupt(number, _):
+    raise interruption(number)
 
 
 def _forget_output_that_cannot_be_written():
@@ -187,9 +196,9 @@ class Progress:
 
 
 def train(trainer, checkpoint, resume, unit="name"):
-    """Fit with a progress bar and checkpoints; after Ctrl-C, save, say so, and raise
-    `KeyboardInterrupt`, which becomes exit code 130. Raises `NumberError` where a number is not
-    finite, and names the checkpoint from before."""
+    """Fit with a progress bar and checkpoints; after Ctrl-C or SIGTERM, save, say so, and raise
+    the `interruption`. Raises `NumberError` where a number is not finite, and names the checkpoint
+    from before."""
     with alone_in(checkpoint.path.parent):
         remove_leftovers(checkpoint.path.parent)
         if resume:
@@ -206,18 +215,18 @@ def train(trainer, checkpoint, resume, unit="name"):
             raise
         if trainer.stopped:
             _say(f"saved after step {trainer.step:,} in {checkpoint.path}; go on with --resume")
-            raise KeyboardInterrupt
+            raise interruption(trainer.stopped)
 
 
 @contextmanager
 def stop_on_interrupt(trainer):
-    """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, so that it can finish its step; a
-    second one stops at once."""
+    """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, to its number, so that the trainer
+    can finish its step; a second one stops at once."""
 
-    def handler(*_):
+    def handler(number, _):
         if trainer.stopped:
-            raise KeyboardInterrupt
-        trainer.stopped = True
+            raise interruption(number)
+        trainer.stopped = number
 
     with handled([signal.SIGINT, signal.SIGTERM], handler):
         yield

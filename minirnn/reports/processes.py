@@ -9,7 +9,7 @@ import traceback
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-from ..cli import stop_on_interrupt
+from ..cli import interruption, stop_on_interrupt
 from ..errors import MinirnnError
 
 
@@ -24,9 +24,9 @@ def run(function, tasks, jobs):
     """Yield (task, result) of function(task, progress, stopped), `jobs` tasks at a time.
 
     The function may call progress(steps), for its bar, and should end soon once stopped() is
-    true; a task has `name` and `iterations`. On Ctrl-C the tasks that run are let to their end,
-    their results yielded, and then `KeyboardInterrupt` is raised; a second Ctrl-C ends all at
-    once. The first task that fails stops the others likewise; its error is raised as
+    true; a task has `name` and `iterations`. On Ctrl-C or SIGTERM the tasks that run are let to
+    their end, their results yielded, and then `cli.interruption` is raised; a second one ends all
+    at once. The first task that fails stops the others likewise; its error is raised as
     `MinirnnError`.
     """
     # one thread a process: with several at once, more of them only wait for each other
@@ -62,7 +62,7 @@ def run(function, tasks, jobs):
     if error is not None:
         raise error
     if user.stopped:
-        raise KeyboardInterrupt
+        raise interruption(user.stopped)
 
 
 def start(context, function, task, messages, stop):
