@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .contract import check_cell
+from .cuda.faults import is_out_of_memory
 from .data import printable
 from .errors import CellError, DataError, MinirnnError, NumberError
 from .storage.files import alone_in, remove_leftovers
@@ -40,16 +41,26 @@ def main(run):
     except BrokenPipeError:  # whoever read the output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (MinirnnError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split())
-        if isinstance(error, MemoryError):
-            text = f"out of memory ({text or 'no more is said'}); try smaller sizes"
+    except Exception as error:
+        text = sentence(error)
+        if text is None:
+            raise
         print(f"error: {printable(text, 1000)}", file=sys.stderr)
         _forget_output_that_cannot_be_written()
         return 2
     except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)
         return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def sentence(error):
+    """What an error that a user can cause says, in one line; None for another."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MinirnnError):
+        return text
+    if is_out_of_memory(error):
+        return f"out of memory ({text or 'no more is said'}); try smaller sizes"
+    return text if isinstance(error, OSError) else None
 
 
 class Terminated(KeyboardInterrupt):
@@ -167,13 +178,19 @@ def load_cell(text, argument="--cell"):
     return cell
 
 
+def progress_bar(**options):
+    """A tqdm bar, on a terminal only, without the thread that tqdm starts beside it."""
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0
+    return tqdm(disable=None, **options)
+
+
 class Progress:
     """A tqdm bar over all epochs: loss, last validation accuracy, sequences a second."""
 
     def __init__(self, epochs, unit="name"):
-        from tqdm import tqdm
-
-        self.bar, self.epochs, self.unit = tqdm(unit="batch", disable=None), epochs, unit
+        self.bar, self.epochs, self.unit = progress_bar(unit="batch"), epochs, unit
 
     def __call__(self, trainer):
         bar, batches = self.bar, len(trainer.batches)
