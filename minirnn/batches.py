@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import errors as check
 from .backend import Dtype, asarray
 from .errors import DataError, floating, generator, in_range, joined, labels_of, places, whole
 from .packing import order_of_rows
@@ -36,7 +37,7 @@ class Sequences:
 
     def __init__(self, sequences: Any, labels: Any, num_classes: int | None = None,
                  num_symbols: int | None = None, dtype: Dtype = "float32") -> None:  # fmt: skip
-        sequences = list(sequences)
+        sequences = check.listed("sequences", sequences, DataError)
         self.labels = labels_of("label", labels, len(sequences), num_classes)
         self.rows, self.lengths = joined(sequences, DataError)
         ids, features = self.rows.dtype.kind in "iu", floating("dtype", dtype)

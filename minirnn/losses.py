@@ -6,8 +6,9 @@ another choice changes the size of every gradient, and with it what a learning r
 
 from typing import Any
 
+from . import errors as check
 from .backend import Array, asarray, get_array_module, taken
-from .errors import ABOVE_0, ArgumentError, ShapeError, check_shape, in_range, real, short, whole
+from .errors import ABOVE_0, ShapeError, check_shape, in_range, real, whole
 from .functions import log_softmax
 
 NORMALISER = "mean, sum or above 0", ABOVE_0[1]
@@ -35,9 +36,7 @@ class CrossEntropy:
         self.normaliser = _normaliser(normaliser)
         self.ignore_index = whole("ignore_index", ignore_index, least=None, none=True)
         if log_prior is not None:
-            log_prior = asarray(taken(None, log_prior=log_prior))  # goes to a GPU once
-            if log_prior.ndim != 1:
-                raise ArgumentError(f"log_prior is {short(log_prior)}, but must be [K]")
+            log_prior = asarray(check.prior_of(taken(None, log_prior=log_prior)))  # to a GPU once
         self.log_prior = log_prior
 
     def forward(self, logits: Array, labels: Array) -> tuple[Array, Any]:
@@ -51,6 +50,7 @@ class CrossEntropy:
         if labels.shape != logits.shape[:-1] or not K:
             given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
             raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
+        check.not_empty("logits", logits)
         shape, logits, labels = logits.shape, logits.reshape(-1, K), labels.reshape(-1)
         keep = None
         if self.ignore_index is not None:
@@ -73,7 +73,7 @@ class CrossEntropy:
 
     def backward(self, cache: Any, dloss: float = 1.0) -> Array:
         """dlogits = (softmax(logits) - one-hot label) / normaliser."""
-        log_p, labels, keep, divisor, shape = cache
+        log_p, labels, keep, divisor, shape = check.cache_of(cache, 5)
         xp = get_array_module(log_p)
         dlogits = xp.exp(log_p)
         dlogits[xp.arange(len(labels)), labels] -= 1
@@ -102,13 +102,14 @@ class MeanSquaredError:
         y = taken(None, whole=False, y=y)
         target = taken(y, whole=False, target=target)
         check_shape("y", y, target.shape, "the target has")
+        check.not_empty("y", y)
         difference = y - target
         divisor = {"mean": difference.size, "sum": 1}.get(self.normaliser, self.normaliser)
         return (difference * difference).sum() / divisor, (difference, divisor)
 
     def backward(self, cache: Any, dloss: float = 1.0) -> Array:
         """dy = 2 (y - target) / normaliser."""
-        difference, divisor = cache
+        difference, divisor = check.cache_of(cache, 2)
         return difference * (2 * dloss / divisor)
 
 

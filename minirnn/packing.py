@@ -13,8 +13,8 @@ The sum of sizes is S, the number of rows. This is PyTorch's `PackedSequence`.
 
 import numpy as np
 
-from .backend import Array
-from .errors import ShapeError, joined, whole_sizes
+from .backend import Array, asnumpy
+from .errors import ShapeError, joined, short, unpackable, whole_sizes
 
 
 def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray]:
@@ -54,10 +54,7 @@ def unpack(rows: Array, sizes: list[int], order: Array) -> list[Array]:
         >>> unpack(*pack([np.array([1, 2]), np.array([3, 4, 5])]))
         [array([1, 2]), array([3, 4, 5])]
     """
-    sizes = whole_sizes(sizes)
-    if len(rows) != sum(sizes) or sorted(order) != list(range(max(sizes, default=0))):
-        given = f"{len(rows)} rows, sizes {_short(sizes)} and an order of {len(order)}"
-        raise ShapeError(f"{given} do not belong together; pack returns the three")
+    rows, sizes, order = unpackable(rows, sizes, asnumpy(order))
     starts = np.cumsum([0, *sizes[:-1]])
     sequences: list[Array] = [None] * sizes[0]
     for k in range(sizes[0]):
@@ -111,11 +108,6 @@ def as_rows(x, sizes, width):
         raise ShapeError(f"x has shape {x.shape}; with sizes it must be {wanted}")
     grows = sizes != sorted(sizes, reverse=True)
     if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
-        given = f"x has {len(x)} rows, but sizes {_short(sizes)} add up to {sum(sizes)}"
+        given = f"x has {len(x)} rows, but sizes {short(sizes)} add up to {sum(sizes)}"
         raise ShapeError(f"{given}; they must add up to the rows, never grow, and be at least 1")
     return x, sizes, shape
-
-
-def _short(sizes):
-    text = ", ".join(map(str, sizes[:6]))
-    return f"[{text}{', ...' if len(sizes) > 6 else ''}]"

@@ -57,6 +57,7 @@ class Trainer:
                  train: np.ndarray, validation: np.ndarray, *, rng: Rng = None, epochs: int,
                  batch_size: int = 128, sampling: str = "natural", schedule: Any = None,
                  clip: float | None = None, patience: int | None = None) -> None:  # fmt: skip
+        check.trained(net, loss, optimizer, sequences)
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.sequences, self.train = sequences, check.places("train", train, len(sequences))
         self.validation = check.places("validation", validation, len(sequences))
@@ -65,7 +66,7 @@ class Trainer:
         self.sample = samplers[check.one_of("sampling", sampling, samplers)]
         self.clip = check.real("clip", clip, check.LIMIT, none=True)
         self.patience = check.whole("patience", patience, none=True)
-        self.schedule = check.function("schedule", schedule)
+        self.schedule = check.schedule_of(schedule)
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
         self.sums = None  # of this epoch so far: loss, number right (on the device), number seen
         self.batches = self.epoch_rng = None  # of this epoch, and the generator that drew them
@@ -167,7 +168,7 @@ class Trainer:
         `BackendError` where the memory has no room for the batch.
         """
         if self.schedule is not None:
-            self.optimizer.lr = self.schedule(self.step)
+            self.optimizer.lr = check.rate_of(self.schedule, self.step)
         before = self.rng.bit_generator.state
         try:
             loss, correct, ok = self.gradients(index, self.clip)
