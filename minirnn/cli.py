@@ -54,7 +54,7 @@ def main(run):
 
 
 def sentence(error):
-    """What an error that a user can cause says, in one line; None for another."""
+    """Return what an error that a user can cause says, in one line; None for another."""
     text = " ".join(str(error).split())
     if isinstance(error, MinirnnError):
         return text
@@ -68,7 +68,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def interruption(number):
-    """The exception for what was stopped by the signal of this number."""
+    """Return the exception for what was stopped by the signal of this number."""
     return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
 
 
@@ -179,7 +179,7 @@ def load_cell(text, argument="--cell"):
 
 
 def progress_bar(**options):
-    """A tqdm bar, on a terminal only, without the thread that tqdm starts beside it."""
+    """Return a tqdm bar, on a terminal only, without the thread that tqdm starts beside it."""
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0
@@ -264,7 +264,7 @@ def handled(signals, handler):
 
 
 @contextmanager
-def kept_in(folder, settings, runs, resume):
+def remaining_runs(folder, settings, runs, resume):
     """The `StoredRun` runs that are still to do, for a script that trains them inside the block.
 
     The folder belongs to this process alone meanwhile, and to these settings for ever. What is

@@ -98,8 +98,8 @@ def one_of(name, value, choices):
 
 
 def schedule_of(given):
-    """A function of the step that gives a learning rate, tried at step 0, or None; `ArgumentError`
-    for anything else."""
+    """Return a function of the step that gives a learning rate, tried at step 0, or None;
+    `ArgumentError` for anything else."""
     if given is not None and not callable(given):
         raise ArgumentError(f"schedule is {short(given)}, but must be a function or None")
     try:
@@ -112,12 +112,12 @@ def schedule_of(given):
 
 
 def rate_of(schedule, step):
-    """The learning rate of a step; `ArgumentError` where it is none."""
+    """Return the learning rate of a step; `ArgumentError` where it is none."""
     return real(f"schedule({step})", schedule(step), NOT_NEGATIVE)
 
 
 def trained(net, loss, optimizer, sequences):
-    """Raises `ArgumentError` where one of the four that a trainer joins is something else."""
+    """Raise `ArgumentError` where one of the four that a trainer joins is something else."""
     for name, given, methods, cure in [
         ("net", net, ("forward", "backward"), "NameClassifier(...)"),
         ("loss", loss, ("forward", "backward"), "CrossEntropy()"),
@@ -150,16 +150,16 @@ def generator(rng):
 def floating(name, dtype):
     """A floating (or complex) dtype; `ArgumentError` for another, or what is none."""
     try:
-        found = np.dtype(dtype)
+        result = np.dtype(dtype)
     except TypeError:
-        found = None
-    if dtype is None or found is None or found.kind not in "fc":
+        result = None
+    if dtype is None or result is None or result.kind not in "fc":
         raise ArgumentError(f"{name} is {short(dtype)}, but must be float32 or float64")
-    return found
+    return result
 
 
 def as_array(given):
-    """An array of a list or what else NumPy makes one of; one of objects where it makes none."""
+    """Return an array of a list or the like; one of objects where NumPy makes none."""
     try:
         array = np.asarray(given)
     except (ValueError, TypeError, RuntimeError):  # a ragged list; a tensor with a gradient
@@ -168,7 +168,7 @@ def as_array(given):
 
 
 def as_numbers(name, given):
-    """An array of numbers, of a list or what else NumPy makes one of; `ShapeError` for the rest."""
+    """Return an array of numbers, of a list or the like; `ShapeError` for the rest."""
     array = as_array(given)
     if array.dtype.kind not in "iufc":
         raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
@@ -215,12 +215,12 @@ def labels_of(what, labels, number, size):
 
     Raises `DataError` for anything else.
     """
-    found = as_array(labels)
-    if found.shape != (number,) or not number:
-        shape = "" if found.ndim == 1 else f" of shape {found.shape}, which is not [N]"
-        raise DataError(f"there are {number} sequences, but {found.size} {_many(what)}{shape}")
-    in_range(what, found, 2**62 if size is None else whole("num_classes", size), DataError)
-    return found.astype(np.int64, copy=False)
+    array = as_array(labels)
+    if array.shape != (number,) or not number:
+        shape = "" if array.ndim == 1 else f" of shape {array.shape}, which is not [N]"
+        raise DataError(f"there are {number} sequences, but {array.size} {_many(what)}{shape}")
+    in_range(what, array, 2**62 if size is None else whole("num_classes", size), DataError)
+    return array.astype(np.int64, copy=False)
 
 
 def places(name, index, size):
@@ -229,17 +229,17 @@ def places(name, index, size):
 
     Raises `DataError` for anything else, and for none.
     """
-    found = as_array(index)
-    if found.dtype == bool and found.shape == (size,):
-        found = np.flatnonzero(found)
-    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
-        given = f"{short(index)} of type {found.dtype}" if found.size else "empty"
+    array = as_array(index)
+    if array.dtype == bool and array.shape == (size,):
+        array = np.flatnonzero(array)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
+        given = f"{short(index)} of type {array.dtype}" if array.size else "empty"
         raise DataError(f"{name} is {given}, but must hold whole numbers, or a mask of {size:,}")
-    if found.min() < -size or found.max() >= size:
-        wrong = next(k for k in found.tolist() if not -size <= k < size)
+    if array.min() < -size or array.max() >= size:
+        wrong = next(k for k in array.tolist() if not -size <= k < size)
         raise DataError(f"{name} has {wrong}, but there are {size:,}: it must be 0 to {size - 1:,}")
-    found = found.astype(np.int64, copy=False)
-    return np.where(found < 0, found + size, found) if found.min() < 0 else found
+    array = array.astype(np.int64, copy=False)
+    return np.where(array < 0, array + size, array) if array.min() < 0 else array
 
 
 def joined(sequences, error, kinds="iuf"):
@@ -277,7 +277,7 @@ def joined(sequences, error, kinds="iuf"):
 
 
 def listed(name, given, error):
-    """A list of what was given; `error` where it holds nothing that can be gone through."""
+    """Return a list of what was given; `error` where it holds nothing that can be gone through."""
     if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__") or _is_scalar(given):
         raise error(f"{name} is {short(given)}, but must be a list of arrays")
     return list(given)
@@ -313,8 +313,8 @@ def parts_of(state, names, what):
 
 
 def parameters_of(given):
-    """A list of parameters; `ArgumentError` where there are none, one is there twice, or they are
-    something else."""
+    """Return a list of parameters; `ArgumentError` where there are none, one is there twice, or
+    they are something else."""
     parameters = list(given) if hasattr(given, "__iter__") else [given]
     others = [p for p in parameters if not hasattr(p, "grad")]
     if not parameters or others or len(set(map(id, parameters))) < len(parameters):
@@ -325,7 +325,7 @@ def parameters_of(given):
 
 
 def mapping(what, state):
-    """What was given, by names; `CheckpointError` for anything else."""
+    """Return what was given, by names; `CheckpointError` for anything else."""
     if not hasattr(state, "items"):
         raise CheckpointError(
             f"{what} is {short(state)}, but must be a dict, as state_dict() gives"
@@ -334,8 +334,8 @@ def mapping(what, state):
 
 
 def saved_arrays(what, state, shapes):
-    """{name: array} of a saved state; `CheckpointError` unless it has a finite number in each place
-    of these shapes."""
+    """Return {name: array} of a saved state; `CheckpointError` unless it has a finite number in
+    each place of these shapes."""
     state = mapping(f"the state of {what}", state)
     arrays = {name: as_array(state[name]) for name in shapes if name in state}
     for name, shape in shapes.items():
@@ -350,7 +350,7 @@ def saved_arrays(what, state, shapes):
 
 
 def cache_of(cache, fields):
-    """The cache of a forward with so many fields; `ArgumentError` for anything else."""
+    """Return the cache of a forward with so many fields; `ArgumentError` for anything else."""
     if not isinstance(cache, tuple) or len(cache) != fields:
         raise ArgumentError(
             f"cache is {short(cache)}, but must be what forward of this object returned last"
@@ -359,7 +359,7 @@ def cache_of(cache, fields):
 
 
 def made(cell):
-    """A cell, made of its class where that is given; `CellError` where it takes arguments."""
+    """Return a cell, made where its class is given; `CellError` where that takes arguments."""
     try:
         return cell() if isinstance(cell, type) else cell
     except TypeError as error:
@@ -368,7 +368,7 @@ def made(cell):
 
 
 def prior_of(log_prior):
-    """Numbers [K] that are not NaN and below infinity; `ArgumentError` for others."""
+    """Return numbers [K] that are not NaN and below infinity; `ArgumentError` for others."""
     if log_prior.ndim != 1 or not bool((log_prior < np.inf).all()):  # false of NaN too
         given = short(log_prior.tolist())
         raise ArgumentError(f"log_prior is {given}, but must be [K], of numbers or -inf")
@@ -376,7 +376,7 @@ def prior_of(log_prior):
 
 
 def unpackable(rows, sizes, order):
-    """The three as arrays and a list; `ShapeError` for what pack does not return."""
+    """Return the three as arrays and a list; `ShapeError` for what pack does not return."""
     rows = rows if hasattr(rows, "shape") else as_numbers("rows", rows)
     sizes, order = whole_sizes(sizes), as_array(order)
     places = sorted(order.tolist()) if order.dtype.kind in "iu" and order.ndim == 1 else None
@@ -388,7 +388,7 @@ def unpackable(rows, sizes, order):
 
 
 def not_empty(name, array):
-    """Raises `ShapeError` where an array has no entry."""
+    """Raise `ShapeError` where an array has no entry."""
     if not array.size:
         raise ShapeError(f"{name} has shape {array.shape}, but must have at least one entry")
 
@@ -401,7 +401,7 @@ def two_betas(betas):
 
 
 def short(value, longest=60):
-    """What was given, as text for a message: cut off where it is long, an array as its shape."""
+    """Return a value as text for a message: cut off where it is long, an array as its shape."""
     shape, kind = getattr(value, "shape", ()), "a masked array" if _is_masked(value) else "an array"
     text = f"{kind} of shape {shape}" if shape else " ".join(repr(value).split())
     return text if len(text) <= longest else text[: longest - 3] + "..."
