@@ -47,8 +47,8 @@ class Sequences:
     def __init__(self, sequences: Any, labels: Any = None, num_classes: int | None = None,
                  num_symbols: int | None = None, dtype: Dtype = "float32", *, targets: Any = None,
                  ignore_index: int | None = None) -> None:  # fmt: skip
-        sequences, dtype = list(sequences), check.floating("dtype", dtype)
-        self.every_step = labels is None
+        sequences = check.listed("sequences", sequences, DataError)
+        dtype, self.every_step = check.floating("dtype", dtype), labels is None
         self.ignore_index = whole("ignore_index", ignore_index, least=None, none=True)
         self.labels, self.num_classes = check.targets_of(
             sequences, labels, targets, num_classes, self.ignore_index, dtype

@@ -62,6 +62,7 @@ class Trainer:
                  batch_size: int = 128, sampling: str = "natural", schedule: Any = None,
                  clip: float | None = None, patience: int | None = None,
                  monitor: str | None = None) -> None:  # fmt: skip
+        check.trained(net, loss, optimizer, sequences)
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.sequences, self.train = sequences, check.places("train", train, len(sequences))
         self.validation = check.places("validation", validation, len(sequences))
@@ -70,7 +71,7 @@ class Trainer:
         self.sample = samplers[check.one_of("sampling", sampling, samplers)]
         self.clip = check.real("clip", clip, check.LIMIT, none=True)
         self.patience = check.whole("patience", patience, none=True)
-        self.schedule = check.function("schedule", schedule)
+        self.schedule = check.schedule_of(schedule)
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
         self.sums = None  # of this epoch so far: loss, score (on the device), number of targets
         self.epoch_rng = None  # the generator that drew this epoch's batches
@@ -176,7 +177,7 @@ class Trainer:
         `BackendError` where the memory has no room for the batch.
         """
         if self.schedule is not None:
-            self.optimizer.lr = self.schedule(self.step)
+            self.optimizer.lr = check.rate_of(self.schedule, self.step)
         before = self.rng.bit_generator.state, self.state
         try:
             loss, score, ok = self.gradients(index, self.clip)

@@ -4,6 +4,7 @@ A row is (cause, message, exit code); "..." in a message stands for anything. A 
 function here fails, and so does a function without a row.
 """
 
+import errno
 import importlib.util
 import io
 import json
@@ -379,6 +380,13 @@ def _(world):
     return world.run("--hidden-size", 10**6)
 
 
+@cause("out of memory while a library is loaded")
+def _(world):
+    error = ImportError("libtiff.so: failed to map segment from shared object")
+    world.patch(world.names.summary, "write", raising(error))
+    return world.run()
+
+
 # Numbers
 
 
@@ -704,8 +712,17 @@ def _(world):
 RUN = processes.run
 
 
+def die_of_memory(task, progress, stopped):
+    os._exit(errno.ENOMEM)
+
+
 def die(task, progress, stopped):
     os._exit(3)
+
+
+@cause("a process of an experiment without memory to say more")
+def _(world):
+    return world.reproduce(run=lambda function, tasks, at_once: RUN(die_of_memory, tasks, 1))
 
 
 @cause("a process of an experiment that dies")

@@ -9,7 +9,7 @@ grade DIR...          many hand-ins: a table, --csv FILE, --json FILE (Gradescop
 
 Without DIR, `start` takes my-work, and the others take this folder.
 Exit codes: 0 done, or all right; 1 `check` has found something that is not
-right; 2 bad input; 130 ended by Ctrl-C.
+right; 2 bad input; 130 ended by Ctrl-C, 143 by SIGTERM.
 """
 
 import argparse

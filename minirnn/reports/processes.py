@@ -1,5 +1,6 @@
 """Tasks in parallel worker processes, with progress bars and one way to stop."""
 
+import errno
 import multiprocessing
 import os
 import queue
@@ -9,7 +10,7 @@ import traceback
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-from ..cli import stop_on_interrupt
+from ..cli import interruption, progress_bar, sentence, stop_on_interrupt
 from ..errors import MinirnnError
 
 
@@ -24,9 +25,9 @@ def run(function, tasks, jobs):
     """Yield (task, result) of function(task, progress, stopped), `jobs` tasks at a time.
 
     The function may call progress(steps), for its bar, and should end soon once stopped() is
-    true; a task has `name` and `iterations`. On Ctrl-C the tasks that run are let to their end,
-    their results yielded, and then `KeyboardInterrupt` is raised; a second Ctrl-C ends all at
-    once. The first task that fails stops the others likewise; its error is raised as
+    true; a task has `name` and `iterations`. On Ctrl-C or SIGTERM the tasks that run are let to
+    their end, their results yielded, and then `cli.interruption` is raised; a second one ends all
+    at once. The first task that fails stops the others likewise; its error is raised as
     `MinirnnError`.
     """
     # one thread a process: with several at once, more of them only wait for each other
@@ -62,7 +63,7 @@ def run(function, tasks, jobs):
     if error is not None:
         raise error
     if user.stopped:
-        raise KeyboardInterrupt
+        raise interruption(user.stopped)
 
 
 def start(context, function, task, messages, stop):
@@ -76,14 +77,16 @@ def work(function, task, messages, stop):
     """Run a task in a worker process, and send one message with its result or its error."""
     for one in (signal.SIGINT, signal.SIGTERM):  # they reach all; only the first process acts
         signal.signal(one, signal.SIG_IGN)
-    threading.Thread(target=end_with_the_first, daemon=True).start()
+    try:
+        threading.Thread(target=end_with_the_first, daemon=True).start()
+        messages.put(("steps", task.name, 0))  # the queue starts its thread now, or never
+    except RuntimeError:  # there is no memory for a thread, and so no way to say it
+        os._exit(errno.ENOMEM)
     try:
         result = function(task, lambda n: messages.put(("steps", task.name, n)), stop.is_set)
         messages.put(("result", task.name, result))
-    except (MinirnnError, OSError, MemoryError) as error:
-        messages.put(("error", task.name, str(error) or type(error).__name__))
-    except Exception:
-        messages.put(("error", task.name, traceback.format_exc()))
+    except Exception as error:
+        messages.put(("error", task.name, sentence(error) or traceback.format_exc()))
 
 
 def end_with_the_first():
@@ -100,6 +103,8 @@ def next_message(messages, running):
     except queue.Empty:
         for name, (_, process) in running.items():
             if not process.is_alive() and messages.empty():
+                if process.exitcode == errno.ENOMEM:
+                    return "error", name, "out of memory; try fewer --jobs"
                 return "error", name, f"its process ended with code {process.exitcode}"
     return "none", None, None
 
@@ -132,11 +137,9 @@ class Bars:
 
     def update(self, task, steps):
         """The bar of this task, made when it is first needed, `steps` further on."""
-        from tqdm import tqdm
-
         if task.name not in self.bars:
-            options = {"unit": "name", "unit_scale": True, "disable": None, "leave": False}
-            self.bars[task.name] = tqdm(desc=task.name, total=task.iterations, **options)
+            options = {"unit": "name", "unit_scale": True, "leave": False}
+            self.bars[task.name] = progress_bar(desc=task.name, total=task.iterations, **options)
         self.bars[task.name].update(steps)
 
     def close(self, task):
