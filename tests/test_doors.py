@@ -383,10 +383,6 @@ REFUSED = {
         "train is a masked array",
     ),
     "no ids": (lambda: Embedding(3, 2, rng=R(0)).forward([]), "ids must be whole numbers"),
-    "training in words": (
-        lambda: Dropout(0.5, rng=R(0)).forward(NUMBERS, training="no"),
-        "training is 'no', but must be one of: False, True",
-    ),
     "reset_after in words": (lambda: GRU(3, 4, "no", rng=R(0)), "reset_after is 'no'"),
     "reset_after of None": (lambda: GRU(3, 4, None, rng=R(0)), "reset_after is None"),
     "a bias in words": (lambda: Linear(2, 3, "no", rng=R(0)), "bias is 'no'"),
@@ -410,16 +406,6 @@ REFUSED = {
         "cache is 1.0, but must be what forward",
     ),
     "no cache of an error": (lambda: MeanSquaredError().backward(None), "cache is None"),
-    "no cache of Linear": (
-        lambda: Linear(4, 3, rng=R(0)).backward(np.ones((5, 2, 3)), None),
-        "cache is None",
-    ),
-    "a gradient of another shape through dropout": (
-        lambda: Dropout(0.5, rng=R(0)).backward(
-            np.ones((1, 2, 4)), Dropout(0.5, rng=R(0)).forward(NUMBERS, True)[1]
-        ),
-        r"dy has shape \(1, 2, 4\), but y had \(5, 2, 4\)",
-    ),
     "no logits": (
         lambda: CrossEntropy().forward(np.zeros((0, 2)), np.zeros(0, int)),
         r"logits has shape \(0, 2\), but must have at least one entry",
@@ -483,7 +469,7 @@ REFUSED = {
         lambda: minirnn.Sequences([(k for k in [1])], [0]),
         "sequence 0 is <generator",
     ),
-    "ragged labels": (lambda: minirnn.Sequences([[0], [0]], [[0], [0, 1]]), "2 sequences, but"),
+    "ragged labels": (lambda: minirnn.Sequences([[0], [0]], [[0], [0, 1]]), "must be an array"),
     "a number to pack": (lambda: pack(3), "sequences is 3, but must be a list"),
     "no order": (lambda: unpack(np.ones((2, 1)), [2], None), "do not belong together"),
     "an order of fractions": (lambda: unpack(np.ones((2, 1)), [2], [0.0, 1.0]), "do not belong"),
