@@ -17,6 +17,7 @@ import numpy as np
 from .contract import check_cell
 from .data import printable
 from .errors import CellError, DataError, MinirnnError, NumberError
+from .mpi import world
 from .storage.files import alone_in, remove_leftovers
 from .storage.stored_runs import same_settings
 
@@ -44,11 +45,13 @@ def main(run):
         text = " ".join(str(error).split())
         if isinstance(error, MemoryError):
             text = f"out of memory ({text or 'no more is said'}); try smaller sizes"
-        print(f"error: {printable(text, 1000)}", file=sys.stderr)
+        print(f"error: {printable(world.last_words(text), 1000)}", file=sys.stderr)
         _forget_output_that_cannot_be_written()
+        world.end_all(2)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
+        world.end_all(130)
         return 130
 
 
@@ -209,17 +212,25 @@ def train(trainer, checkpoint, resume, unit="name"):
             raise KeyboardInterrupt
 
 
+def follow(trainer):
+    """What every rank does but the first: it fits, and neither writes nor shows anything."""
+    with stop_on_interrupt(trainer):
+        trainer.fit()
+
+
 @contextmanager
 def stop_on_interrupt(trainer):
     """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, so that it can finish its step; a
-    second one stops at once."""
+    second one stops at once. Under mpiexec SIGUSR1 does so too: it is the one that mpiexec hands on
+    without killing all a moment later."""
 
     def handler(*_):
         if trainer.stopped:
             raise KeyboardInterrupt
         trainer.stopped = True
 
-    with handled([signal.SIGINT, signal.SIGTERM], handler):
+    asked = [signal.SIGINT, signal.SIGTERM] + [signal.SIGUSR1] * world.started()
+    with handled(asked, handler):
         yield
 
 

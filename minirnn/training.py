@@ -144,7 +144,7 @@ class Trainer:
 
         Raises `NumberError` where the validation loss is not finite.
         """
-        result = evaluate(self.net, self.sequences, self.validation, self.loss)
+        result = self.evaluate()
         if not math.isfinite(result.loss):
             after = f"after step {self.step} (epoch {self.epoch + 1})"
             raise self.not_finite(f"the validation loss is not finite {after}")
@@ -159,6 +159,10 @@ class Trainer:
             self.best_score, self.best_epoch = result.balanced_accuracy, self.epoch
             self.best = self.net.state_dict()
         self.batches, self.position = None, 0
+
+    def evaluate(self):
+        """The `Evaluation` of the net on the validation part."""
+        return evaluate(self.net, self.sequences, self.validation, self.loss)
 
     def train_step(self, index):
         """One batch forward, backward, and the step; (loss, number right) on the device.
@@ -186,23 +190,27 @@ class Trainer:
         return loss, correct
 
     def gradients(self, index, clip=None):
-        """Forward and backward on one batch; (loss, number right, whether all is finite).
+        """The gradient of one batch, clipped; (loss, number right, whether all is finite)."""
+        self.optimizer.zero_grad()
+        loss, right = self.accumulate(index)
+        whole = [self.optimizer.whole]
+        norm = clip_grad_norm(whole, clip) if clip else grad_norm(whole)
+        ok = (loss + norm) * 0 == 0  # false for NaN and for infinity
+        return loss, right, ok
+
+    def accumulate(self, index):
+        """Forward and backward on one batch, added to the gradients; (loss, number right).
 
         Raises `ShapeError` where the net has fewer outputs than there are classes.
         """
         batch = self.sequences.batch(index)
-        self.optimizer.zero_grad()
         logits, cache = self.net.forward(batch, training=True)
         if logits.shape[-1] < self.sequences.num_classes:
             found, wanted = logits.shape[-1], self.sequences.num_classes
             raise ShapeError(f"the net has {found} outputs, but there are {wanted} classes")
         loss, loss_cache = self.loss.forward(logits, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
-        whole = [self.optimizer.whole]
-        norm = clip_grad_norm(whole, clip) if clip else grad_norm(whole)
-        total = loss + norm
-        ok = total - total == 0  # false for NaN and for infinity
-        return loss, (logits.argmax(axis=-1) == batch.labels).sum(), ok
+        return loss, (logits.argmax(axis=-1) == batch.labels).sum()
 
     def check(self):
         """Read the flag; `NumberError` that names the first bad step since the last look."""
@@ -281,9 +289,8 @@ class Trainer:
         self.net.load_state_dict(net)
         self.optimizer.load_state_dict({**optimizer, **facts["optimizer"]})
         self.history, self.epoch = History(facts["history"]), len(facts["history"])
-        self.best, self.best_score, self.best_epoch = None, -math.inf, 0
-        if self.epoch:
-            self.best, (self.best_score, self.best_epoch) = best, self.history.best()
+        score = self.history.best() if self.epoch else (-math.inf, 0)
+        self.best, (self.best_score, self.best_epoch) = best or None, score
         self.position, self._first_loss = facts["position"], facts["first_loss"]
         self.step = self.epoch * self.batches_per_epoch() + self.position
         self.epoch_rng = facts["epoch_rng"]
