@@ -25,6 +25,7 @@ from minirnn import cells, cli, gradient_flow, plotting
 from minirnn.batches import Sequences
 from minirnn.data import load_names
 from minirnn.losses import MeanSquaredError
+from minirnn.mpi import pool
 from minirnn.reports import adding, processes, runs
 from minirnn.storage.checkpoints import load_net
 from minirnn.storage.files import write_atomic, write_figure
@@ -215,6 +216,8 @@ def gates(trained, names, output):
 
 def run():
     args = parse()
+    if pool.serve():
+        return
     names = load_names(args.data, runs.alphabet_of("A"))
     output = cli.output_folder(args.output)
     folder = str(cli.output_folder(output / "nets"))

@@ -33,7 +33,7 @@ def main(run):
     if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with handled([signal.SIGTERM], _interrupt), np.errstate(over="ignore", invalid="ignore"):
+        with handled(stops(), _interrupt), np.errstate(over="ignore", invalid="ignore"):
             # `Trainer` looks for bad numbers
             code = run() or 0
             sys.stdout.flush()  # here, where a pipe or a disk that takes no more can be answered
@@ -221,17 +221,21 @@ def follow(trainer):
 @contextmanager
 def stop_on_interrupt(trainer):
     """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, so that it can finish its step; a
-    second one stops at once. Under mpiexec SIGUSR1 does so too: it is the one that mpiexec hands on
-    without killing all a moment later."""
+    second one stops at once."""
 
     def handler(*_):
         if trainer.stopped:
             raise KeyboardInterrupt
         trainer.stopped = True
 
-    asked = [signal.SIGINT, signal.SIGTERM] + [signal.SIGUSR1] * world.started()
-    with handled(asked, handler):
+    with handled([signal.SIGINT, *stops()], handler):
         yield
+
+
+def stops():
+    """The signals that ask a process to stop. SIGUSR1 is one under mpiexec: the only one that it
+    hands on without killing all ranks a quarter of a second later."""
+    return [signal.SIGTERM, signal.SIGUSR1] if world.started() else [signal.SIGTERM]
 
 
 @contextmanager
