@@ -29,7 +29,7 @@ from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.mpi import cost, world
 from minirnn.mpi.exchange import summed
-from minirnn.mpi.trainer import SharedTrainer
+from minirnn.mpi.shared import SharedTrainer
 from minirnn.optim import AdamW
 from minirnn.storage.files import write_atomic
 from minirnn.training import Trainer

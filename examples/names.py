@@ -31,7 +31,7 @@ from minirnn.functions import softmax
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.mpi import world
-from minirnn.mpi.trainer import SharedTrainer
+from minirnn.mpi.shared import SharedTrainer
 from minirnn.storage import summary
 from minirnn.storage.checkpoints import Checkpoint, Snapshots, load_net, save_net
 from minirnn.training import Trainer, predict

@@ -15,7 +15,7 @@ import numpy as np
 import on_ranks
 import pytest
 
-from minirnn.mpi import trainer as shared
+from minirnn.mpi import shared
 from minirnn.storage.checkpoints import Checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ from minirnn.errors import MinirnnError
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.mpi import exchange, pool, world
-from minirnn.mpi.trainer import SharedTrainer
+from minirnn.mpi.shared import SharedTrainer
 from minirnn.reports import processes
 from minirnn.storage.checkpoints import Checkpoint
 from minirnn.training import Trainer
@@ -101,7 +101,7 @@ def go_on(comm, folder):
 
 def differ(folder):
     """What is said, by every rank, where one of them is unlike the first."""
-    from minirnn.mpi import trainer as module
+    from minirnn.mpi import shared as module
 
     comm = world.join()
     odd = comm.rank == comm.size - 1
