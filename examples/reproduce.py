@@ -12,10 +12,14 @@ with a fifth of the names held back. What is in the folder is never trained agai
 command goes on, and --resume sees to it that there is something to go on with.
 """
 
+# ruff: noqa: E402
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: a rank of MPI has one core
 
 import numpy as np
 

@@ -13,11 +13,15 @@ What is in the folder is never trained again: the same command goes on, and --re
 that there is something to go on with.
 """
 
+# ruff: noqa: E402
 import argparse
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: a rank of MPI has one core
 
 import numpy as np
 

