@@ -213,7 +213,7 @@ def train(trainer, checkpoint, resume, unit="name"):
 
 
 def follow(trainer):
-    """What every rank does but the first: it fits, and neither writes nor shows anything."""
+    """Fit on a rank that is not the first, which neither writes nor shows anything."""
     with stop_on_interrupt(trainer):
         trainer.fit()
 
@@ -233,7 +233,7 @@ def stop_on_interrupt(trainer):
 
 
 def stops():
-    """The signals that ask a process to stop. SIGUSR1 is one under mpiexec: the only one that it
+    """Return the signals that ask a process to stop. SIGUSR1 is one under mpiexec: the only one that it
     hands on without killing all ranks a quarter of a second later."""
     return [signal.SIGTERM, signal.SIGUSR1] if world.started() else [signal.SIGTERM]
 
@@ -253,7 +253,7 @@ def handled(signals, handler):
 
 
 @contextmanager
-def kept_in(folder, settings, runs, resume):
+def remaining_runs(folder, settings, runs, resume):
     """The `StoredRun` runs that are still to do, for a script that trains them inside the block.
 
     The folder belongs to this process alone meanwhile, and to these settings for ever. What is

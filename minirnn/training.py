@@ -161,7 +161,7 @@ class Trainer:
         self.batches, self.position = None, 0
 
     def evaluate(self):
-        """The `Evaluation` of the net on the validation part."""
+        """Return the `Evaluation` of the net on the validation part."""
         return evaluate(self.net, self.sequences, self.validation, self.loss)
 
     def train_step(self, index):
@@ -190,7 +190,7 @@ class Trainer:
         return loss, correct
 
     def gradients(self, index, clip=None):
-        """The gradient of one batch, clipped; (loss, number right, whether all is finite)."""
+        """Fill the gradients from one batch, clipped; (loss, number right, whether all is finite)."""
         self.optimizer.zero_grad()
         loss, right = self.accumulate(index)
         whole = [self.optimizer.whole]
@@ -199,7 +199,7 @@ class Trainer:
         return loss, right, ok
 
     def accumulate(self, index):
-        """Forward and backward on one batch, added to the gradients; (loss, number right).
+        """Add the gradient of one batch, forward and backward; (loss, number right).
 
         Raises `ShapeError` where the net has fewer outputs than there are classes.
         """

@@ -4,7 +4,8 @@ import math
 
 
 def exchange(ranks, size, latency, bandwidth):
-    """Seconds of an all-reduce: 2 log2(ranks) latency + 2 (ranks - 1) / ranks size / bandwidth.
+    """Return the seconds of an all-reduce:
+    2 log2(ranks) latency + 2 (ranks - 1) / ranks size / bandwidth.
 
     size: bytes. bandwidth: bytes a second. Halves go out and sums come back, in log2(ranks) rounds
     each way, and no rank sends more than twice the size (Thakur, Rabenseifner and Gropp 2005).
@@ -14,7 +15,7 @@ def exchange(ranks, size, latency, bandwidth):
 
 
 def step(ranks, sequences, fixed, each, size, latency, bandwidth):
-    """Seconds of a step: fixed + each sequences / ranks, and the exchange of `size` bytes.
+    """Return the seconds of a step: fixed + each sequences / ranks + the exchange of `size` bytes.
 
     fixed: seconds that every rank takes whatever its part of the batch. each: seconds a sequence.
     """

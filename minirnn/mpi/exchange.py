@@ -31,8 +31,8 @@ def agree(comm, parts):
 
 
 def summed(comm, array):
-    """The sum of an array over all ranks: straight from a card where MPI takes its memory, else
-    through the host."""
+    """Return the sum of an array over all ranks: straight from a card where MPI takes its memory,
+    else through the host."""
     from mpi4py import MPI
 
     xp = get_array_module(array)
@@ -46,7 +46,7 @@ def summed(comm, array):
 
 @functools.cache
 def takes_cuda():
-    """Whether the MPI library says that it takes memory of an NVIDIA card."""
+    """Return whether the MPI library says that it takes memory of an NVIDIA card."""
     from mpi4py import MPI
 
     query = getattr(ctypes.CDLL(MPI.__file__), "MPIX_Query_cuda_support", None)

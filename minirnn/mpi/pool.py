@@ -45,7 +45,7 @@ class Ranks:
         self.stopping = True
 
     def message(self):
-        """(kind, name of the task, value) of what comes next; "none" after a while."""
+        """Return (kind, name of the task, value) of what comes next; "none" after a while."""
         for _ in range(15):
             if self.comm.iprobe(tag=STEPS):
                 return "steps", *self.comm.recv(tag=STEPS)
@@ -59,8 +59,8 @@ class Ranks:
 
 
 def serve():
-    """On every rank of mpiexec but the first, do tasks until there are none: True. Elsewhere False,
-    at once. To be called where a script begins."""
+    """Do tasks until there are none, on every rank of mpiexec but the first, and return True;
+    elsewhere return False at once. To be called where a script begins."""
     if not world.started() or world.join().size == 1 or world.rank() == 0:
         return False
     from mpi4py.futures import MPICommExecutor
@@ -76,7 +76,7 @@ def serve():
 
 
 def do(function, task):
-    """A task on this rank, as `outcome`."""
+    """Do a task on this rank; what `outcome` returns."""
     comm = world.join()
 
     def steps(number):
@@ -86,7 +86,7 @@ def do(function, task):
 
 
 def outcome(function, task, progress, stopped):
-    """("result", what the function returns), or ("error", what went wrong)."""
+    """Return ("result", what the function returns), or ("error", what went wrong)."""
     try:
         return "result", function(task, progress, stopped)
     except (MinirnnError, OSError, MemoryError) as error:

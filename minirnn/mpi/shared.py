@@ -45,8 +45,7 @@ class SharedTrainer(Trainer):
 
     @property
     def stopped(self):
-        """Whether all ranks stop after this step: set it on any of them, and the next step is the
-        last."""
+        """Whether all ranks stop now: set it on any of them, and the next step is the last."""
         return self._agreed
 
     @stopped.setter
@@ -61,7 +60,8 @@ class SharedTrainer(Trainer):
         return super().fit(progress, checkpoint)
 
     def accumulate(self, index):
-        """This rank's part of a batch, then the sum over all ranks; (loss, number right)."""
+        """Add the gradient of a batch: that of this rank's part, summed over all ranks; (loss, number
+        right)."""
         part, weight, share = self.part_of(index)
         with self.masks_of(index, part):
             loss, right = super().accumulate(part)
@@ -73,7 +73,7 @@ class SharedTrainer(Trainer):
         return total[-3], xp.rint(total[-2]).astype(right.dtype)
 
     def evaluate(self):
-        """The `Evaluation` on the validation part, each rank having looked at a part of it."""
+        """Return the `Evaluation` on the validation part, of which each rank looks at a part."""
         agree(self.comm, {"drawn other random numbers": [self.rng.bit_generator.state]})
         part, weight, share = self.part_of(self.validation)
         own = evaluate(self.net, self.sequences, part, self.loss)
@@ -82,7 +82,7 @@ class SharedTrainer(Trainer):
         return Evaluation(float(total[-1]), confusion.reshape(own.confusion.shape))
 
     def part_of(self, index):
-        """(this rank's sequences, their loss's weight in the loss of all, that of their counts).
+        """Return (this rank's sequences, the weight of their loss in that of all, of their counts).
 
         Every n-th, longest first, so that all have as much to do. Where there are too few, each
         rank takes all of them; too few of more than one element too, since a rank without any could
@@ -98,13 +98,13 @@ class SharedTrainer(Trainer):
         return part, self.counted(part) / max(self.counted(index), 1) if mean else 1.0, 1.0
 
     def counted(self, index):
-        """How many sequences count in a mean of their losses."""
+        """Return how many sequences count in the mean of their losses."""
         ignored = getattr(self.loss, "ignore_index", None)
         return np.count_nonzero(self.sequences.labels[index] != ignored)
 
     @contextmanager
     def masks_of(self, index, part):
-        """Inside, dropout draws its masks for all of a batch, and uses this rank's rows of them."""
+        """Let dropout inside draw its masks for all of a batch, and use this rank's rows of them."""
         alive = [np.arange(number) for number in sizes_of(self.sequences.lengths[index])]
         own = np.concatenate(alive) % self.comm.size == self.comm.rank
         layers = [] if part is index else [m for m in modules(self.net) if isinstance(m, Dropout)]
@@ -127,7 +127,7 @@ class Masks:
         self.rng, self.rows = rng, rows
 
     def random(self, shape, dtype):
-        """As a generator's; `ShapeError` where an array has a row neither for each row of the
+        """Return this rank's rows of a draw for all; `ShapeError` where an array has a row neither for each row of the
         batch nor for each sequence."""
         for own in self.rows:
             if shape[0] == np.count_nonzero(own):
@@ -139,13 +139,13 @@ class Masks:
 
 
 def modules(net):
-    """All modules of a net, each once, itself first."""
+    """Return all modules of a net, each once, itself first."""
     inside = [m for child in net.children().values() for m in modules(child)]
     return list({id(m): m for m in [net, *inside]}.values())
 
 
 def what_must_agree(trainer):
-    """{what a rank may have that differs: its parts} of a trainer that has just been made."""
+    """Return {what a rank may have that differs: its parts} of a trainer that was just made."""
     s, numbers = trainer.sequences, (int, float, type(None))
     versions = __version__, np.__version__, sys.version_info[:3]
     settings = [

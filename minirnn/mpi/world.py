@@ -18,12 +18,12 @@ _comm = None
 
 
 def started():
-    """Whether mpiexec, or a scheduler, started this process, and mpi4py is there."""
+    """Return whether mpiexec, or a scheduler, started this process, and mpi4py is there."""
     return any(name in os.environ for name in GIVEN) and bool(importlib.util.find_spec("mpi4py"))
 
 
 def join():
-    """The communicator of all ranks. From now on an error of one of them ends all.
+    """Return the communicator of all ranks. From now on an error of one of them ends all.
 
     Raises `BackendError` without mpi4py, without an MPI library, or outside mpiexec.
     """
@@ -43,17 +43,17 @@ def join():
 
 
 def rank():
-    """The number of this process among all ranks; 0 where it has joined none."""
+    """Return the number of this process among all ranks; 0 where it has joined none."""
     return _comm.rank if _comm else 0
 
 
 def size():
-    """How many ranks there are; 1 where this process has joined none."""
+    """Return how many ranks there are; 1 where this process has joined none."""
     return _comm.size if _comm else 1
 
 
 def last_words(text):
-    """The text of an error, with the rank before it where it is not the first.
+    """Return the text of an error, with the rank before it where it is not the first.
 
     What all ranks find wrong is said once: the others wait, and the first ends them meanwhile.
     """

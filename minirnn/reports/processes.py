@@ -15,7 +15,7 @@ from ..mpi.pool import Ranks, outcome
 
 
 def cores():
-    """How many processor cores this process may use."""
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -88,8 +88,8 @@ class Processes:
         self.stopping.set()
 
     def message(self):
-        """(kind, name of the task, value) of what comes next; "none" after a while, and an error
-        where a process has died without a word."""
+        """Return (kind, name of the task, value) of what comes next: "none" after a while, and an
+        error where a process has died without a word."""
         try:
             kind, name, value = self.messages.get(timeout=0.3)
         except queue.Empty:
@@ -104,7 +104,7 @@ class Processes:
 
 
 def work(function, task, messages, stopping):
-    """What a process does: the task, and then one message with its result or its error."""
+    """Run a task in a worker process, and send one message with its result or its error."""
     for one in (signal.SIGINT, signal.SIGTERM):  # they reach all; only the first process acts
         signal.signal(one, signal.SIG_IGN)
     threading.Thread(target=end_with_the_first, daemon=True).start()
