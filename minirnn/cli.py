@@ -233,8 +233,10 @@ def stop_on_interrupt(trainer):
 
 
 def stops():
-    """Return the signals that ask a process to stop. SIGUSR1 is one under mpiexec: the only one that it
-    hands on without killing all ranks a quarter of a second later."""
+    """Return the signals that ask a process to stop.
+
+    SIGUSR1 is one under mpiexec: it hands that on, and does not kill all ranks a moment later.
+    """
     return [signal.SIGTERM, signal.SIGUSR1] if world.started() else [signal.SIGTERM]
 
 

@@ -4,10 +4,9 @@ import math
 
 
 def exchange(ranks, size, latency, bandwidth):
-    """Return the seconds of an all-reduce:
-    2 log2(ranks) latency + 2 (ranks - 1) / ranks size / bandwidth.
+    """Return 2 log2(ranks) latency + 2 (ranks - 1) / ranks size / bandwidth: of an all-reduce.
 
-    size: bytes. bandwidth: bytes a second. Halves go out and sums come back, in log2(ranks) rounds
+    In seconds. size: bytes. bandwidth: bytes a second. Halves go out and sums come back, in log2(ranks) rounds
     each way, and no rank sends more than twice the size (Thakur, Rabenseifner and Gropp 2005).
     """
     rounds = 2 * math.log2(ranks) * latency

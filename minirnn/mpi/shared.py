@@ -60,8 +60,7 @@ class SharedTrainer(Trainer):
         return super().fit(progress, checkpoint)
 
     def accumulate(self, index):
-        """Add the gradient of a batch: that of this rank's part, summed over all ranks; (loss, number
-        right)."""
+        """Add the gradient of a batch, the sum over all ranks' parts; (loss, number right)."""
         part, weight, share = self.part_of(index)
         with self.masks_of(index, part):
             loss, right = super().accumulate(part)
@@ -104,7 +103,7 @@ class SharedTrainer(Trainer):
 
     @contextmanager
     def masks_of(self, index, part):
-        """Let dropout inside draw its masks for all of a batch, and use this rank's rows of them."""
+        """Let dropout draw its masks for all of a batch, and use this rank's rows of them."""
         alive = [np.arange(number) for number in sizes_of(self.sequences.lengths[index])]
         own = np.concatenate(alive) % self.comm.size == self.comm.rank
         layers = [] if part is index else [m for m in modules(self.net) if isinstance(m, Dropout)]
@@ -127,8 +126,11 @@ class Masks:
         self.rng, self.rows = rng, rows
 
     def random(self, shape, dtype):
-        """Return this rank's rows of a draw for all; `ShapeError` where an array has a row neither for each row of the
-        batch nor for each sequence."""
+        """Return this rank's rows of a draw for all.
+
+        Raises `ShapeError` for an array with a row neither for each row of the batch nor for each
+        sequence.
+        """
         for own in self.rows:
             if shape[0] == np.count_nonzero(own):
                 return self.rng.random((len(own), *shape[1:]), dtype=dtype)[own]
