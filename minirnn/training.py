@@ -190,7 +190,7 @@ class Trainer:
         return loss, correct
 
     def gradients(self, index, clip=None):
-        """Fill the gradients from one batch, clipped; (loss, number right, whether all is finite)."""
+        """Fill the gradients from a batch, clipped; (loss, number right, whether all is finite)."""
         self.optimizer.zero_grad()
         loss, right = self.accumulate(index)
         whole = [self.optimizer.whole]

@@ -6,8 +6,9 @@ import math
 def exchange(ranks, size, latency, bandwidth):
     """Return 2 log2(ranks) latency + 2 (ranks - 1) / ranks size / bandwidth: of an all-reduce.
 
-    In seconds. size: bytes. bandwidth: bytes a second. Halves go out and sums come back, in log2(ranks) rounds
-    each way, and no rank sends more than twice the size (Thakur, Rabenseifner and Gropp 2005).
+    In seconds. size: bytes. bandwidth: bytes a second. Halves go out and sums come back, in
+    log2(ranks) rounds each way; no rank sends more than twice the size (Thakur, Rabenseifner and
+    Gropp 2005).
     """
     rounds = 2 * math.log2(ranks) * latency
     return rounds + 2 * (ranks - 1) / ranks * size / bandwidth
