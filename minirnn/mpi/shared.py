@@ -11,9 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from .. import __version__
-from ..backend import get_array_module
+from ..backend import asnumpy, get_array_module
 from ..errors import ArgumentError, ShapeError
-from ..evaluation import Evaluation, evaluate
 from ..layers import Dropout
 from ..packing import sizes_of
 from ..training import Trainer
@@ -41,6 +40,11 @@ class SharedTrainer(Trainer):
                 f"batch_size is {few}, but must be at least {comm.size}, a sequence for each rank; "
                 f"use --batch-size {comm.size}, or mpiexec -n {few}"
             )
+        if self.carries:
+            raise ArgumentError(
+                "sampling is 'streams', but ranks cannot share batches whose states are carried "
+                "on; use 'natural' or 'bucketed'"
+            )
         agree(comm, what_must_agree(self))
 
     @property
@@ -60,25 +64,22 @@ class SharedTrainer(Trainer):
         return super().fit(progress, checkpoint)
 
     def accumulate(self, index):
-        """Add the gradient of a batch, the sum over all ranks' parts; (loss, number right)."""
+        """Add the gradient of a batch, the sum over all ranks' parts; (loss, score)."""
         part, weight, share = self.part_of(index)
         with self.masks_of(index, part):
-            loss, right = super().accumulate(part)
+            loss, score = super().accumulate(part)
         grad = self.optimizer.whole.grad
-        xp, numbers = get_array_module(grad), (loss * weight, right * share, self._asked)
+        xp, numbers = get_array_module(grad), (loss * weight, score * share, self._asked)
         tail = xp.stack([xp.asarray(number, dtype=grad.dtype) for number in numbers])
         total = summed(self.comm, xp.concatenate([grad * weight, tail]))
         grad[...], self._agreed = total[:-3], bool(total[-1] > 0)
-        return total[-3], xp.rint(total[-2]).astype(right.dtype)
+        counts = score.dtype.kind in "iu"
+        return total[-3], (xp.rint(total[-2]) if counts else total[-2]).astype(score.dtype)
 
     def evaluate(self):
-        """Return the `Evaluation` on the validation part, of which each rank looks at a part."""
+        """Return how well the net does on the validation part: what the first rank finds."""
         agree(self.comm, {"drawn other random numbers": [self.rng.bit_generator.state]})
-        part, weight, share = self.part_of(self.validation)
-        own = evaluate(self.net, self.sequences, part, self.loss)
-        total = summed(self.comm, np.append(own.confusion * share, own.loss * weight))
-        confusion = np.rint(total[:-1]).astype(own.confusion.dtype)
-        return Evaluation(float(total[-1]), confusion.reshape(own.confusion.shape))
+        return self.comm.bcast(super().evaluate())
 
     def part_of(self, index):
         """Return (this rank's sequences, the weight of their loss in that of all, of their counts).
@@ -94,12 +95,13 @@ class SharedTrainer(Trainer):
             return index, 1 / n, 1 / n
         part = index[order[self.comm.rank :: n]]
         mean = self.loss.normaliser == "mean"  # else the parts of the loss just add up
-        return part, self.counted(part) / max(self.counted(index), 1) if mean else 1.0, 1.0
+        return part, self.counted(part) / (self.counted(index) or 1) if mean else 1.0, 1.0
 
     def counted(self, index):
-        """Return how many sequences count in the mean of their losses."""
-        ignored = getattr(self.loss, "ignore_index", None)
-        return np.count_nonzero(self.sequences.labels[index] != ignored)
+        """Return what the mean of the losses of these sequences is divided by."""
+        targets, weight = self.sequences.targets(index), getattr(self.loss, "class_weight", None)
+        targets = targets[targets != getattr(self.loss, "ignore_index", None)]
+        return targets.size if weight is None else float(asnumpy(weight)[targets].sum())
 
     @contextmanager
     def masks_of(self, index, part):
