@@ -10,6 +10,7 @@ page nor the check can be changed alone.
 import cmath
 import copy
 import importlib.util
+import itertools
 import math
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.models import NameClassifier
+from minirnn.mpi import cost
 from minirnn.parameters import Parameter
 from minirnn.product import Product, ProductBackward
 from minirnn.recurrent import Recurrent
@@ -977,6 +979,63 @@ def _(rng):
         optim.clip_grad_norm(ps, limit)
         for mine, p in zip(ours, ps, strict=True):
             same(mine, p.grad)
+
+
+@equation("shared-gradient", r"dw = \sum_k \frac{N_k}{N} dw_k")
+def _(rng):
+    def gradient(rows):
+        """dW of a Linear [2, 3] under the mean cross-entropy of these rows."""
+        linear.zero_grad()
+        logits, cache = linear.forward(x[rows])
+        linear.backward(loss.backward(loss.forward(logits, labels[rows])[1]), cache)
+        return linear.W.grad.tolist()
+
+    linear, loss = Linear(2, 3, rng=rng, dtype="float64"), CrossEntropy()
+    x, labels = rng.standard_normal((7, 2)), rng.integers(0, 3, 7)
+    parts = [[0, 2, 4, 6], [1, 3], [5]]
+    total = each(lambda a, b, c: 4 / 7 * a + 2 / 7 * b + 1 / 7 * c, *map(gradient, parts))
+    same(total, np.array(gradient(list(range(7)))))
+
+
+@equation(
+    "exchange",
+    r"\mathrm{exchange} = 2 \log_2(\mathrm{ranks}) \cdot \mathrm{latency} + 2 \frac{\mathrm{ranks}"
+    r" - 1}{\mathrm{ranks}} \cdot \frac{\mathrm{bytes}}{\mathrm{bandwidth}}",
+)
+def _(rng):
+    latency, bandwidth = rng.uniform(0.1, 1, 2).tolist()
+    for doublings in range(11):  # a round to halve what each holds, and one back, for each
+        seconds, size = 0.0, 3.0
+        for _ in range(doublings):
+            size /= 2
+            seconds += 2 * (latency + size / bandwidth)
+        same(seconds, cost.exchange(2**doublings, 3.0, latency, bandwidth))
+
+
+@equation(
+    "shared-step",
+    r"\mathrm{step} = \mathrm{fixed} + \mathrm{each} \cdot \frac{N}{\mathrm{ranks}} +"
+    r" \mathrm{exchange}",
+)
+def _(rng):
+    fixed, one, latency, bandwidth = rng.uniform(0.1, 1, 4).tolist()
+    for ranks in (1, 2, 8):
+        seconds = fixed + one * 24 / ranks + cost.exchange(ranks, 5.0, latency, bandwidth)
+        same(seconds, cost.step(ranks, 24, fixed, one, 5.0, latency, bandwidth))
+
+
+@equation("batch-noise", r"\mathrm{noise}_N = \frac{\mathrm{noise}_1}{\sqrt{N}}")
+def _(rng):
+    def noise(batches):
+        """The deviation of the mean loss of a batch, over all batches."""
+        losses = [float(loss.forward(logits[list(b)], labels[list(b)])[0]) for b in batches]
+        mean = sum(losses) / len(losses)
+        return math.sqrt(sum((value - mean) ** 2 for value in losses) / len(losses))
+
+    loss, logits, labels = CrossEntropy(), rng.standard_normal((5, 3)), rng.integers(0, 3, 5)
+    for N in (2, 3):
+        every = list(itertools.product(range(5), repeat=N))
+        same(noise([(k,) for k in range(5)]) / math.sqrt(N), noise(every))
 
 
 @equation("cosine", r"\mathrm{lr}_s = \mathrm{lr}_0 \frac{1 + \cos(\pi s / \mathrm{total})}{2}")

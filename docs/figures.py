@@ -1,6 +1,7 @@
 """Draw the pictures of the chapters: `python docs/figures.py [FOLDER]` (default: docs/figures)."""
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from minirnn.gradcheck import oracles  # noqa: E402
 from minirnn.gradcheck.ladder import randomised  # noqa: E402
 from minirnn.gradcheck.problems import recurrent_problem  # noqa: E402
 from minirnn.models import NameClassifier  # noqa: E402
+from minirnn.mpi import cost  # noqa: E402
 from minirnn.packing import sizes_of  # noqa: E402
 from minirnn.recurrent import Recurrent  # noqa: E402
 from minirnn.stepper import demo  # noqa: E402
@@ -355,6 +357,33 @@ def gates():
     return figure
 
 
+def mpi_speed_up():
+    measured = json.loads((DOCS / "results" / "mpi.json").read_text())
+    ranks = 2 ** np.arange(11)
+    links = {
+        "through memory, measured": (measured["latency"], measured["bandwidth"]),
+        "10 Gbit/s, 30 us, assumed": (30e-6, 1.25e9),
+    }
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for panel, (title, link) in zip(axes, links.items(), strict=True):
+        panel.plot(ranks, ranks, color="0.6", lw=1, ls=":", label="as many times as ranks")
+        for net, color in zip(measured["nets"], (FORWARD, "#3c8a4e", BACKWARD), strict=True):
+            given = 1024, net["fixed"], net["each"], 4 * net["parameters"], *link
+            times = [cost.step(int(n), *given) for n in ranks]
+            panel.plot(ranks, times[0] / np.array(times), color=color, marker="o", ms=3,
+                       label=f"H = {net['hidden']}, {net['parameters']:,} numbers")  # fmt: skip
+        panel.set_xscale("log", base=2)
+        panel.set_yscale("log", base=2)
+        panel.set(title=title, xlabel="ranks", ylim=(0.5, 128), xticks=ranks, yticks=ranks[:8],
+                  xticklabels=ranks, yticklabels=ranks[:8])  # fmt: skip
+        panel.tick_params(axis="x", labelrotation=45)
+        panel.grid(alpha=0.3)
+    axes[0].set_ylabel("times as fast as one")
+    axes[0].legend(fontsize=8, loc="upper left")
+    return figure
+
+
 PICTURES = {
     "rnn-cell": rnn_cell,
     "lstm-cell": lstm_cell,
@@ -365,6 +394,7 @@ PICTURES = {
     "v-curve": v_curve,
     "gradient-flow": gradient_flow,
     "gates": gates,
+    "mpi-speed-up": mpi_speed_up,
 }
 
 

@@ -407,7 +407,7 @@ ELEMENTS = {
     "practice": re.compile(r"\*\*(?:Try it\.|[Ee]xercise \d+)\*\*"),
 }
 
-# What a section of the chapters 2 to 14 does without, and why. Chapter 1 only defines letters.
+# What a section of the chapters does without, and why. Chapter 1 only defines letters.
 WITHOUT = {
     "02-arrays-and-backends.md#views-and-writing-in-place": {
         "equation": "about who holds the memory: in an equation nothing is overwritten",
@@ -465,11 +465,17 @@ WITHOUT = {
         "code": "it is about the reader's own data",
         "experiment": "it is about the reader's own data",
     },
+    "17-more-than-one-machine.md#the-same-step-on-every-rank": {
+        "equation": "about which rank takes which rows: the numbers are those of one process",
+    },
+    "17-more-than-one-machine.md#many-runs-at-once": {
+        "equation": "about runs that have nothing to exchange",
+    },
 }
 
 
 def sections():
-    """{chapter#anchor: text} of the sections of the chapters 2 to 14."""
+    """{chapter#anchor: text} of the sections of the chapters from 2 on."""
     found = {}
     for chapter in CHAPTERS:
         if re.match(r"0[2-9]|1\d", chapter):
