@@ -60,6 +60,11 @@ TITLES = {  # {name in the zoo: (what was done, why it does what is seen), as HT
         "W<sub>h</sub> is square, so the shapes fit without it. The last step is still right; "
         "each step before it gets a wrong dh.",
     ),
+    "lstm-state-not-passed": (
+        "no gradient through h: the method of 1997",
+        "Today a mistake, but the first LSTM was trained so on purpose: what had reached a gate "
+        "was used for its weights, and went no further back. Only dc still goes from step to step.",
+    ),
 }
 NAMES = list(TITLES)
 LETTERS, BACK, STEPS, BATCH, HIDDEN = 4, 5, 20, 16, 16

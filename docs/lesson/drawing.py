@@ -198,23 +198,23 @@ def sums(run):
     results |= {("dWh", k): (x, 324) for k, x in middles.items()}
     results |= {("db", k): (x, 380) for k, x in middles.items()}
     for t in range(net.T):
-        left = 34 + 133 * t
-        nodes.append(text(left + 33, 16, f"step {t + 1}", "note middle"))
+        left = 34 + 132.5 * t
+        nodes.append(text(left + 33.5, 16, f"step {t + 1}", "note middle"))
         for kind, y, name, values in (
             ("dWx", 66, f"x<sub>{t + 1}</sub>", [short(v) for v in net.X[t]]),
             ("dWh", 158, f"h<sub>{t}</sub>", [number(v) for v in run.forward[t]["h_prev"]]),
         ):
             variables = " ".join(f"{kind}{k}" for k in net.GATES)
             keys = [f"f{t + 1}.h_prev.{u}" for u in (0, 1)] if kind == "dWh" else ()
-            nodes.append(box((left, y), name, values, variables, keys, half=32))
+            nodes.append(box((left, y), name, values, variables, keys, half=33))
             for k in net.GATES:
                 edges.append(lines([[(left, y), results[kind, k]]], f"{kind}{k}", " share"))
         for row, k in enumerate(net.GATES):
-            place = left + 66, 44 + 46 * row
+            place = left + 67, 44 + 46 * row
             numbers = [number(v) for v in run.backward[t][f"da{k}"]]
             keys = [f"b{t + 1}.da{k}.{u}" for u in (0, 1)]
             variables = f"dWx{k} dWh{k} db{k}"
-            nodes.append(box(place, f"da<sub>{k}</sub>", numbers, variables, keys, half=32))
+            nodes.append(box(place, f"da<sub>{k}</sub>", numbers, variables, keys, half=33))
             for kind in ("dWx", "dWh", "db"):
                 edges.append(lines([[place, results[kind, k]]], f"{kind}{k}", " share"))
     for (kind, k), (x, y) in results.items():
@@ -225,7 +225,7 @@ def sums(run):
         parts.append(text(x - 41, top + 14, name, "name"))
         for j, entries in enumerate(table):
             for u, value in enumerate(entries):
-                at = f'x="{x + 2 + 40 * u}" y="{top + 29 + 15 * j}"'
+                at = f'x="{x + 1 + 42 * u}" y="{top + 29 + 15 * j}"'
                 key = f' data-k="w.{kind}{k}.{j}{u}"'
                 parts.append(f'<text class="value" {at}{key}>{number(value)}</text>')
         nodes.append(f'<g class="node" data-v="{kind}{k}">{"".join(parts)}</g>')
@@ -254,7 +254,7 @@ def heat(values, others, label):
                 parts.append(
                     f'<rect class="square" x="{x}" y="{y}" width="55" height="40"/>'
                     f'<rect class="off" x="{x}" y="{y}" width="55" height="40" '
-                    f'fill-opacity="{shade * 0.55:.2f}"/>'
+                    f'fill-opacity="{shade * 0.32:.2f}"/>'
                 )
                 if wrong:
                     parts.append(text(x + 27, y + 17, number(value), "value wrong middle"))
@@ -266,7 +266,7 @@ def heat(values, others, label):
 
 def curves(right, wrong, every, guess, label):
     """Loss against iterations of training: right and wrong, one line for each seed."""
-    left, top, width, height = 34, 10, 356, 170
+    left, top, width, height = 34, 10, 348, 170
     count = len(right[0])
 
     def path(run):

@@ -168,7 +168,8 @@
       bar.append(made);
     };
     const own = [...lesson.querySelectorAll(".step")], many = own.length > 1;
-    const way = many ? `${lesson.dataset.part}, step` : "all steps together";
+    const way = many ? `${lesson.dataset.part}<span class="more">, step</span>`
+      : "all steps together";
     bar.insertAdjacentHTML("beforeend", `<span class="way">${way}</span>`);
     button("‹", (made) => { made.dataset.way = "previous"; });
     for (const step of many ? own : []) {
@@ -203,10 +204,10 @@
     if (step) {
       show(step.dataset.step);
       if (target !== step) pin(target.querySelector(".eq"));
-      target.scrollIntoView({ block: "center" });
+      target.scrollIntoView({ block: target === step ? "start" : "center", behavior: "instant" });
     } else if (target?.matches(".bug")) {
       choose(target.dataset.bug);
-      target.scrollIntoView();
+      target.scrollIntoView({ behavior: "instant" });
     }
   }
 
