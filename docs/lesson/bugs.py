@@ -27,8 +27,9 @@ TITLES = {  # {name in the zoo: (what was done, why it does what is seen), as HT
     ),
     "time-future-lost": (
         "= instead of += where the loss joins",
-        "The gradient of this step's own loss overwrites what came back from the next step. "
-        "The path along c is still open, so the net learns a part.",
+        "The gradient of this step's own loss overwrites what came back through h from the next "
+        "step. The path along c is still open, so the net learns a part. In 1997 this was no "
+        "mistake but the method: see the history below.",
     ),
     "time-h-for-h-prev": (
         "h of this step instead of the one before",
@@ -59,11 +60,6 @@ TITLES = {  # {name in the zoo: (what was done, why it does what is seen), as HT
         "the weights are not transposed on the way back",
         "W<sub>h</sub> is square, so the shapes fit without it. The last step is still right; "
         "each step before it gets a wrong dh.",
-    ),
-    "lstm-state-not-passed": (
-        "no gradient through h: the method of 1997",
-        "Today a mistake, but the first LSTM was trained so on purpose: what had reached a gate "
-        "was used for its weights, and went no further back. Only dc still goes from step to step.",
     ),
 }
 NAMES = list(TITLES)
@@ -118,7 +114,9 @@ def losses(name, seed, iterations=ITERATIONS):
 
 def main():
     curves = {name or "right": [losses(name, s) for s in SEEDS] for name in (None, *NAMES)}
-    RESULTS.write_text(json.dumps(curves, indent=1) + "\n", encoding="utf-8")
+    rows = (f' "{name}": [\n  ' + ",\n  ".join(map(json.dumps, runs)) + "\n ]"
+            for name, runs in curves.items())  # fmt: skip
+    RESULTS.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
     for name, runs in curves.items():
         print(f"{name:25}", *(f"{run[-1]:.3f}" for run in runs))
 

@@ -187,6 +187,7 @@ def code(files, lit):
 # The mistakes
 
 
+@functools.cache
 def changes():
     """{bug: {"title", "numbers": {key: as it is shown}, "lines": {path:line: as it is wrong}}}."""
     right = {key: number(value) for key, value in numbers(run()).items()}
@@ -201,6 +202,7 @@ def changes():
     return found
 
 
+@functools.cache
 def changed(name):
     """[(path, line, old, new)] of what a mistake changes in the source; old is "" where a line
     comes in."""
