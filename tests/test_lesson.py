@@ -183,6 +183,7 @@ def test_weights_gradients_are_those_of_differences(library):
 def test_numbers_in_the_text(library):
     marks = re.findall(r"<!-- is: (.+?) -->(\S*\d)", TEXT)
     assert len(marks) == TEXT.count("<!-- is: ") > 5
+    assert "\n<!-- is: " not in TEXT.replace("\n  <", "\n<")  # it would begin a block of HTML
     for keys, text in marks:
         first, *others = [library[key] for key in keys.split(" - ")]
         assert text == number(first - sum(others)), keys

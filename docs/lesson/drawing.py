@@ -75,6 +75,7 @@ BACKWARD = {
     ],
 }  # fmt: skip
 
+
 def point(place):
     """The coordinates of (x, y), or of (name, dx, dy)."""
     if isinstance(place[0], str):
@@ -104,7 +105,7 @@ def lines(paths, variable, kind=""):
 def text(x, y, content, kind=""):
     """SVG text; <sub> becomes a small part below the line."""
     content = re.sub(
-        r"<sub>(.*?)</sub>", r'<tspan class="low" dy="3">\1</tspan><tspan dy="-3"> </tspan>', content
+        "<sub>(.*?)</sub>", r'<tspan class="low" dy="3">\1</tspan><tspan dy="-3"> </tspan>', content
     )
     return f'<text x="{x}" y="{y}"{f" class={kind!r}" if kind else ""}>{content}</text>'
 
@@ -148,7 +149,8 @@ def cell(run, phase, t):
         parts += [lines(LEAVES[v], "h" if v == "loss" else v, " out") for v in ("loss", "h")]
         parts.append(lines(LEAVES["c"], "c", " carry out"))
     for x, y, sign in SIGNS.values():
-        parts.append(f'<g class="sign"><circle cx="{x}" cy="{y}" r="11"/>{text(x, y + 5, sign)}</g>')
+        circle = f'<circle cx="{x}" cy="{y}" r="11"/>'
+        parts.append(f'<g class="sign">{circle}{text(x, y + 5, sign)}</g>')
 
     def put(place, name, variable):
         numbers = [number(v) for v in shown[variable]]
@@ -167,14 +169,13 @@ def cell(run, phase, t):
     if back:
         tanh = [number(v) for v in values["tanh_c"]]
         parts.append(box("tanh_c", "tanh", tanh, None, kind=" plain"))
-        parts.append(box("loss", "h − y", [number(v) for v in run.doutput[t]], "dh", kind=" plain", half=LOSS))
-        for name, variable in (("c", "dc"), ("h", "dh")):
+        off = [number(v) for v in run.doutput[t]]
+        parts.append(box("loss", "h − y", off, "dh", kind=" plain", half=LOSS))
+        for variable in ("dc", "dh"):
             future = run.backward[t + 1][f"{variable}_prev"] if t + 1 < net.T else [0.0, 0.0]
             keys = [f"b{t + 2}.{variable}_prev.{u}" for u in (0, 1)] if t + 1 < net.T else ()
             numbers = [number(v) for v in future]
-            parts.append(
-                box(f"{variable}_given", variable, numbers, variable, keys, kind=" plain")
-            )
+            parts.append(box(f"{variable}_given", variable, numbers, variable, keys, kind=" plain"))
         origin = f"from step {t + 2}" if t + 1 < net.T else "there is no later step"
         parts.append(text(200, OUT + 5, origin, "note middle"))
     else:
@@ -192,45 +193,62 @@ def cell(run, phase, t):
 
 def sums(run):
     """The three steps, and the gradients of the weights, to which each step adds a share."""
-    edges, nodes = [], []
-    middles = {k: 50 + 100 * n for n, k in enumerate(net.GATES)}
-    results = {("dWx", k): (x, 262) for k, x in middles.items()}
-    results |= {("dWh", k): (x, 324) for k, x in middles.items()}
-    results |= {("db", k): (x, 380) for k, x in middles.items()}
+    edges, nodes, heights = [], [], {}
+    rows = ["x<sub>t</sub>", "h<sub>t−1</sub>", *(f"da<sub>{k}</sub>" for k in net.GATES)]
+    for name, y in zip(rows, range(40, 232, 32), strict=True):
+        nodes.append(text(4, y + 5, name, "name"))
+        heights[name] = y
+    places = {
+        (kind, k): (50 + 100 * n, y)
+        for kind, y in (("dWx", 264), ("dWh", 326), ("db", 381))
+        for n, k in enumerate(net.GATES)
+    }
     for t in range(net.T):
-        left = 34 + 132.5 * t
-        nodes.append(text(left + 33.5, 16, f"step {t + 1}", "note middle"))
-        for kind, y, name, values in (
-            ("dWx", 66, f"x<sub>{t + 1}</sub>", [short(v) for v in net.X[t]]),
-            ("dWh", 158, f"h<sub>{t}</sub>", [number(v) for v in run.forward[t]["h_prev"]]),
-        ):
-            variables = " ".join(f"{kind}{k}" for k in net.GATES)
-            keys = [f"f{t + 1}.h_prev.{u}" for u in (0, 1)] if kind == "dWh" else ()
-            nodes.append(box((left, y), name, values, variables, keys, half=33))
-            for k in net.GATES:
-                edges.append(lines([[(left, y), results[kind, k]]], f"{kind}{k}", " share"))
-        for row, k in enumerate(net.GATES):
-            place = left + 67, 44 + 46 * row
-            numbers = [number(v) for v in run.backward[t][f"da{k}"]]
-            keys = [f"b{t + 1}.da{k}.{u}" for u in (0, 1)]
-            variables = f"dWx{k} dWh{k} db{k}"
-            nodes.append(box(place, f"da<sub>{k}</sub>", numbers, variables, keys, half=33))
-            for kind in ("dWx", "dWh", "db"):
-                edges.append(lines([[place, results[kind, k]]], f"{kind}{k}", " share"))
-    for (kind, k), (x, y) in results.items():
-        table = run.gradients[kind][net.GATES.index(k)].reshape(-1, net.H)
-        top, height = y - 28 + (6 if len(table) == 1 else 0), 26 + 15 * len(table)
-        name = f"d{kind[1]}<sub>{kind[2:]}{',' if kind[2:] else ''}{k}</sub>"
-        parts = [f'<rect x="{x - 47}" y="{top}" width="94" height="{height}" rx="5"/>']
-        parts.append(text(x - 41, top + 14, name, "name"))
-        for j, entries in enumerate(table):
-            for u, value in enumerate(entries):
-                at = f'x="{x + 1 + 42 * u}" y="{top + 29 + 15 * j}"'
-                key = f' data-k="w.{kind}{k}.{j}{u}"'
-                parts.append(f'<text class="value" {at}{key}>{number(value)}</text>')
-        nodes.append(f'<g class="node" data-v="{kind}{k}">{"".join(parts)}</g>')
+        x = 104 + 118 * t
+        nodes.append(text(x, 16, f"step {t + 1}", "note middle"))
+        inputs = [short(v) for v in net.X[t]]
+        nodes.append(pair(x, heights[rows[0]], inputs, variables("dWx"), ()))
+        state, keys = run.forward[t]["h_prev"], [f"f{t + 1}.h_prev.{u}" for u in (0, 1)]
+        nodes.append(pair(x, heights[rows[1]], map(number, state), variables("dWh"), keys))
+        for name, k in zip(rows[2:], net.GATES, strict=True):
+            da, keys = run.backward[t][f"da{k}"], [f"b{t + 1}.da{k}.{u}" for u in (0, 1)]
+            used = f"dWx{k} dWh{k} db{k}"
+            nodes.append(pair(x, heights[name], map(number, da), used, keys))
+            for kind, source in (("dWx", rows[0]), ("dWh", rows[1]), ("db", None)):
+                sources = [name, source] if source else [name]
+                paths = [[(x, heights[one]), places[kind, k]] for one in sources]
+                edges.append(lines(paths, f"{kind}{k}", " share"))
+    nodes += [result(run, kind, k, *place) for (kind, k), place in places.items()]
     label = "The three steps above, the gradients of the weights below; their numbers are listed."
-    return svg(406, "".join(edges + nodes), label, "cell sums")
+    return svg(408, "".join(edges + nodes), label, "cell sums")
+
+
+def variables(kind):
+    return " ".join(f"{kind}{k}" for k in net.GATES)
+
+
+def pair(x, y, values, names, keys):
+    """A flat box with the numbers of both units side by side."""
+    parts = [f'<rect x="{x - 55}" y="{y - 13}" width="110" height="26" rx="5"/>']
+    for k, value in enumerate(values):
+        at = f'x="{x - 3 + 50 * k}" y="{y + 4}"'
+        parts.append(f'<text class="value" {at}{place_of(keys, k)}>{value}</text>')
+    return f'<g class="node" data-v="{names}">{"".join(parts)}</g>'
+
+
+def result(run, kind, k, x, y):
+    """The gradient of one gate's weights: a small table."""
+    table = run.gradients[kind][net.GATES.index(k)].reshape(-1, net.H)
+    top, height = y - 28 + (6 if len(table) == 1 else 0), 26 + 15 * len(table)
+    name = f"d{kind[1]}<sub>{kind[2:]}{',' if kind[2:] else ''}{k}</sub>"
+    parts = [f'<rect x="{x - 48}" y="{top}" width="96" height="{height}" rx="5"/>']
+    parts.append(text(x - 42, top + 14, name, "name"))
+    for j, entries in enumerate(table):
+        for u, value in enumerate(entries):
+            at = f'x="{x - 2 + 45 * u}" y="{top + 29 + 15 * j}"'
+            key = f' data-k="w.{kind}{k}.{j}{u}"'
+            parts.append(f'<text class="value" {at}{key}>{number(value)}</text>')
+    return f'<g class="node" data-v="{kind}{k}">{"".join(parts)}</g>'
 
 
 def heat(values, others, label):

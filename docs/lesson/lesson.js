@@ -179,9 +179,13 @@
       });
     }
     button("›", (made) => { made.dataset.way = "next"; });
-    bar.insertAdjacentHTML("beforeend", '<span class="broken" hidden></span>');
+    bar.insertAdjacentHTML("beforeend", '<span class="broken" hidden><span></span></span>');
+    const mend = document.createElement("button");
+    Object.assign(mend, { type: "button", textContent: "mend it" });
+    mend.addEventListener("click", () => { choose(""); bar.querySelector("button:not([hidden])").focus(); });
+    bar.lastChild.append(mend);
     bar.addEventListener("click", (event) => {
-      const pressed = event.target.closest("button");
+      const pressed = event.target.closest("[data-to], [data-way]");
       if (!pressed) return;
       const to = pressed.dataset.to || pressed.dataset.go;
       const leaves = document.getElementById(to).closest(".lesson") !== lesson;
@@ -204,7 +208,7 @@
     if (step) {
       show(step.dataset.step);
       if (target !== step) pin(target.querySelector(".eq"));
-      target.scrollIntoView({ block: target === step ? "start" : "center", behavior: "instant" });
+      target.scrollIntoView({ behavior: "instant" });
     } else if (target?.matches(".bug")) {
       choose(target.dataset.bug);
       target.scrollIntoView({ behavior: "instant" });
@@ -252,7 +256,7 @@
     for (const bar of bars.values()) {
       const note = bar.querySelector(".broken");
       note.hidden = !name;
-      note.textContent = name ? `broken: ${data[name].title}` : "";
+      note.firstChild.textContent = name ? `broken: ${data[name].title}` : "";
     }
   }
 

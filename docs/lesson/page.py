@@ -26,7 +26,7 @@ def filled(body):
     if not MARK.search(body):
         return body
     body = MARK.sub(lambda match: PARTS[match[1]](), body)
-    style, script = (HERE / "lesson.css").read_text("utf-8"), (HERE / "lesson.js").read_text("utf-8")
+    style, script = ((HERE / f"lesson.{kind}").read_text("utf-8") for kind in ("css", "js"))
     data = json.dumps(changes(), separators=(",", ":"))
     return (
         f"<style>\n{style}</style>\n{body}"
@@ -125,8 +125,10 @@ def weights():
     for variable in [v for v in lit[WEIGHTS["dWh"][0], sync.place(*WEIGHTS["dWh"])[0]]]:
         line = sync.place("minirnn/recurrent.py", "Recurrent._add_gradients", "undo.add_weight")[0]
         lit.setdefault(("minirnn/recurrent.py", line), []).append(variable)
-    files = [("minirnn/recurrent.py", "Recurrent._add_gradients", "self.Wx.grad +=", "dbx ="),
-             ("minirnn/product.py", "ProductBackward.add_weight_gradient", "+= v.T @ da", "+= v.T")]
+    files = [
+        ("minirnn/recurrent.py", "Recurrent._add_gradients", "self.Wx.grad +=", "dbx ="),
+        ("minirnn/product.py", "ProductBackward.add_weight_gradient", "+= v.T @ da", "+= v.T"),
+    ]
     content = section(
         "w", "The weights, over all steps", drawing.sums(run()), code(files, lit),
         "".join(map(shown, rows)),
@@ -251,7 +253,7 @@ def panel(name, curves):
         f'<div class="results"><figure>{heat(wrong, right, title)}'
         "<figcaption>Gates and steps, both units: where two numbers stand, the upper one is wrong "
         "and the lower one right. The darker, the further off.</figcaption></figure>"
-        f'<figure>{curve(name, curves, title)}<figcaption>The loss in training, three seeds each: '
+        f"<figure>{curve(name, curves, title)}<figcaption>The loss in training, three seeds each: "
         f'<span class="key right">right</span>, {said["right"]} at the end, and '
         f'<span class="key wrong">wrong</span>, {said[name]}.</figcaption></figure></div>'
         f"{compared(wrong, right, off)}</section>"
