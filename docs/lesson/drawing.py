@@ -51,6 +51,7 @@ LEAVES = {  # what leaves the step
     "h": [[("h", 0, DOWN), ("dh_given", 0, -DOWN)]],
     "c": [[("c", -HALF, 0), (40, C), ("dc_given", 0, -DOWN)]],
 }
+MEMORY = {"c": (0, 5, 6), "dc": (3,), "dc_prev": (0, 1, 2)}  # which lines c goes along
 BACK_TO_PLUS = [[("c", 0, -DOWN), ("sum", 0, 11)], [("sum", 0, -11), ("fc", 0, 11)]]
 BACKWARD = {
     "dh": [[("loss", LOSS, 0), ("h", -HALF, 0)], [("dh_given", 0, -DOWN), ("h", 0, DOWN)]],
@@ -84,10 +85,14 @@ def point(place):
     return place
 
 
-def lines(paths, variable, kind=""):
-    """The lines of one quantity: one that is seen, under one that is wide enough to be touched."""
-    written = []
-    for path in paths:
+def lines(paths, variable, kind="", thick=()):
+    """The lines of one quantity: each is seen, and lies on one wide enough to be touched.
+
+    thick: the numbers of those that belong to the memory's way.
+    """
+    written, plain = [], kind
+    for k, path in enumerate(paths):
+        kind = f"{plain} carry" if k in thick else plain
         points = [point(place) for place in path]
         d = "M" + "L".join(f"{x} {y}" for x, y in points)
         written.append(f'<path class="hit" d="{d}"/><path class="line{kind}" d="{d}"/>')
@@ -143,11 +148,10 @@ def cell(run, phase, t):
     key = f"{phase[0]}{t + 1}"
     parts = []
     for variable, paths in (BACKWARD if back else FORWARD).items():
-        carry = " carry" if variable in ("c", "dc", "dc_prev") else ""
-        parts.append(lines(paths, variable, carry))
+        parts.append(lines(paths, variable, thick=MEMORY.get(variable, ())))
     if not back:
         parts += [lines(LEAVES[v], "h" if v == "loss" else v, " out") for v in ("loss", "h")]
-        parts.append(lines(LEAVES["c"], "c", " carry out"))
+        parts.append(lines(LEAVES["c"], "c", " out", thick=(0,)))
     for x, y, sign in SIGNS.values():
         circle = f'<circle cx="{x}" cy="{y}" r="11"/>'
         parts.append(f'<g class="sign">{circle}{text(x, y + 5, sign)}</g>')
