@@ -462,6 +462,12 @@ def test_lines_of_the_drawing_light_up_under_a_pointer(browser, site):
         browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
         lit = browser.run("[...document.querySelectorAll('#b2 .row.lit')].map((r) => r.dataset.v)")
         assert lit == [variable]
+        for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+            browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        assert browser.run("document.activeElement.dataset.v") == variable
+    press(browser, "Escape")
+    browser.run("document.querySelector('#b2-dc .eq').blur()")
+    browser.run("document.querySelector('#b2-dc .eq').focus()")
     browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
     lit = browser.run("[...document.querySelectorAll('#b2 .row.lit')].map((r) => r.dataset.v)")
     assert lit == ["dc"]  # what was chosen stays

@@ -337,14 +337,15 @@ def test_stepper_draws_the_sizes_of_all_cells_gradients(browser, site):
     for name, epoch in [(0, 5), (2, 0), (5, 3)]:
         choose(browser, "name", name)
         choose(browser, "epoch", epoch)
-        ratios = {}
+        sizes = {}
         for kind, label in enumerate(k["label"] for k in data["kinds"]):
             for panel, values in numbers(data, f"{kind}/{name}/{epoch}/0"):
                 if panel["phase"] == "backward" and panel["variable"] in ("dh", "dc"):
-                    size = np.linalg.norm(values, axis=1)  # of the last panel of this name
-                    ratios[f"{label} |{panel['variable']}|"] = size[0] / size[-1]
+                    # the last panel of a name has the sum
+                    sizes[f"{label} |{panel['variable']}|"] = np.linalg.norm(values, axis=1)
         said = dict(re.findall(r"([A-Z]+ \|d.\|): ([\d.e-]+)", browser.run(
             "document.querySelector('.stepper-strip').lastChild.textContent")))  # fmt: skip
+        ratios = {line: size[0] / size[-1] for line, size in sizes.items()}
         assert {k: float(v) for k, v in said.items()} == pytest.approx(ratios, rel=0.06)
         assert browser.run("document.querySelectorAll('.stepper-strip .size').length") == 4
         assert browser.run("document.querySelectorAll('.stepper-strip .size.here').length") == 2
