@@ -321,6 +321,11 @@ def test_script_and_style_are_small():
     assert sum(sizes) < 60_000
 
 
+def test_text_can_be_read_without_a_script():
+    """Mathematics is set by a script on the site, so there is none in this page's own text."""
+    assert "$" not in re.sub(r"```.*?```", "", TEXT, flags=re.S)
+
+
 def test_every_mark_is_filled():
     marks = re.findall(r'<div data-lesson="(\w+)">', TEXT)
     assert marks == list(page.PARTS)

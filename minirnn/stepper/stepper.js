@@ -162,7 +162,6 @@
       const panels = { PageDown: 1, PageUp: -1 }, move = by[event.key];
       if (!move && !panels[event.key] || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
-      event.stopPropagation();
       if (!move) {
         shown[shown.indexOf(value) + panels[event.key]]?.canvas.focus();
         return;
