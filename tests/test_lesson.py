@@ -451,6 +451,17 @@ def test_every_face_by_touch(browser, site, width):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_address_leads_to_its_place(browser, site, width):
+    """To a heading, to a quantity of a step, to a mistake."""
+    for anchor, highest, lowest in [("backward", 0, 150), ("b1-daf", 100, 600),
+                                    ("time-future-lost", 40, 200)]:  # fmt: skip
+        opened(browser, site, width, f"#{anchor}")
+        top = browser.run(f"document.getElementById('{anchor}').getBoundingClientRect().top")
+        assert highest <= top <= lowest, anchor
+
+
+@pytest.mark.slow
 def test_lines_of_the_drawing_light_up_under_a_pointer(browser, site):
     opened(browser, site, 1440, "#b2-dc")
     assert browser.run("document.querySelector('#b2-dc').classList.contains('lit')")
