@@ -78,7 +78,7 @@ BACKWARD = {
 
 
 def point(place):
-    """The coordinates of (x, y), or of (name, dx, dy)."""
+    """Return the coordinates of (x, y), or of (name, dx, dy)."""
     if isinstance(place[0], str):
         x, y = (PLACES.get(place[0]) or SIGNS[place[0]])[:2]
         return x + place[1], y + place[2]
@@ -86,7 +86,7 @@ def point(place):
 
 
 def lines(paths, variable, kind="", thick=()):
-    """The lines of one quantity: each is seen, and lies on one wide enough to be touched.
+    """Draw the lines of one quantity, each on one that is wide enough to be touched.
 
     thick: the numbers of those that belong to the memory's way.
     """
@@ -108,7 +108,7 @@ def lines(paths, variable, kind="", thick=()):
 
 
 def text(x, y, content, kind=""):
-    """SVG text; <sub> becomes a small part below the line."""
+    """Write SVG text; <sub> becomes a small part below the line."""
     content = re.sub(
         "<sub>(.*?)</sub>", r'<tspan class="low" dy="3">\1</tspan><tspan dy="-3"> </tspan>', content
     )
@@ -116,7 +116,7 @@ def text(x, y, content, kind=""):
 
 
 def box(place, name, values, variable, keys=(), kind="", half=HALF):
-    """A box with a name and the numbers of both units; place: its name or its middle."""
+    """Draw a box with a name and the numbers of both units; place: its name or its middle."""
     x, y = PLACES.get(place, place)
     parts = [f'<rect x="{x - half}" y="{y - DOWN}" width="{2 * half}" height="40" rx="5"/>']
     if values:
@@ -142,7 +142,7 @@ def svg(height, content, label, kind="cell"):
 
 
 def cell(run, phase, t):
-    """The cell in one step, with the numbers of a pass; t counts from 0."""
+    """Draw the cell in one step, with the numbers of a pass; t counts from 0."""
     values, back = run.forward[t], phase == "backward"
     shown = run.backward[t] if back else values
     key = f"{phase[0]}{t + 1}"
@@ -196,7 +196,7 @@ def cell(run, phase, t):
 
 
 def sums(run):
-    """The three steps, and the gradients of the weights, to which each step adds a share."""
+    """Draw the three steps, and the weights' gradients, to which each step adds a share."""
     edges, nodes, heights = [], [], {}
     rows = ["x<sub>t</sub>", "h<sub>t−1</sub>", *(f"da<sub>{k}</sub>" for k in net.GATES)]
     for name, y in zip(rows, range(40, 232, 32), strict=True):
@@ -232,7 +232,7 @@ def variables(kind):
 
 
 def pair(x, y, values, names, keys):
-    """A flat box with the numbers of both units side by side."""
+    """Draw a flat box with the numbers of both units side by side."""
     parts = [f'<rect x="{x - 55}" y="{y - 13}" width="110" height="26" rx="5"/>']
     for k, value in enumerate(values):
         at = f'x="{x - 3 + 50 * k}" y="{y + 4}"'
@@ -241,7 +241,7 @@ def pair(x, y, values, names, keys):
 
 
 def result(run, kind, k, x, y):
-    """The gradient of one gate's weights: a small table."""
+    """Draw the gradient of one gate's weights, a small table."""
     table = run.gradients[kind][net.GATES.index(k)].reshape(-1, net.H)
     top, height = y - 28 + (6 if len(table) == 1 else 0), 26 + 15 * len(table)
     name = f"d{kind[1]}<sub>{kind[2:]}{',' if kind[2:] else ''}{k}</sub>"
@@ -256,7 +256,7 @@ def result(run, kind, k, x, y):
 
 
 def heat(values, others, label):
-    """Gates by steps: a square for each da, its colour the size, its number the value.
+    """Draw gates by steps: a square for each da, the darker the further off.
 
     values: {(gate, t): [H]}; others: those of the right net, beside which they are set.
     """
@@ -287,7 +287,7 @@ def heat(values, others, label):
 
 
 def curves(right, wrong, every, guess, label):
-    """Loss against iterations of training: right and wrong, one line for each seed."""
+    """Draw the loss against iterations of training, right and wrong, a line for each seed."""
     left, top, width, height = 34, 10, 348, 170
     count = len(right[0])
 

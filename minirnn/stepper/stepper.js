@@ -184,15 +184,15 @@
   function norms(key, layer, hidden, T) {
     if (sizes.has(key)) return sizes.get(key);
     const bytes = Uint8Array.from(atob(data.runs[key].values), (c) => c.charCodeAt(0));
-    const flat = new Float32Array(bytes.buffer), found = new Map();
+    const flat = new Float32Array(bytes.buffer), panels = new Map();
     layer.panels.filter((panel) => panel.phase !== "sum").forEach(({ phase, variable }, k) => {
       if (phase !== "backward" || !["dh", "dc"].includes(variable)) return;
-      found.set(variable, Array.from({ length: T }, (_, t) => {
+      panels.set(variable, Array.from({ length: T }, (_, t) => {
         const row = flat.subarray((k * T + t) * hidden, (k * T + t + 1) * hidden);
         return Math.hypot(...row);
       }));
     });
-    const list = [...found].map(([name, values]) => ({ name, values }));
+    const list = [...panels].map(([name, values]) => ({ name, values }));
     sizes.set(key, list);
     return list;
   }
