@@ -11,6 +11,7 @@ import re
 
 import sync
 from api import public
+from lesson import page as lesson
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
@@ -98,8 +99,11 @@ def on_page_context(app, name, template, context, doctree):
         {"path": path, "page": page(path), "html": coloured(path, f"beside-{k}")}
         for k, path in enumerate(paths)
     ]
-    if name == "stepper":
-        context["body"] += widget(demo.data())
+    if name == "stepper":  # below what it is, and above what there is to see in it
+        text, end, rest = context["body"].partition("</p>")
+        context["body"] = text + end + widget(demo.data()) + rest
+    if "body" in context:
+        context["body"] = lesson.filled(context["body"])
 
 
 def source_pages(app):
