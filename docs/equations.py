@@ -327,7 +327,7 @@ def _(rng):
     same(each(sigmoid, a), functions.sigmoid(a))
 
 
-@equation("d-sigmoid", r"\frac{dy}{da} = y (1 - y)")
+@equation("d-sigmoid", r"\frac{\partial y}{\partial a} = y (1 - y)")
 def _(rng):
     a = 3 * rng.standard_normal(6)
     slope = each(lambda a: math.exp(-a) / (1 + math.exp(-a)) ** 2, a)
@@ -341,7 +341,7 @@ def _(rng):
     same(each(lambda a: math.tanh(a / 2) / 2 + 1 / 2, a), functions.sigmoid(a))
 
 
-@equation("d-tanh", r"\frac{dy}{da} = 1 - y^2")
+@equation("d-tanh", r"\frac{\partial y}{\partial a} = 1 - y^2")
 def _(rng):
     a = 2 * rng.standard_normal(6)
     slope = each(lambda a: 1 / math.cosh(a) ** 2, a)
@@ -349,7 +349,7 @@ def _(rng):
     same(slope, functions.d_tanh(functions.tanh(a)))
 
 
-@equation("d-relu", r"\frac{dy}{da} = [y > 0]")
+@equation("d-relu", r"\frac{\partial y}{\partial a} = [y > 0]")
 def _(rng):
     a = rng.standard_normal(6)
     same(each(lambda a: float(a > 0), a), functions.d_relu(functions.relu(a)))
@@ -416,7 +416,7 @@ def _(rng):
     same(each(math.tanh, a), s.state[0])
 
 
-@equation("rnn-da", r"da = dh_t \odot \tanh'(h_t)")
+@equation("rnn-da", r"da = dh_t \odot (1 - h_t^2)")
 def _(rng):
     s = step(RNNCell, rng)
     same(each(lambda dh, h: dh * (1 - h * h), s.dstate[0], s.state[0]), s.backward.da)
@@ -470,14 +470,13 @@ def _(rng):
     same(add(s.doutput[0], s.steps[1].dh_prev), s.steps[0].dh)
 
 
-@equation("one-hot-dWx", r"dW_{x,ij} = \sum_t [x_t = i] dgx_{tj}")
+@equation("one-hot-dWx", r"dW_{x,ij} = \sum_t \sum_n [x_{tn} = i] dgx_{tnj}")
 def _(rng):
     s = over_time(rng, RNNCell, ids=True)
-    letters = s.x.ravel().tolist()
-    rows = [row for one in s.steps for row in one.da.tolist()]
+    x, dgx = s.x.tolist(), [one.da.tolist() for one in s.steps]
+    places = [(t, n) for t in range(s.T) for n in range(2)]
     ours = [
-        [sum((x == i) * row[j] for x, row in zip(letters, rows, strict=True)) for j in range(5)]
-        for i in range(3)
+        [sum((x[t][n] == i) * dgx[t][n][j] for t, n in places) for j in range(5)] for i in range(3)
     ]
     same(ours, s.net.Wx.grad[0])
 
@@ -661,10 +660,18 @@ def _(rng):
     same(s.backward.dc_prev, s.dstate_prev[1])
 
 
-@equation("lstm-carry", r"\frac{\partial c_t}{\partial c_{t-1}} = f")
+def diag(row):
+    return [[x * (i == j) for j in range(len(row))] for i, x in enumerate(row)]
+
+
+@equation(
+    "lstm-carry",
+    r"\text{direct path: } \frac{\partial c_t}{\partial c_{t-1}} = \mathrm{diag}(f)",
+)
 def _(rng):
     b = step(LSTMCell, rng).backward
-    same(each(lambda dc_prev, dc: dc_prev / dc, b.dc_prev, b.dc), b.f)
+    for dc, f, dc_prev in zip(b.dc.tolist(), b.f.tolist(), b.dc_prev, strict=True):
+        same(times([dc], diag(f))[0], dc_prev)
 
 
 @equation("peephole", r"f = \sigma(a_f + w_f \odot c_{t-1})")
@@ -788,13 +795,17 @@ def _(rng):
     same(add(shares, through(s, "r", b.dar), through(s, "z", b.daz)), s.dstate_prev[0])
 
 
-@equation("gru-carry", r"\frac{\partial h_t}{\partial h_{t-1}} = z")
+@equation(
+    "gru-carry",
+    r"\text{direct path: } \frac{\partial h_t}{\partial h_{t-1}} = \mathrm{diag}(z)",
+)
 def _(rng):
     s = step(GRUCell, rng)
     b = s.backward
     parts = [through(s, "r", b.dar), through(s, "z", b.daz), through(s, "n", b.dproduct_n)]
     direct = each(lambda all_, *others: all_ - sum(others), s.dstate_prev[0], *parts)
-    same(each(lambda direct, dh: direct / dh, direct, s.dstate[0]), b.z)
+    for dh, z, row in zip(s.dstate[0].tolist(), b.z.tolist(), direct, strict=True):
+        same(times([dh], diag(z))[0], row)
 
 
 # 8 Gradient checking

@@ -19,7 +19,7 @@ def sigmoid(a):
 
 
 def d_sigmoid(y):
-    """dy/da, where y = sigmoid(a)."""
+    """sigmoid'(a), where y = sigmoid(a)."""
     # TODO 1b (1 line): return the derivative, in terms of y.
     raise NotImplementedError("exercise 1: d_sigmoid is not written yet")
 
@@ -31,7 +31,7 @@ def tanh(a):
 
 
 def d_tanh(y):
-    """dy/da, where y = tanh(a)."""
+    """tanh'(a), where y = tanh(a)."""
     # TODO 1d (1 line): return the derivative, in terms of y.
     raise NotImplementedError("exercise 1: d_tanh is not written yet")
 

@@ -54,7 +54,7 @@ def in_training(forward):
 
 
 def function_problem(f, d_f, a, title="function"):
-    """y = f(a) elementwise, with d_f(y) = dy/da."""
+    """y = f(a) elementwise, with d_f(y) = f'(a)."""
 
     def forward(arrays):
         y = f(arrays["a"])

@@ -17,7 +17,7 @@ def sigmoid(a):
 
 
 def d_sigmoid(y):
-    """dy/da, where y = sigmoid(a)."""
+    """sigmoid'(a), where y = sigmoid(a)."""
     return y * (1 - y)
 
 
@@ -27,7 +27,7 @@ def tanh(a):
 
 
 def d_tanh(y):
-    """dy/da, where y = tanh(a)."""
+    """tanh'(a), where y = tanh(a)."""
     return 1 - y * y
 
 
