@@ -465,6 +465,11 @@ WITHOUT = {
         "code": "it is about the reader's own data",
         "experiment": "it is about the reader's own data",
     },
+    "18-after-the-lstm.md#what-was-measured": {
+        "equation": "a table of results",
+        "code": "the commands that made the table",
+        "experiment": "takes minutes; the table is held to the stored results by a test",
+    },
 }
 
 
