@@ -28,7 +28,6 @@ from minirnn.stacked import GRU
 from minirnn.storage.files import write_atomic
 from minirnn.storage.stored_runs import StoredRun
 
-EXAMPLES = Path(__file__).resolve().parent / "cells"
 CELLS = {"RNN": RNNCell, "LSTM": LSTMCell, "GRU": GRUCell}
 STEPS = {"mnist1d": 9_000, "parity": 3_000, "adding": 3_000}
 NETS = {"mnist1d": (6, 12), "parity": ("LSTM", "GRU", "sLSTM", "minGRU"),
@@ -52,9 +51,8 @@ class Run(StoredRun):
 
 def cell(name):
     """Return the cell class of this name: one of the library, or an example."""
-    if name in CELLS:
-        return CELLS[name]
-    return cli.load_cell(f"{EXAMPLES / name.lower()}.py:{name[0].upper() + name[1:]}Cell")
+    path = Path(__file__).resolve().parent / "cells" / f"{name.lower()}.py"
+    return CELLS.get(name) or cli.load_cell(f"{path}:{name[0].upper()}{name[1:]}Cell")
 
 
 def mnist1d_trainer(run, rng):
@@ -85,12 +83,10 @@ def parity_trainer(run, rng):
     asked = np.random.default_rng(1)
     test = [bits(asked, T, 64) for T in range(41, 501, 20)]
 
-    def draw(rng):
-        return bits(rng, int(rng.integers(1, 41)), 128)
-
     def wrong(net):
         return np.mean([(net.forward(x)[0].argmax(axis=1) != even).mean() for x, even in test])
 
+    draw = lambda rng: bits(rng, int(rng.integers(1, 41)), 128)  # noqa: E731
     return DrawnTrainer(net, CrossEntropy(), draw, wrong, rng, iterations=run.iterations, lr=3e-3)
 
 
@@ -127,8 +123,7 @@ def main():
         Run(problem, net, seed, STEPS[problem] // (20 if args.quick else 1), str(folder))
         for problem in args.only for seed in range(args.seeds) for net in NETS[problem]
     ]  # fmt: skip
-    settings = {"quick": args.quick}
-    with cli.remaining_runs(folder, settings, runs, args.resume) as waiting:
+    with cli.remaining_runs(folder, {"quick": args.quick}, runs, args.resume) as waiting:
         for run, result in processes.run(work, waiting, args.jobs):
             print(f"{run.name}: {'stopped' if result is None else 'done'}", flush=True)
         rows = [run.result() for run in runs]
@@ -139,7 +134,6 @@ def main():
 
 def show(rows):
     """Print mean and standard error of every net: accuracy, and for adding the batches needed."""
-    print(f"\n{'problem':10s}{'net':>8s}  of the seeds")
     for problem, net in dict.fromkeys((r["problem"], r["net"]) for r in rows):
         mine = [r for r in rows if (r["problem"], r["net"]) == (problem, net)]
         if problem == "adding":
