@@ -34,11 +34,19 @@ from minirnn.recurrent import Recurrent
 from minirnn.stacked import RNN
 from minirnn.training import Evaluation
 
-spec = importlib.util.spec_from_file_location(
-    "other_cells", Path(__file__).resolve().parent.parent / "tests" / "helpers" / "other_cells.py"
-)
-other_cells = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(other_cells)
+
+def loaded(path):
+    """A module of the repository that no package holds."""
+    path = Path(__file__).resolve().parent.parent / path
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+other_cells = loaded("tests/helpers/other_cells.py")
+SLSTMCell = loaded("examples/cells/slstm.py").SLSTMCell
+MinGRUCell = loaded("examples/cells/mingru.py").MinGRUCell
 
 CHECKS = {}  # {label: function(rng) that raises AssertionError where the equation does not hold}
 TEXTS = {}  # {label: the equations as the chapter has them}
@@ -1165,3 +1173,190 @@ def _(rng):
     draw = lambda: plotting.plot_confusion(evaluation.confusion, ["a", "b", "c"])  # noqa: E731
     (s,) = watched(plotting.plot_confusion, draw)
     same([[n[i][k] / sum(n[i]) for k in range(3)] for i in range(3)], s.shares)
+
+
+# 18 After the LSTM
+
+
+def slstm(rng):
+    """A step of the sLSTM, with the locals of both methods and the gradients of its states."""
+    s = step(SLSTMCell, rng)
+    b, f = s.backward, s.forward
+    s.dc_in, s.dn_in, s.dm_in = s.dstate[1:]
+    return s, f, b
+
+
+@equation(
+    "slstm-gates",
+    r"z = \tanh(x W_{x,z} + b_{x,z} + h_{t-1} W_{h,z} + b_{h,z})",
+    r"o = \sigma(x W_{x,o} + b_{x,o} + h_{t-1} W_{h,o} + b_{h,o})",
+)
+def _(rng):
+    s, f, _ = slstm(rng)
+    same(each(math.tanh, pre_activation(s, "z")), f.z)
+    same(each(sigmoid, pre_activation(s, "o")), f.o)
+
+
+@equation("slstm-h", r"h_t = o \odot \frac{c_t}{n_t}")
+def _(rng):
+    _, f, _ = slstm(rng)
+    same(each(lambda o, c, n: o * c / n, f.o, f.c, f.n), f.h)
+
+
+@equation("slstm-m", r"m_t = \max(\log \sigma(a_f) + m_{t-1}, a_i)")
+def _(rng):
+    s, f, _ = slstm(rng)
+    ai, af = pre_activation(s, "i"), pre_activation(s, "f")
+    larger = each(lambda ai, af, m: max(math.log(sigmoid(af)) + m, ai), ai, af, f.m_prev)
+    same(larger, s.state[3])
+
+
+@equation(
+    "slstm-if",
+    r"i = e^{a_i - m_t}",
+    r"f = e^{\log \sigma(a_f) + m_{t-1} - m_t}",
+)
+def _(rng):
+    s, f, _ = slstm(rng)
+    ai, af = pre_activation(s, "i"), pre_activation(s, "f")
+    same(each(lambda a, m: math.exp(a - m), ai, f.m), f.i)
+    forget = lambda a, before, m: math.exp(math.log(sigmoid(a)) + before - m)  # noqa: E731
+    same(each(forget, af, f.m_prev, f.m), f.f)
+
+
+@equation(
+    "slstm-cn",
+    r"c_t = f \odot c_{t-1} + i \odot z",
+    r"n_t = f \odot n_{t-1} + i",
+)
+def _(rng):
+    s, f, _ = slstm(rng)
+    same(each(lambda f, c, i, z: f * c + i * z, f.f, f.c_prev, f.i, f.z), s.state[1])
+    same(each(lambda f, n, i: f * n + i, f.f, f.n_prev, f.i), s.state[2])
+
+
+@equation(
+    "slstm-do",
+    r"do = dh_t \odot \frac{c_t}{n_t}",
+    r"dc_t \leftarrow dc_t + dh_t \odot \frac{o}{n_t}",
+    r"dn_t \leftarrow dn_t - dh_t \odot \frac{o \odot c_t}{n_t^2}",
+)
+def _(rng):
+    s, _, b = slstm(rng)
+    same(each(lambda dh, c, n: dh * c / n, b.dh, b.c, b.n), b.do)
+    same(each(lambda dc, dh, o, n: dc + dh * o / n, s.dc_in, b.dh, b.o, b.n), b.dc)
+    share = lambda dn, dh, o, c, n: dn - dh * o * c / (n * n)  # noqa: E731
+    same(each(share, s.dn_in, b.dh, b.o, b.c, b.n), b.dn)
+
+
+@equation(
+    "slstm-dif",
+    r"di = dc_t \odot z + dn_t",
+    r"df = dc_t \odot c_{t-1} + dn_t \odot n_{t-1}",
+    r"dz = dc_t \odot i",
+)
+def _(rng):
+    _, _, b = slstm(rng)
+    same(each(lambda dc, z, dn: dc * z + dn, b.dc, b.z, b.dn), b.di)
+    same(each(lambda dc, c, dn, n: dc * c + dn * n, b.dc, b.c_prev, b.dn, b.n_prev), b.df)
+    same(each(lambda dc, i: dc * i, b.dc, b.i), b.dz)
+
+
+@equation("slstm-dm", r"dm_t \leftarrow dm_t - di \odot i - df \odot f")
+def _(rng):
+    s, _, b = slstm(rng)
+    same(each(lambda dm, di, i, df, f: dm - di * i - df * f, s.dm_in, b.di, b.i, b.df, b.f), b.dm)
+
+
+@equation(
+    "slstm-da",
+    r"da_i = di \odot i + [m_t = a_i] \odot dm_t",
+    r"dm_{t-1} = df \odot f + (1 - [m_t = a_i]) \odot dm_t",
+    r"da_f = dm_{t-1} \odot (1 - \sigma(a_f))",
+)
+def _(rng):
+    s, f, b = slstm(rng)
+    share = lambda d, y, m, a, dm: d * y + (m == a) * dm  # noqa: E731
+    same(each(share, b.di, b.i, f.m, f.ai, b.dm), s.dgx[0])
+    share = lambda d, y, m, a, dm: d * y + (1 - (m == a)) * dm  # noqa: E731
+    same(each(share, b.df, b.f, f.m, f.ai, b.dm), s.dstate_prev[3])
+    same(each(lambda dm, a: dm * (1 - sigmoid(a)), s.dstate_prev[3], f.af), s.dgx[1])
+    assert len(set(b.f_is_max.ravel().tolist())) == 2, "only one side of the maximum is tried"
+
+
+@equation("slstm-scale", r"dm_t - di \odot i - df \odot f = 0")
+def _(rng):
+    net = Recurrent(SLSTMCell, 4, 3, rng=rng, dtype="float64")
+    _, _, cache = net.forward(rng.standard_normal((5, 2, 4)))
+    call = lambda: net.backward(rng.standard_normal((5, 2, 3)), cache)  # noqa: E731
+    steps = watched(SLSTMCell.backward, call)
+    assert len(steps) == 5
+    for b in steps:  # the loss sees h alone
+        zero = lambda dm, di, i, df, f: dm - di * i - df * f  # noqa: E731
+        same(each(zero, b.dstate[3], b.di, b.i, b.df, b.f), np.zeros((2, 3)))
+
+
+@equation(
+    "mingru",
+    r"z = \sigma(x W_{x,z} + b_{x,z})",
+    r"n = x W_{x,n} + b_{x,n}",
+    r"h_t = (1 - z) \odot h_{t-1} + z \odot n",
+)
+def _(rng):
+    s = step(MinGRUCell, rng)
+    f, x = s.forward, s.x.tolist()
+    same(each(sigmoid, affine(x, s.Wx[0].tolist(), s.bx[0].tolist())), f.z)
+    same(affine(x, s.Wx[1].tolist(), s.bx[1].tolist()), f.n)
+    same(each(lambda z, n, h: (1 - z) * h + z * n, f.z, f.n, s.h_prev), s.state[0])
+
+
+@equation(
+    "mingru-backward",
+    r"dz = dh_t \odot (n - h_{t-1})",
+    r"dn = dh_t \odot z",
+    r"dh_{t-1} = dh_t \odot (1 - z)",
+)
+def _(rng):
+    s = step(MinGRUCell, rng)
+    b = s.backward
+    same(each(lambda dh, n, h: dh * (n - h), b.dh, b.n, s.h_prev), b.dz)
+    same(each(lambda dh, z: dh * z, b.dh, b.z), b.dn)
+    same(each(lambda dh, z: dh * (1 - z), b.dh, b.z), s.dstate_prev[0])
+
+
+@equation("mingru-same", r"h_t = n + (1 - z)^t \odot (h_0 - n)")
+def _(rng):
+    net = Recurrent(MinGRUCell, 1, 3, rng=rng, dtype="float64")
+    h0 = rng.standard_normal((1, 3))
+    output, _, cache = net.forward(np.ones((6, 1, 1)), state=(h0,))
+    z, n, _ = cache.steps[0]
+    for t in range(6):
+        formula = lambda n, z, h, t=t: n + (1 - z) ** (t + 1) * (h - n)  # noqa: E731
+        same(each(formula, n, z, h0), output[t])
+
+
+def scanned(rng):
+    """f_t, v_t and h_t of a minGRU over six steps, as nested lists."""
+    net = Recurrent(MinGRUCell, 2, 3, rng=rng, dtype="float64")
+    output, _, cache = net.forward(rng.standard_normal((6, 1, 2)))
+    f = [each(lambda z: 1 - z, step.z) for step in cache.steps]
+    v = [each(lambda z, n: z * n, step.z, step.n) for step in cache.steps]
+    return f, v, output
+
+
+@equation("scan-step", r"h_t = f_t \odot h_{t-1} + v_t")
+def _(rng):
+    f, v, h = scanned(rng)
+    for t in range(1, 6):
+        same(each(lambda f, h, v: f * h + v, f[t], h[t - 1].tolist(), v[t]), h[t])
+
+
+@equation(
+    "scan-two",
+    r"h_t = (f_t \odot f_{t-1}) \odot h_{t-2} + (f_t \odot v_{t-1} + v_t)",
+)
+def _(rng):
+    f, v, h = scanned(rng)
+    for t in range(2, 6):
+        two = lambda f, g, h, u, v: (f * g) * h + (f * u + v)  # noqa: E731
+        same(each(two, f[t], f[t - 1], h[t - 2].tolist(), v[t - 1], v[t]), h[t])

@@ -471,6 +471,11 @@ WITHOUT = {
     "17-more-than-one-machine.md#many-runs-at-once": {
         "equation": "about runs that have nothing to exchange",
     },
+    "18-after-the-lstm.md#what-was-measured": {
+        "equation": "a table of results",
+        "code": "the commands that made the table",
+        "experiment": "takes minutes; the table is held to the stored results by a test",
+    },
 }
 
 
