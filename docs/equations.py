@@ -25,7 +25,7 @@ from minirnn.gradcheck import oracles, rtrl
 from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
-from minirnn.models import NameClassifier
+from minirnn.models import NameClassifier, StepModel
 from minirnn.parameters import Parameter
 from minirnn.product import Product, ProductBackward
 from minirnn.recurrent import Recurrent
@@ -1037,6 +1037,15 @@ def _(rng):
     logits, _ = net.forward(batch)
     _, (h,), _ = net.recurrent.forward(batch.x, batch.sizes)
     same(affine(h[0].tolist(), net.linear.W.data.tolist(), net.linear.b.data.tolist()), logits)
+
+
+@equation("every-step", r"y_t = h_t W + b")
+def _(rng):
+    net = StepModel(5, 3, rng=rng, cell="gru", hidden_size=4, dtype="float64")
+    batch = Sequences([[0, 3, 2, 4]], targets=[[0, 2, 1, 0]]).batch([0])
+    y, cache = net.forward(batch)
+    h = net.states(cache)[0]["h"].tolist()
+    same(affine(h, net.linear.W.data.tolist(), net.linear.b.data.tolist()), y)
 
 
 def confusion(rng):
