@@ -185,6 +185,13 @@ class Progress:
         self.bar.close()
 
 
+def say_beside_bars(text):
+    """Print a text to standard output without tearing a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stdout)
+
+
 def train(trainer, checkpoint, resume, unit="name"):
     """Fit with a progress bar and checkpoints; after Ctrl-C, save, say so, and raise
     `KeyboardInterrupt`, which becomes exit code 130. Raises `NumberError` where a number is not
