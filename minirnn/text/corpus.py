@@ -68,7 +68,9 @@ def load_text(path=None):
             raise DataError(f"{shown} is larger than {LARGEST_FILE >> 20} MiB")
         text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise DataError(f"{shown} is not UTF-8: byte {error.start:,} belongs to no letter") from None
+        raise DataError(
+            f"{shown} is not UTF-8: byte {error.start:,} belongs to no letter"
+        ) from None
     except OSError as error:
         raise DataError(f"{shown} cannot be read: {error.strerror}") from None
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
