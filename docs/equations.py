@@ -26,13 +26,16 @@ from minirnn.gradcheck import oracles, rtrl
 from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
-from minirnn.models import NameClassifier
+from minirnn.models import NameClassifier, StepModel
 from minirnn.mpi import cost
 from minirnn.parameters import Parameter
 from minirnn.product import Product, ProductBackward
 from minirnn.recurrent import Recurrent
 from minirnn.stacked import RNN
-from minirnn.training import Evaluation
+from minirnn.text.continuation import go_on
+from minirnn.text.corpus import Text
+from minirnn.text.ngrams import bits_of_counts
+from minirnn.training import Evaluation, Trainer, evaluate
 
 
 def loaded(path):
@@ -1106,6 +1109,15 @@ def _(rng):
     same(affine(h[0].tolist(), net.linear.W.data.tolist(), net.linear.b.data.tolist()), logits)
 
 
+@equation("every-step", r"y_t = h_t W + b")
+def _(rng):
+    net = StepModel(5, 3, rng=rng, cell="gru", hidden_size=4, dtype="float64")
+    batch = Sequences([[0, 3, 2, 4]], targets=[[0, 2, 1, 0]]).batch([0])
+    y, cache = net.forward(batch)
+    h = net.states(cache)[0]["h"].tolist()
+    same(affine(h, net.linear.W.data.tolist(), net.linear.b.data.tolist()), y)
+
+
 def confusion(rng):
     evaluation = Evaluation.of(rng.integers(3, size=40), rng.integers(3, size=40), 3)
     return evaluation, evaluation.confusion.tolist()
@@ -1173,6 +1185,94 @@ def _(rng):
     draw = lambda: plotting.plot_confusion(evaluation.confusion, ["a", "b", "c"])  # noqa: E731
     (s,) = watched(plotting.plot_confusion, draw)
     same([[n[i][k] / sum(n[i]) for k in range(3)] for i in range(3)], s.shares)
+
+
+# 15 A language model
+
+
+def a_text():
+    return Text("the cat sat on the mat, and the rat sat on the cat.\n" * 8, "x")
+
+
+@equation("next-letter", r"q_t = x_{t+1}")
+def _(rng):
+    text = a_text()
+    sequences, known, _ = text.pieces(7, 2)
+    same(text.ids[1 : text.known].tolist(), sequences.targets(known))
+
+
+@equation("carried", r"h_0 = h_T")
+def _(rng):
+    sequences, known, held = a_text().pieces(7, 2)
+    net = StepModel(15, 15, rng=rng, hidden_size=3, cell="gru", dtype="float64")
+    optimizer = optim.SGD(net.parameters(), 0.1)
+    run = Trainer(
+        net, CrossEntropy(), optimizer, sequences, known, held, epochs=1, batch_size=2,
+        sampling="streams",
+    )  # fmt: skip
+    run.draw_epoch()
+    states = []
+    forward = net.forward
+
+    def watched_forward(batch, **options):
+        y, cache = forward(batch, **options)
+        states.append((batch.state[0], cache.state[0]))
+        return y, cache
+
+    net.forward = watched_forward
+    for index in run.batches[:3]:
+        run.train_step(index)
+    for (_, last), (first, _) in zip(states, states[1:], strict=False):
+        same(last.tolist(), first)
+
+
+@equation("bits", r"-\frac{1}{T} \sum_t \log_2 p_{t q_t}")
+def _(rng):
+    net = StepModel(4, 4, rng=rng, hidden_size=3, dtype="float64")
+    ids = [0, 3, 1, 2, 2]
+    sequences = Sequences([ids[:-1]], targets=[ids[1:]], num_classes=4)
+    p = softmaxes(net.forward(sequences.batch([0]))[0])
+    ours = -sum(math.log2(p[t][q]) for t, q in enumerate(ids[1:])) / 4
+    same(ours, evaluate(net, sequences, [0], CrossEntropy()).bits)
+
+
+@equation(
+    "back-off",
+    r"p(c | h) = \frac{\mathrm{count}(hc) + \mathrm{different}(h) \, p(c | h')}"
+    r"{\mathrm{count}(h) + \mathrm{different}(h)}",
+)
+def _(rng):
+    text = a_text()
+    words = "".join(text.letters[k] for k in text.ids)
+    known, V = words[: text.known], len(text.letters)
+
+    def p(c, h):
+        shorter = p(c, h[1:]) if h else 1 / V
+        after = [known[k + len(h)] for k in range(len(known) - len(h)) if known[k:].startswith(h)]
+        if not after:
+            return shorter
+        different = len(set(after))
+        return (after.count(c) + different * shorter) / (len(after) + different)
+
+    held = range(text.known + 1, len(words))
+    ours = [-sum(math.log2(p(words[t], words[t - n : t])) for t in held) / len(held)
+            for n in range(3)]  # fmt: skip
+    same(ours, np.array(bits_of_counts(text, 3)))
+
+
+@equation("temperature", r"p_k = \frac{e^{a_k / s}}{\sum_j e^{a_j / s}}")
+def _(rng):
+    net = StepModel(4, 4, rng=rng, hidden_size=3, dtype="float64")
+    a, s, drawn = net.forward(Sequences([[1]], [0]).batch([0]))[0][0].tolist(), 0.5, {}
+    ours = [math.exp(v / s) / sum(math.exp(w / s) for w in a) for v in a]
+
+    class Watched:
+        def choice(self, size, p):
+            drawn["p"] = p
+            return 0
+
+    next(go_on(net, [1], Watched(), s))
+    same(ours, drawn["p"])
 
 
 # 18 After the LSTM

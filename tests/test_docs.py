@@ -460,6 +460,7 @@ WITHOUT = {
         "equation": "the net's is that of NameClassifier, in chapter 11",
     },
     "14-your-own-data.md#is-your-net-right": {"equation": "the check's are in chapter 8"},
+    "15-text.md#a-net-that-writes-plays": {"equation": "a command"},
     "14-your-own-data.md#before-you-believe-a-result": {
         "equation": "a list of questions to oneself; their numbers are in the chapters 10 and 12",
         "code": "it is about the reader's own data",
