@@ -254,7 +254,7 @@ def follow(trainer):
 @contextmanager
 def stop_on_interrupt(trainer):
     """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, to its number, so that the trainer
-    can finish its step; a second one stops at once."""
+    can finish its step; a second one raises the `interruption` at once."""
 
     def handler(number, _):
         if trainer.stopped:
