@@ -18,17 +18,17 @@ def read(path):
     return names
 
 def batch(names, letters):
-    """Make x [T, N], which is read, y, which should follow, and mask, 0 where a name is over."""
-    x, y, mask = np.zeros((3, max(map(len, names)) + 1, len(names)), int)
+    """Make x [T, N], which is read, q, which should follow, and mask, 0 where a name is over."""
+    x, q, mask = np.zeros((3, max(map(len, names)) + 1, len(names)), int)
     for n, name in enumerate(names):  # letter 0, the line's end, stands before and after it
         T, ids = len(name), [letters.index(letter) for letter in name]
-        x[1 : T + 1, n], y[:T, n], mask[: T + 1, n] = ids, ids, 1
-    return x, y, mask
+        x[1 : T + 1, n], q[:T, n], mask[: T + 1, n] = ids, ids, 1
+    return x, q, mask
 
 def new_weights(V, H, rng):  # Wx, Wh, b, the gates side by side, in the order i, f, g, o; Wy, by
     return [rng.uniform(-1, 1, s) / H**0.5 for s in ((V, 4 * H), (H, 4 * H), 4 * H, (H, V), V)]
 
-def forward(weights, x, y, mask):
+def forward(weights, x, q, mask):
     """Compute the mean loss of a letter, and for each step what backward needs."""
     Wx, Wh, b, Wy, by = weights
     h, c, loss, steps = np.zeros((x.shape[1], len(Wh))), 0, 0, []
@@ -39,23 +39,24 @@ def forward(weights, x, y, mask):
         g = np.tanh(ag)
         c = f * c_prev + i * g
         h = o * np.tanh(c)
-        p = (e := np.exp(h @ Wy + by)) / e.sum(axis=1, keepdims=True)  # softmax
-        loss -= mask[t] @ np.log(p[range(len(p)), y[t]]) / mask.sum()
+        y = h @ Wy + by
+        p = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)  # softmax
+        loss -= mask[t] @ np.log(p[range(len(p)), q[t]]) / mask.sum()
         steps.append((h_prev, c_prev, i, f, g, o, c, h, p))
     return loss, steps
 
-def backward(weights, steps, x, y, mask):
+def backward(weights, steps, x, q, mask):
     """Compute the gradient of every weight: forward's lines, undone from the last to the first."""
     _, Wh, _, Wy, _ = weights
     dWx, dWh, db, dWy, dby = gradients = [np.zeros_like(w) for w in weights]
     dh_next = dc_next = 0  # nothing comes after the last step
     for t in reversed(range(len(x))):
         h_prev, c_prev, i, f, g, o, c, h, p = steps[t]
-        # loss = the mean of -log p[y], p = softmax(s), s = h Wy + by
-        ds = (p - np.eye(len(dby))[y[t]]) * mask[t][:, None] / mask.sum()
-        dWy += h.T @ ds
-        dby += ds.sum(axis=0)
-        dh = ds @ Wy.T + dh_next
+        # loss = the mean of -log p[q], p = softmax(y), y = h Wy + by
+        dy = (p - np.eye(len(dby))[q[t]]) * mask[t][:, None] / mask.sum()
+        dWy += h.T @ dy
+        dby += dy.sum(axis=0)
+        dh = dy @ Wy.T + dh_next
         # h = o tanh(c)
         do, dc = dh * np.tanh(c), dh * o * (1 - np.tanh(c) ** 2) + dc_next
         # c = f c_prev + i g
@@ -68,8 +69,7 @@ def backward(weights, steps, x, y, mask):
         dh_next = da @ Wh.T
     return gradients
 
-def check(rng):
-    """Find the largest error of a gradient: move each weight a little, and see the loss move."""
+def check(rng):  # the largest error of a gradient: move each weight a little, see the loss move
     weights, data, error = new_weights(5, 4, rng), batch(["anna", "bo"], "\nabno"), 0
     for w, dw in zip(weights, backward(weights, forward(weights, *data)[1], *data)):
         for k in np.ndindex(w.shape):
