@@ -11,6 +11,7 @@ import re
 
 import sync
 from api import public
+from lesson import page as lesson
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
@@ -100,6 +101,8 @@ def on_page_context(app, name, template, context, doctree):
     ]
     if name == "stepper":
         context["body"] += widget(demo.data())
+    if "body" in context:
+        context["body"] = lesson.filled(context["body"])
 
 
 def source_pages(app):

@@ -14,7 +14,7 @@ project = "minirnn"
 root_doc = "README"
 language = "en"  # with en_GB the search stumbles over a missing plural (Sphinx 9.0)
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "beside"]
-exclude_patterns = ["_build", "site", "results"]
+exclude_patterns = ["_build", "site", "results", "lesson"]
 source_suffix = {".md": "markdown"}
 
 myst_enable_extensions = ["dollarmath"]

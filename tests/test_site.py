@@ -4,50 +4,18 @@ Skipped, with the reason, where Sphinx or a Chromium is missing: `pip install -e
 """
 
 import base64
-import importlib.util
 import json
 import re
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
-NEEDED = ("sphinx", "myst_parser", "furo")
-MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
-]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the built site."""
-    folder = tmp_path_factory.mktemp("site") / "html"
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "docs", folder],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert time.perf_counter() - started < 60
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if chromium() is None:
-        pytest.skip("there is no chromium on this machine")
-    made = Browser(tmp_path_factory.mktemp("profile"))
-    yield made
-    made.close()
+pytestmark = pytest.mark.slow
 
 
 def open_page(browser, site, name, width=1500, dark=False, anchor=""):
