@@ -474,6 +474,26 @@ def _(rng):
     same([sum(dy[n][k] for n in range(4)) for k in range(2)], layer.b.grad)
 
 
+@equation(
+    "rnn-plain",
+    r"h_t = \tanh(x_t W_x + h_{t-1} W_h + b)",
+    r"da = dh_t \odot (1 - h_t^2)",
+    r"dh_{t-1} = da W_h^\top",
+    r"dW_h = h_{t-1}^\top da",
+)
+def _(rng):
+    s = step(RNNCell, rng)
+    same(each(math.tanh, pre_activation(s, "h")), s.forward.h)
+    da = each(lambda dh, h: dh * (1 - h * h), s.dstate[0], s.forward.h)
+    same(da, s.backward.da)
+    same(through(s, "h", da), s.dstate_prev[0])
+    cell, product = RNNCell(), Product("h", s.Wh, s.bh)
+    _, cache = cell.forward(s.x @ s.Wx + s.bx[:, None], (s.h_prev,), product)
+    undo = ProductBackward(product, len(s.x), "float64")
+    cell.backward(s.dstate, cache, undo)
+    same(times(transposed(s.h_prev.tolist()), da), undo.weight_gradient()[0])
+
+
 @equation("product", r"a_{knj} = \sum_i v_{ni} W_{h,kij} + b_{h,kj}")
 def _(rng):
     v, Wh, bh = (rng.standard_normal(shape) for shape in [(2, 3), (4, 3, 3), (4, 3)])
