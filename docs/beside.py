@@ -99,8 +99,9 @@ def on_page_context(app, name, template, context, doctree):
         {"path": path, "page": page(path), "html": coloured(path, f"beside-{k}")}
         for k, path in enumerate(paths)
     ]
-    if name == "stepper":
-        context["body"] += widget(demo.data())
+    if name == "stepper":  # below what it is, and above what there is to see in it
+        text, end, rest = context["body"].partition("</p>")
+        context["body"] = text + end + widget(demo.data()) + rest
     if "body" in context:
         context["body"] = lesson.filled(context["body"])
 

@@ -321,9 +321,274 @@ def test_script_and_style_are_small():
     assert sum(sizes) < 60_000
 
 
+def test_text_can_be_read_without_a_script():
+    """Mathematics is set by a script on the site, so there is none in this page's own text."""
+    assert "$" not in re.sub(r"```.*?```", "", TEXT, flags=re.S)
+
+
 def test_every_mark_is_filled():
     marks = re.findall(r'<div data-lesson="(\w+)">', TEXT)
     assert marks == list(page.PARTS)
     filled = page.filled('<div data-lesson="net"><em>x</em></div>')
     assert "data-lesson" not in filled and 'data-part="net"' in filled
     assert page.filled("<p>nothing</p>") == "<p>nothing</p>"
+
+
+# In a browser
+
+WIDTHS = [390, 1024, 1440]
+KINDS = [".node[data-v]", ".code-line[data-v]", ".eq", ".put"]
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowUp": 38, "ArrowDown": 40}
+
+LIT = """(() => {
+    const on = document.activeElement, step = on.closest('.step');
+    const names = (on.closest('[data-v]')?.dataset.v || '').split(' ');
+    const has = (one) => one.dataset.v.split(' ').some((name) => names.includes(name));
+    const all = [...step.querySelectorAll('[data-v]')];
+    const style = getComputedStyle(on.matches('.node') ? on.querySelector('rect') : on);
+    return {
+        right: all.every((one) => one.classList.contains('lit') === has(one)),
+        faces: ['node', 'code-line', 'row'].every((kind) => step.querySelector(`.${kind}.lit`)),
+        seen: style.outlineStyle === 'solid' || style.strokeWidth === '4px',
+        said: on.getAttribute('aria-label') || on.textContent,
+        pressed: on.getAttribute('aria-pressed'),
+        card: document.querySelector('.lesson-card').textContent,
+    };
+})()"""
+
+
+def press(browser, key):
+    for kind in ("rawKeyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
+                     windowsVirtualKeyCode=KEYS[key])  # fmt: skip
+        if kind == "rawKeyDown" and key == "Enter":
+            browser.call("Input.dispatchKeyEvent", type="char", key=key, text="\r")
+
+
+def touch(browser, selector, k=0):
+    """A finger on the middle of an element."""
+    x, y = browser.run(f"""(() => {{
+        const one = document.querySelectorAll({json.dumps(selector)})[{k}];
+        one.scrollIntoView({{ block: 'center', behavior: 'instant' }});
+        const box = one.getBoundingClientRect();
+        return [box.x + box.width / 2, box.y + box.height / 2];
+    }})()""")
+    for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+        browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+
+
+def opened(browser, site, width, anchor="", dark=False):
+    browser.size(width, dark=dark)
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    browser.open(site / "lstm-backpropagation.html", anchor)
+    browser.run("document.documentElement.style.scrollBehavior = 'auto'")  # a finger waits for none
+
+
+def quiet(browser):
+    assert browser.errors == []
+    assert [u for u in browser.requests if not u.startswith(("file:", "data:", "blob:"))] == []
+
+
+def count(browser, selector):
+    return browser.run(f"document.querySelectorAll({json.dumps(selector)}).length")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_face_by_keyboard(browser, site, width):
+    """Tab leads from face to face of one quantity, the arrows to the next; every step is seen."""
+    opened(browser, site, width)
+    flow = browser.run("[...document.querySelectorAll('.lesson .step')].map((one) => one.id)")
+    assert flow == ["f1", "f2", "f3", "b3", "b2", "b1", "w"]
+    browser.run("document.querySelector('.lesson-bar [data-to]').focus()")
+    for step in flow:
+        shown = "document.querySelectorAll('.lesson .step:not([hidden])')"
+        assert step in browser.run(f"[...{shown}].map((one) => one.id)")
+        browser.run(f"document.querySelector('#{step}').closest('.lesson')"
+                    ".querySelector('.lesson-bar button:not([hidden])').focus()")  # fmt: skip
+        for kind in KINDS:
+            for _ in range(9):  # the buttons of the bar, and links to the source
+                press(browser, "Tab")
+                if browser.run(f"document.activeElement.matches('#{step} {kind}')"):
+                    break
+            for k in range(count(browser, f"#{step} {kind}")):
+                press(browser, "ArrowDown" if k else "Home")
+                at = f"[...document.querySelectorAll('#{step} {kind}')]"
+                assert browser.run(f"{at}.indexOf(document.activeElement)") == k
+                lit = browser.run(LIT)
+                assert lit["right"] and lit["faces"] and lit["seen"] and lit["said"].strip()
+                assert lit["pressed"] == "true" and lit["card"]
+        press(browser, "Escape")
+        assert count(browser, ".lesson .lit") == 0
+        if step != flow[-1]:
+            browser.run(f"document.querySelector('#{step}').closest('.lesson')"
+                        ".querySelector('[data-way=next]').focus()")  # fmt: skip
+            press(browser, "Enter")
+    quiet(browser)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_face_by_touch(browser, site, width):
+    opened(browser, site, width)
+    for step in ("f1", "f2", "f3", "b3", "b1", "b2", "w"):
+        if step != "w":
+            touch(browser, f".lesson-bar [data-to={step}]")
+        assert not browser.run(f"document.getElementById('{step}').hidden")
+        if step not in ("f3", "b2", "w"):
+            continue  # its faces are made by the same lines
+        for kind in KINDS:
+            for k in range(count(browser, f"#{step} {kind}")):
+                touch(browser, f"#{step} {kind}", k)
+                at = f"[...document.querySelectorAll('#{step} {kind}')]"
+                assert browser.run(f"{at}.indexOf(document.activeElement)") == k, (step, kind, k)
+                lit = browser.run(LIT)
+                assert lit["right"] and lit["faces"]
+        shown = "getComputedStyle(document.querySelector('.lesson-card')).display !== 'none'"
+        assert browser.run(shown) is (width < 750)
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    quiet(browser)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS)
+def test_an_address_leads_to_its_place(browser, site, width):
+    """To a heading, to a quantity of a step, to a mistake."""
+    for anchor, highest, lowest in [("backward", 0, 150), ("b1-daf", 100, 600),
+                                    ("time-future-lost", 40, 200)]:  # fmt: skip
+        opened(browser, site, width, f"#{anchor}")
+        top = browser.run(f"document.getElementById('{anchor}').getBoundingClientRect().top")
+        assert highest <= top <= lowest, anchor
+
+
+@pytest.mark.slow
+def test_lines_of_the_drawing_light_up_under_a_pointer(browser, site):
+    opened(browser, site, 1440, "#b2-dc")
+    assert browser.run("document.querySelector('#b2-dc').classList.contains('lit')")
+    for variable in ("df", "dc_prev", "dag"):
+        x, y = browser.run(f"""(() => {{
+            const path = document.querySelector('#b2 .edge[data-v={variable}] path.hit:last-of-type'
+                + ', #b2 .edge[data-v={variable}] .hit');
+            path.scrollIntoView({{ block: 'center', behavior: 'instant' }});
+            const all = [...document.querySelectorAll('#b2 .edge[data-v={variable}] .hit')];
+            const last = all[all.length - 1], end = last.getTotalLength();
+            const point = last.getPointAtLength(end * 0.7).matrixTransform(last.getScreenCTM());
+            return [point.x, point.y];
+        }})()""")
+        browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+        lit = browser.run("[...document.querySelectorAll('#b2 .row.lit')].map((r) => r.dataset.v)")
+        assert lit == [variable]
+        for kind, points in (("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])):
+            browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        assert browser.run("document.activeElement.dataset.v") == variable
+    press(browser, "Escape")
+    browser.run("document.querySelector('#b2-dc .eq').blur()")
+    browser.run("document.querySelector('#b2-dc .eq').focus()")
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+    lit = browser.run("[...document.querySelectorAll('#b2 .row.lit')].map((r) => r.dataset.v)")
+    assert lit == ["dc"]  # what was chosen stays
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_mistake_can_be_switched_on_and_off(browser, site, width):
+    opened(browser, site, width)
+    before = browser.run("[...document.querySelectorAll('.step')].map((s) => s.textContent)")
+    names, changes = ["", *bugs.NAMES], page.changes()
+    browser.run("document.querySelector('.lesson [name=lesson-bug]').focus()")
+    for k, name in enumerate(names):
+        if k % 2:
+            touch(browser, ".lesson [name=lesson-bug]", k)
+        elif k:
+            press(browser, "ArrowDown")
+        chosen = browser.run("document.querySelector('.lesson [name=lesson-bug]:checked').value")
+        assert chosen == name
+        shown = "[...document.querySelectorAll('.bug:not([hidden])')].map((b) => b.id)"
+        assert browser.run(shown) == ([name] if name else [])
+        wanted = changes[name]["numbers"] if name else {}
+        assert wanted == browser.run("""Object.fromEntries(
+            [...document.querySelectorAll('.num[data-wrong]')].map(
+                (one) => [one.dataset.k, one.dataset.wrong]))""")
+        drawn = browser.run("""[...document.querySelectorAll('.step text.wrong')].map(
+            (one) => [one.dataset.k, one.textContent])""")
+        assert {key for key, _ in drawn} == set(wanted)
+        assert all(wanted[key] == text for key, text in drawn)
+        lines = browser.run("[...document.querySelectorAll('.code-line.changed')].map((l) =>"
+                            " l.dataset.at + l.querySelector('span').textContent)")  # fmt: skip
+        there = changes[name]["lines"] if name else {}
+        there = {at: text for at, text in there.items() if count(browser, f'[data-at="{at}"]')}
+        assert {re.sub(r"\s+", "", line) for line in lines} == {
+            re.sub(r"\s+", "", key + text) for key, text in there.items()
+        }
+        assert browser.run("document.documentElement.scrollWidth") <= width
+    touch(browser, ".lesson-bar .broken:not([hidden]) button")
+    after = browser.run("[...document.querySelectorAll('.step')].map((s) => s.textContent)")
+    assert after == before and not browser.run(shown)
+    quiet(browser)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS)
+def test_all_stands_there_without_a_script_and_in_print(browser, site, parts, width):
+    everything = """[...document.querySelectorAll('.lesson .num, .lesson text, .lesson td')].every(
+        (one) => one.getBoundingClientRect().width > 0)"""
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        opened(browser, site, width)
+        assert browser.run(everything)
+        numbers = [e.text() for step in steps(parts) for e in step.all("num")]
+        assert numbers == browser.run("[...document.querySelectorAll('.num')].map("
+                                      "(one) => one.textContent)")  # fmt: skip
+        assert count(browser, ".bug") == len(bugs.NAMES)
+        assert count(browser, ".lesson button, .lesson input, .lesson [tabindex]") == 0
+        assert browser.run("document.documentElement.scrollWidth") <= width
+        quiet(browser)
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+    opened(browser, site, width)
+    assert not browser.run(everything)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        assert browser.run(everything)
+        assert browser.run("getComputedStyle(document.querySelector('.lesson-bar')).display") == (
+            "none"
+        )
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True])
+def test_colours_can_be_told_apart(browser, site, dark):
+    """Contrast as WCAG 2 asks of text: 4.5 to 1, on every ground on which it stands."""
+    opened(browser, site, 1440, dark=dark)
+
+    def colour(name):
+        text = browser.run(f"""(() => {{
+            const one = document.createElement('i');
+            one.style.color = 'var(--{name})';
+            document.querySelector('.lesson').append(one);
+            const colour = getComputedStyle(one).color;
+            one.remove();
+            return colour;
+        }})()""")
+        return np.array([int(v) for v in re.findall(r"\d+", text)[:3]])
+
+    def light(rgb):
+        c = rgb / 255
+        return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [
+            0.2126, 0.7152, 0.0722
+        ]  # fmt: skip
+
+    def contrast(a, b):
+        dim, bright = sorted((light(a), light(b)))
+        return (bright + 0.05) / (dim + 0.05)
+
+    for ground in ("paper", "box", "lit"):
+        for ink in ("ink", "soft", "wrong", "right"):
+            assert contrast(colour(ink), colour(ground)) >= 4.5, (ink, ground)
+    off = 0.68 * colour("box") + 0.32 * np.array([217, 64, 42])  # the darkest square of a picture
+    assert min(contrast(colour(ink), off) for ink in ("deep", "ink")) >= 4.5
+    assert contrast(colour("carry"), colour("paper")) >= 4.5
+    for line in ("focus", "lit-edge"):
+        assert contrast(colour(line), colour("paper")) >= 3

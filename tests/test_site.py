@@ -286,6 +286,71 @@ def test_stepper_adds_up_the_gradients_of_the_weights(browser, site):
                     assert "not computed yet" in text
 
 
+def test_stepper_comes_first_and_its_bar_stays(browser, site):
+    """Also on a phone, and in a window at twice its size."""
+    top = "document.querySelector('.stepper-top').getBoundingClientRect().top"
+    for width in (390, 720, 1024, 1440):
+        open_page(browser, site, "stepper", width)
+        assert browser.run("document.querySelector('.stepper').getBoundingClientRect().top") < 400
+        browser.run("""document.querySelectorAll('.stepper figure')[20].scrollIntoView(
+            { block: 'start', behavior: 'instant' })""")
+        header = browser.run("""(() => {
+            const bar = document.querySelector('.mobile-header');
+            return getComputedStyle(bar).display === 'none' ? 0 : bar.offsetHeight;
+        })()""")
+        assert abs(browser.run(top) - header) <= 1, width
+
+
+def test_stepper_tells_numbers_to_the_keyboard(browser, site):
+    open_page(browser, site, "stepper")
+    data = page_data(site / "stepper.html")
+    press(browser, "last")
+    assert browser.run("document.querySelectorAll('.stepper canvas[tabindex=\"0\"]').length") == 1
+    browser.run("document.querySelector('.stepper canvas[tabindex=\"0\"]').focus()")
+
+    def key(name):
+        codes = {"ArrowRight": 39, "ArrowDown": 40, "PageDown": 34, "PageUp": 33}
+        for kind in ("rawKeyDown", "keyUp"):
+            browser.call("Input.dispatchKeyEvent", type=kind, key=name, code=name,
+                         windowsVirtualKeyCode=codes[name])  # fmt: skip
+        return browser.run("document.querySelector('[data-is=number]').textContent")
+
+    panels = [values for _, values in numbers(data, f"1/0/{len(data['epochs']) - 1}/0")]
+    for moves, panel, column, unit in [
+        (["ArrowRight", "ArrowRight", "ArrowDown"], 0, 2, 1),
+        (["PageDown"], 1, 2, 1),
+        (["PageDown", "ArrowDown"], 2, 2, 2),
+        (["PageUp", "PageUp", "PageUp"], 0, 2, 2),
+    ]:
+        for move in moves:
+            text = key(move)
+        right = float(panels[panel][column, unit])
+        assert float(text.rpartition(": ")[2]) == pytest.approx(right, rel=2e-6), moves
+    where = "document.querySelector('.stepper [data-is=where]').textContent"
+    assert "letter 1 of" in browser.run(where)  # the arrows did not move the step
+    assert browser.errors == []
+
+
+def test_stepper_draws_the_sizes_of_all_cells_gradients(browser, site):
+    open_page(browser, site, "stepper")
+    data = page_data(site / "stepper.html")
+    for name, epoch in [(0, 5), (2, 0), (5, 3)]:
+        choose(browser, "name", name)
+        choose(browser, "epoch", epoch)
+        sizes = {}
+        for kind, label in enumerate(k["label"] for k in data["kinds"]):
+            for panel, values in numbers(data, f"{kind}/{name}/{epoch}/0"):
+                if panel["phase"] == "backward" and panel["variable"] in ("dh", "dc"):
+                    # the last panel of a name has the sum
+                    sizes[f"{label} |{panel['variable']}|"] = np.linalg.norm(values, axis=1)
+        said = dict(re.findall(r"([A-Z]+ \|d.\|): ([\d.e-]+)", browser.run(
+            "document.querySelector('.stepper-strip').lastChild.textContent")))  # fmt: skip
+        ratios = {line: size[0] / size[-1] for line, size in sizes.items()}
+        assert {k: float(v) for k, v in said.items()} == pytest.approx(ratios, rel=0.06)
+        assert browser.run("document.querySelectorAll('.stepper-strip .size').length") == 4
+        assert browser.run("document.querySelectorAll('.stepper-strip .size.here').length") == 2
+
+
 def test_stepper_of_a_trained_model(browser, tmp_path):
     from stepper_pages import command, saved
 

@@ -73,7 +73,7 @@ def bug(name):
 
 
 def parts(name):
-    """(cell, recurrent) with the mistake of this name; the right ones for None."""
+    """Return (cell, recurrent) with the mistake of this name; the right ones for None."""
     if name is None:
         return LSTMCell, Recurrent
     one = bug(name)
@@ -85,7 +85,7 @@ def parts(name):
 
 
 def losses(name, seed, iterations=ITERATIONS):
-    """[mean loss of each `EVERY` iterations] on a task that needs memory.
+    """Train on a task that needs memory; return the mean loss of each `EVERY` iterations.
 
     The net reads random letters, and at each step has to name the one that it read `BACK` steps
     before; the loss is its cross-entropy, and that of guessing is log(4) = 1.39.

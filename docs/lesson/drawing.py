@@ -51,6 +51,7 @@ LEAVES = {  # what leaves the step
     "h": [[("h", 0, DOWN), ("dh_given", 0, -DOWN)]],
     "c": [[("c", -HALF, 0), (40, C), ("dc_given", 0, -DOWN)]],
 }
+MEMORY = {"c": (0, 5, 6), "dc": (3,), "dc_prev": (0, 1, 2)}  # which lines c goes along
 BACK_TO_PLUS = [[("c", 0, -DOWN), ("sum", 0, 11)], [("sum", 0, -11), ("fc", 0, 11)]]
 BACKWARD = {
     "dh": [[("loss", LOSS, 0), ("h", -HALF, 0)], [("dh_given", 0, -DOWN), ("h", 0, DOWN)]],
@@ -77,17 +78,21 @@ BACKWARD = {
 
 
 def point(place):
-    """The coordinates of (x, y), or of (name, dx, dy)."""
+    """Return the coordinates of (x, y), or of (name, dx, dy)."""
     if isinstance(place[0], str):
         x, y = (PLACES.get(place[0]) or SIGNS[place[0]])[:2]
         return x + place[1], y + place[2]
     return place
 
 
-def lines(paths, variable, kind=""):
-    """The lines of one quantity: one that is seen, under one that is wide enough to be touched."""
-    written = []
-    for path in paths:
+def lines(paths, variable, kind="", thick=()):
+    """Draw the lines of one quantity, each on one that is wide enough to be touched.
+
+    thick: the numbers of those that belong to the memory's way.
+    """
+    written, plain = [], kind
+    for k, path in enumerate(paths):
+        kind = f"{plain} carry" if k in thick else plain
         points = [point(place) for place in path]
         d = "M" + "L".join(f"{x} {y}" for x, y in points)
         written.append(f'<path class="hit" d="{d}"/><path class="line{kind}" d="{d}"/>')
@@ -103,7 +108,7 @@ def lines(paths, variable, kind=""):
 
 
 def text(x, y, content, kind=""):
-    """SVG text; <sub> becomes a small part below the line."""
+    """Write SVG text; <sub> becomes a small part below the line."""
     content = re.sub(
         "<sub>(.*?)</sub>", r'<tspan class="low" dy="3">\1</tspan><tspan dy="-3"> </tspan>', content
     )
@@ -111,7 +116,7 @@ def text(x, y, content, kind=""):
 
 
 def box(place, name, values, variable, keys=(), kind="", half=HALF):
-    """A box with a name and the numbers of both units; place: its name or its middle."""
+    """Draw a box with a name and the numbers of both units; place: its name or its middle."""
     x, y = PLACES.get(place, place)
     parts = [f'<rect x="{x - half}" y="{y - DOWN}" width="{2 * half}" height="40" rx="5"/>']
     if values:
@@ -137,17 +142,16 @@ def svg(height, content, label, kind="cell"):
 
 
 def cell(run, phase, t):
-    """The cell in one step, with the numbers of a pass; t counts from 0."""
+    """Draw the cell in one step, with the numbers of a pass; t counts from 0."""
     values, back = run.forward[t], phase == "backward"
     shown = run.backward[t] if back else values
     key = f"{phase[0]}{t + 1}"
     parts = []
     for variable, paths in (BACKWARD if back else FORWARD).items():
-        carry = " carry" if variable in ("c", "dc", "dc_prev") else ""
-        parts.append(lines(paths, variable, carry))
+        parts.append(lines(paths, variable, thick=MEMORY.get(variable, ())))
     if not back:
         parts += [lines(LEAVES[v], "h" if v == "loss" else v, " out") for v in ("loss", "h")]
-        parts.append(lines(LEAVES["c"], "c", " carry out"))
+        parts.append(lines(LEAVES["c"], "c", " out", thick=(0,)))
     for x, y, sign in SIGNS.values():
         circle = f'<circle cx="{x}" cy="{y}" r="11"/>'
         parts.append(f'<g class="sign">{circle}{text(x, y + 5, sign)}</g>')
@@ -192,7 +196,7 @@ def cell(run, phase, t):
 
 
 def sums(run):
-    """The three steps, and the gradients of the weights, to which each step adds a share."""
+    """Draw the three steps, and the weights' gradients, to which each step adds a share."""
     edges, nodes, heights = [], [], {}
     rows = ["x<sub>t</sub>", "h<sub>t−1</sub>", *(f"da<sub>{k}</sub>" for k in net.GATES)]
     for name, y in zip(rows, range(40, 232, 32), strict=True):
@@ -228,7 +232,7 @@ def variables(kind):
 
 
 def pair(x, y, values, names, keys):
-    """A flat box with the numbers of both units side by side."""
+    """Draw a flat box with the numbers of both units side by side."""
     parts = [f'<rect x="{x - 55}" y="{y - 13}" width="110" height="26" rx="5"/>']
     for k, value in enumerate(values):
         at = f'x="{x - 3 + 50 * k}" y="{y + 4}"'
@@ -237,7 +241,7 @@ def pair(x, y, values, names, keys):
 
 
 def result(run, kind, k, x, y):
-    """The gradient of one gate's weights: a small table."""
+    """Draw the gradient of one gate's weights, a small table."""
     table = run.gradients[kind][net.GATES.index(k)].reshape(-1, net.H)
     top, height = y - 28 + (6 if len(table) == 1 else 0), 26 + 15 * len(table)
     name = f"d{kind[1]}<sub>{kind[2:]}{',' if kind[2:] else ''}{k}</sub>"
@@ -252,7 +256,7 @@ def result(run, kind, k, x, y):
 
 
 def heat(values, others, label):
-    """Gates by steps: a square for each da, its colour the size, its number the value.
+    """Draw gates by steps: a square for each da, the darker the further off.
 
     values: {(gate, t): [H]}; others: those of the right net, beside which they are set.
     """
@@ -283,7 +287,7 @@ def heat(values, others, label):
 
 
 def curves(right, wrong, every, guess, label):
-    """Loss against iterations of training: right and wrong, one line for each seed."""
+    """Draw the loss against iterations of training, right and wrong, a line for each seed."""
     left, top, width, height = 34, 10, 348, 170
     count = len(right[0])
 

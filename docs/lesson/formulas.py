@@ -25,71 +25,75 @@ LOOP = ("minirnn/recurrent.py", "Recurrent.backward", "dstate = [dstate[0] + dou
 WEIGHTS = {
     "dWx": ("minirnn/recurrent.py", "Recurrent._add_gradients", "self.Wx.grad +="),
     "dWh": ("minirnn/product.py", "ProductBackward.add_weight_gradient", "+= v.T @ da"),
+    "ask": ("minirnn/recurrent.py", "Recurrent._add_gradients", "undo.add_weight_gradient"),
     "db": ("minirnn/recurrent.py", "Recurrent._add_gradients", "dbx = dgx.sum"),
 }
 
 
 class Row(NamedTuple):
-    """A quantity: its name and equation as HTML, the line of its code, for each of its entries
-    the equation with numbers, the value, and its place among the numbers of a run."""
+    """A quantity: its equation as HTML, the lines that compute it, and its numbers."""
 
     variable: str
-    name: str
     equation: str
-    path: str
-    line: int
-    entries: list  # [(what it is, numbers put in or "", value, key)]
+    places: list  # [(path, line)]
+    entries: list  # [(which one it is, the equation with numbers or "", value, key)]
 
 
 def number(value, digits=3):
-    """A number as the page shows it; a whole weight without a point."""
+    """Write a number as the page shows it."""
     text = f"{value:.{digits}f}"
     return (text[1:] if text.startswith("-") and not float(text) else text).replace("-", "−")
 
 
 def short(value):
-    """A number that has few digits: a weight, an input."""
+    """Write a number that has few digits: a weight, an input."""
     return f"{value:g}".replace("-", "−")
 
 
 def factor(text):
-    """A number as a factor or a summand, in brackets where it has a sign."""
+    """Put a number with a sign into brackets."""
     return f"({text})" if text.startswith("−") else text
 
 
 def step_rows(run, phase, t):
-    """[Row] of all that a step computes; t counts from 0."""
-    now, earlier = (run.forward[t], None) if phase == "forward" else (run.backward[t], 1)
-    known = dict(run.forward[t]) | (dict(now) if earlier else {})
+    """Write a `Row` for each quantity that a step computes; t counts from 0."""
+    now = getattr(run, phase)[t]
+    known = run.forward[t] | now
     written = {(e.line, e.variable): e for e in equations(LSTMCell(), phase)}
-    found = []
+    rows = []
     for line, variable, value, gate in assignments(phase):
         e = written[line, variable]
         if variable == "da" or (variable == "dc" and e.kind == "given"):
-            continue
-        equation, path = GIVEN.get(variable, e.equal), "minirnn/cells.py"
-        equation = GX.sub(r"x<sub>t</sub> W<sub>x,\1</sub> + b<sub>\1</sub>", equation)
-        if variable == "dh":
-            path, line = LOOP[0], sync.place(LOOP[0], LOOP[1], LOOP[2])[0]
+            continue  # their numbers stand in the rows of the gates, and in that of the sum
+        equation = GX.sub(r"x<sub>t</sub> W<sub>x,\1</sub> + b<sub>\1</sub>", e.equal)
+        place = place_of(LOOP) if variable == "dh" else ("minirnn/cells.py", line)
         entries = []
         for unit in range(net.H):
-            if variable in ("h_prev", "c_prev"):
-                text = ""
-            elif variable == "dh":
-                y, out = short(net.Y[t][unit]), number(run.forward[t]["h"][unit])
-                future = number(run.backward[t + 1]["dh_prev"][unit] if t + 1 < net.T else 0)
-                text = f"({out} − {factor(y)}) + {factor(future)}"
+            if variable in GIVEN:
+                text = arriving(run, t, unit) if variable == "dh" else ""
             else:
-                before = known | ({"dc": now["dc_given"]} if variable == "dc" else {})
+                before = known | {"dc": now["dc_given"]} if variable == "dc" else known
                 text = Numbers(before, t, unit, gate).write(value)
             key = f"{phase[0]}{t + 1}.{variable}.{unit}"
             entries.append((f"unit {unit + 1}", text, now[variable][unit], key))
-        found.append(Row(variable, e.name, equation, path, line, entries))
-    return found
+        rows.append(Row(variable, GIVEN.get(variable, equation), [place], entries))
+    return rows
+
+
+def arriving(run, t, unit):
+    """Write what dh is made of: this step's own loss, and what the next step sends back."""
+    future = run.backward[t + 1]["dh_prev"][unit] if t + 1 < net.T else 0
+    own = f"({number(run.forward[t]['h'][unit])} − {factor(short(net.Y[t][unit]))})"
+    return f"{own} + {factor(number(future))}"
+
+
+def place_of(source):
+    """Return the path and the line of (path, name, text that stands in the line)."""
+    return source[0], sync.place(*source)[0]
 
 
 def assignments(phase):
-    """(line, variable, syntax tree of its value, its gate or None) in the order of the lines."""
+    """Yield (line, variable, syntax tree of its value, its gate or None), line by line."""
     for statement in statements(getattr(LSTMCell, phase)):
         node = statement.node
         if isinstance(node, ast.Return):
@@ -110,7 +114,8 @@ class Numbers:
     def __init__(self, values, t, unit, gate):
         self.values, self.t, self.unit, self.gate = values, t, unit, gate
 
-    def write(self, node, inside=False):
+    def write(self, node):
+        """Write an expression; raise `LookupError` where it is of no kind that a cell has."""
         match node:
             case ast.Name(id="gx"):
                 return self.projected()
@@ -122,7 +127,7 @@ class Numbers:
                 return f"{self.one(node.left)} × {self.one(node.right)}"
             case ast.Call(func=ast.Name(id="product")):
                 h, W = self.values["h_prev"], net.WH[self.gate]
-                return self.sum(number(h[j]) for j in range(net.H))(W[j][self.unit] for j in (0, 1))
+                return products(map(number, h), [row[self.unit] for row in W])
             case ast.Call(func=ast.Attribute(attr="backward")):
                 return self.back()
             case ast.Call(func=ast.Name(id=function), args=[argument]):
@@ -136,28 +141,27 @@ class Numbers:
         raise LookupError(f"no way to write {ast.unparse(node)} in numbers")
 
     def one(self, node):
+        """Write a factor."""
         return factor(self.write(node)) if isinstance(node, ast.Name) else self.write(node)
 
-    def sum(self, left):
-        left = list(left)
-        return lambda weights: " + ".join(
-            f"{factor(a)} × {factor(short(w))}" for a, w in zip(left, weights, strict=True)
-        )
-
     def projected(self):
-        """x Wx + b of one gate and unit."""
-        x, W = net.X[self.t], net.WX[self.gate]
-        products = self.sum(map(short, x))(W[j][self.unit] for j in range(2))
-        return f"{products} + {factor(short(net.B[self.gate][self.unit]))}"
+        """Write x Wx + b of one gate and unit."""
+        weights = [row[self.unit] for row in net.WX[self.gate]]
+        bias = short(net.B[self.gate][self.unit])
+        return f"{products(map(short, net.X[self.t]), weights)} + {factor(bias)}"
 
     def back(self):
-        """da Wh^T, summed over gates and units."""
-        terms = []
-        for k, gate in enumerate(net.GATES):
-            da = self.values[f"da{gate}"]
-            weights = net.WH[k][self.unit]  # the row of this unit: a column of the transposed
-            terms.append(self.sum(number(d) for d in da)(weights))
-        return " + ".join(terms)
+        """Write da Wh^T, summed over the gates: for a unit, its row of each Wh."""
+        return " + ".join(
+            products(map(number, self.values[f"da{gate}"]), net.WH[k][self.unit])
+            for k, gate in enumerate(net.GATES)
+        )
+
+
+def products(texts, weights):
+    """Write a row times a column."""
+    pairs = zip(texts, weights, strict=True)
+    return " + ".join(f"{factor(a)} × {factor(short(w))}" for a, w in pairs)
 
 
 def bracketed(text):
@@ -165,11 +169,10 @@ def bracketed(text):
 
 
 def weight_rows(run):
-    """[Row] of the weights' gradients: for each entry the sum over the three steps."""
-    found = []
+    """Write a `Row` for the gradient of each gate's weights: for each entry the sum over time."""
+    rows = []
     for kind in ("dWx", "dWh", "db"):
-        path, name, text = WEIGHTS[kind]
-        line = sync.place(path, name, text)[0]
+        places = [place_of(WEIGHTS[k]) for k in ((kind, "ask") if kind == "dWh" else (kind,))]
         for k, gate in enumerate(net.GATES):
             letter = {"dWx": "W<sub>x,", "dWh": "W<sub>h,", "db": "b<sub>"}[kind]
             shown = f"d{letter}{gate}</sub>"
@@ -188,12 +191,12 @@ def weight_rows(run):
                     value = run.gradients[kind][(k, j, u) if kind != "db" else (k, u)]
                     key = f"w.{kind}{gate}.{j}{u}"
                     entries.append((place, " + ".join(shares), value, key))
-            found.append(Row(f"{kind}{gate}", shown, equation, path, line, entries))
-    return found
+            rows.append(Row(f"{kind}{gate}", equation, places, entries))
+    return rows
 
 
 def numbers(run):
-    """{key: value} of every number of a run that the page shows."""
+    """Return {key: value} of every number of a run that the page shows."""
     rows = weight_rows(run)
     for t in range(net.T):
         rows += step_rows(run, "forward", t) + step_rows(run, "backward", t)

@@ -262,6 +262,10 @@
 
   choose("");
   follow();
-  window.addEventListener("load", follow); // the page is longer now, and has its place
+  window.addEventListener("load", () => { // steps are hidden now, so the place has moved
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    follow();
+    target?.scrollIntoView({ behavior: "instant" });
+  });
   window.addEventListener("hashchange", follow);
 })();

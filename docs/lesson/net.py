@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 
 def net(cell=LSTMCell, recurrent=Recurrent):
-    """The net with the weights above, of a right or of a wrong cell or loop."""
+    """Make the net with the weights above, of a right or of a wrong cell or loop."""
     made = recurrent(cell, 2, H, biases=1, dtype="float64", rng=np.random.default_rng(0))
     made.Wx.data[...], made.Wh.data[...], made.bx.data[...] = WX, WH, B
     return made
@@ -61,7 +61,7 @@ def run(cell=LSTMCell, recurrent=Recurrent):
 
 
 def watched(function, call):
-    """(result of `call`, [(locals, result) of each time that `function` ran in it])."""
+    """Return the result of `call`, and (locals, result) of each run of `function` in it."""
     code, seen = function.__code__, []
 
     def look(frame, event, result):
@@ -77,7 +77,7 @@ def watched(function, call):
 
 
 def _entries(values, returned, names):
-    """{name: [H]} of a step: what its lines assigned and, above that, what it returned."""
+    """Return {name: [H]} of a step: what its lines assigned and, above that, it returned."""
     if "dstate" in values:
         _, values["dc_given"] = values["dstate"]  # `dc` means the sum later on
     values.update(zip(names, returned, strict=True))

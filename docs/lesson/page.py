@@ -14,7 +14,16 @@ import sync
 from minirnn.gradcheck import zoo
 
 from . import bugs, drawing, net
-from .formulas import LOOP, WEIGHTS, number, numbers, short, step_rows, weight_rows
+from .formulas import (
+    LOOP,
+    WEIGHTS,
+    number,
+    numbers,
+    place_of,
+    short,
+    step_rows,
+    weight_rows,
+)
 
 HERE = Path(__file__).resolve().parent
 MARK = re.compile(r'<div data-lesson="(\w+)">.*?</div>', re.S)
@@ -22,7 +31,7 @@ GUESS = float(np.log(bugs.LETTERS))
 
 
 def filled(body):
-    """The body of a page with the parts of the example where it has marks for them."""
+    """Put the parts of the example into the body of a page where it has marks for them."""
     if not MARK.search(body):
         return body
     body = MARK.sub(lambda match: PARTS[match[1]](), body)
@@ -37,7 +46,7 @@ def filled(body):
 
 @functools.cache
 def run(name=None):
-    """The pass of the right net, or of the one with a mistake of this name."""
+    """Run the right net, or the one with the mistake of this name."""
     return net.run(*bugs.parts(name))
 
 
@@ -103,49 +112,47 @@ def backward():
 
 def step(phase, t):
     rows = step_rows(run(), phase, t)
-    lit = {}
-    for one in rows:
-        lit.setdefault((one.path, one.line), []).append(one.variable)
+    names = variables(rows)
+    files = [("minirnn/cells.py", f"LSTMCell.{phase}")]
     if phase == "backward":
-        packed = sync.place("minirnn/cells.py", "LSTMCell.backward", "da = (")[0]
-        lit["minirnn/cells.py", packed] = net.DA
-    files = [("minirnn/cells.py", f"LSTMCell.{phase}", None)]
-    if phase == "backward":
-        files.insert(0, LOOP)
+        names[place_of(("minirnn/cells.py", "LSTMCell.backward", "da = ("))] = net.DA
+        files.insert(0, (*LOOP, LOOP[2]))
     return section(
         f"{phase[0]}{t + 1}", f"Step {t + 1}, {phase}", drawing.cell(run(), phase, t),
-        code(files, lit), "".join(map(shown, rows)),
+        code(files, names), rows,
     )  # fmt: skip
 
 
 def weights():
-    rows, lit = weight_rows(run()), {}
-    for one in rows:
-        lit.setdefault((one.path, one.line), []).append(one.variable)
-    for variable in [v for v in lit[WEIGHTS["dWh"][0], sync.place(*WEIGHTS["dWh"])[0]]]:
-        line = sync.place("minirnn/recurrent.py", "Recurrent._add_gradients", "undo.add_weight")[0]
-        lit.setdefault(("minirnn/recurrent.py", line), []).append(variable)
-    files = [
-        ("minirnn/recurrent.py", "Recurrent._add_gradients", "self.Wx.grad +=", "dbx ="),
-        ("minirnn/product.py", "ProductBackward.add_weight_gradient", "+= v.T @ da", "+= v.T"),
-    ]
+    rows = weight_rows(run())
+    (path, name, first), (*_, last) = WEIGHTS["dWx"], WEIGHTS["db"]
+    files = [(path, name, first, last), (*WEIGHTS["dWh"], WEIGHTS["dWh"][2])]
     content = section(
-        "w", "The weights, over all steps", drawing.sums(run()), code(files, lit),
-        "".join(map(shown, rows)),
-    )  # fmt: skip
+        "w", "The weights, over all steps", drawing.sums(run()), code(files, variables(rows)), rows
+    )
     return lesson("weights", content)
+
+
+def variables(rows):
+    """Return {(path, line): the quantities that it computes}."""
+    names = {}
+    for one in rows:
+        for place in one.places:
+            names.setdefault(place, []).append(one.variable)
+    return names
 
 
 def section(key, title, picture, lines, rows):
     return (
         f'<section class="step" id="{key}" data-step="{key}" aria-label="{title}">'
         f'<p class="step-title">{title}</p>'
-        f'<div class="pictures">{picture}{lines}</div><div class="rows">{rows}</div></section>'
+        f'<div class="pictures">{picture}{lines}</div>'
+        f'<div class="rows">{"".join(map(shown, rows))}</div></section>'
     )
 
 
 def shown(one):
-    """A quantity: its equation, and its numbers put in."""
+    """Show a quantity: its equation, and its numbers put in."""
     key = one.entries[0][3].split(".")[0]
     puts = ""
     for what, text, value, name in one.entries:
@@ -155,24 +162,22 @@ def shown(one):
             f'<b class="num" data-k="{name}">{number(value)}</b></span></div>'
         )
     return (
-        f'<div class="row" id="{key}-{one.variable}" data-v="{one.variable}" '
-        f'data-name="{html.escape(one.name)}"><div class="eq">{one.equation}</div>{puts}</div>'
+        f'<div class="row" id="{key}-{one.variable}" data-v="{one.variable}">'
+        f'<div class="eq">{one.equation}</div>{puts}</div>'
     )
 
 
-def code(files, lit):
-    """Lines of the source, with their numbers; each that computes something says what."""
+def code(files, names):
+    """Quote the source with its line numbers; each line that computes something says what."""
     written = ""
     for path, name, *ends in files:
-        first, last = sync.place(path, name, *[e for e in (ends or [None])])
-        if name == LOOP[1]:
-            last = first
+        first, last = sync.place(path, name, *ends)
         source = (sync.ROOT / path).read_text("utf-8").splitlines()[first - 1 : last]
         source = textwrap.dedent("\n".join(source)).splitlines()
         spans = ""
         for n, line in enumerate(source, first):
-            variables = " ".join(lit.get((path, n), ()))
-            data = f' data-v="{variables}"' if variables else ""
+            here = " ".join(names.get((path, n), ()))
+            data = f' data-v="{here}"' if here else ""
             kind = ' class="comment"' if line.strip().startswith("#") else ""
             spans += (
                 f'<span class="code-line"{data} data-at="{path}:{n}"><i>{n}</i>'
@@ -191,37 +196,36 @@ def code(files, lit):
 
 @functools.cache
 def changes():
-    """{bug: {"title", "numbers": {key: as it is shown}, "lines": {path:line: as it is wrong}}}."""
+    """Return {mistake: {"title", "numbers": {key: wrong}, "lines": {path:line: wrong}}}."""
     right = {key: number(value) for key, value in numbers(run()).items()}
-    found = {}
+    mistakes = {}
     for name in bugs.NAMES:
         wrong = {key: number(value) for key, value in numbers(run(name)).items()}
-        found[name] = {
+        mistakes[name] = {
             "title": bugs.TITLES[name][0],
             "numbers": {key: text for key, text in wrong.items() if text != right[key]},
             "lines": {f"{path}:{n}": new for path, n, old, new in changed(name)[:1] if old},
         }
-    return found
+    return mistakes
 
 
 @functools.cache
 def changed(name):
-    """[(path, line, old, new)] of what a mistake changes in the source; old is "" where a line
-    comes in."""
+    """Return [(path, line, old, new)] of what a mistake changes; old is "" for a line put in."""
     bug = bugs.bug(name)
     module, target = bug.target.split(".")
     path = f"minirnn/{module}.py"
     start = sync.place(path, target)[0]
     old = zoo.source(bug.target).splitlines()
     new = zoo.source(bug.target).replace(bug.old, bug.new).splitlines()
-    found = []
+    lines = []
     for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag != "equal":
             for k in range(max(b - a, d - c)):
                 one = old[a + k] if a + k < b else ""
                 other = new[c + k] if c + k < d else ""
-                found.append((path, start + a + k, one, other))
-    return found
+                lines.append((path, start + a + k, one, other))
+    return lines
 
 
 def broken():
@@ -279,7 +283,7 @@ def curve(name, curves, title):
 
 
 def compared(wrong, right, off):
-    """The gradients of the weights, wrong ones over right ones."""
+    """Set the gradients of the weights side by side, wrong and right."""
     if not off:
         return "<p>The gradients of the weights are right.</p>"
     rows = []
