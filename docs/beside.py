@@ -8,6 +8,8 @@ pages with the source, and docs/api.md becomes the API reference.
 import html
 import importlib
 import re
+import shutil
+from pathlib import Path
 
 import sync
 from api import public
@@ -149,6 +151,13 @@ def on_init(app):
     app.env.minirnn_outside = getattr(app.env, "minirnn_outside", {})
 
 
+def on_finished(app, error):
+    """The first page under the name that a folder is opened by, too."""
+    if error is None and app.builder.name == "html":
+        first = Path(app.outdir, f"{app.config.root_doc}.html")
+        shutil.copyfile(first, first.with_name("index.html"))
+
+
 def setup(app):
     app.connect("builder-inited", on_init)
     app.connect("source-read", on_source_read)
@@ -156,6 +165,7 @@ def setup(app):
     app.connect("html-collect-pages", source_pages)
     app.connect("autodoc-process-docstring", on_docstring)
     app.connect("autodoc-skip-member", skip)
+    app.connect("build-finished", on_finished)
     # Pages hold parts of other files, so nothing is taken from an earlier build.
     app.connect("env-get-outdated", lambda app, env, *changed: list(env.found_docs))
     return {"parallel_read_safe": False}
