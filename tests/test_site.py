@@ -118,7 +118,7 @@ def test_two_columns_only_where_there_is_room(browser, site):
 
 
 def test_the_first_page_says_what_this_is(site):
-    """Under the name that a folder is opened by, with a picture, and with what others show of it."""
+    """Under the name that a folder is opened by, with a picture and a description."""
     text = (site / "index.html").read_text(encoding="utf-8")
     assert text == (site / "README.html").read_text(encoding="utf-8")
     for target in (
