@@ -58,8 +58,8 @@ def on_source_read(app, name, source):
 
 
 def contents(text):
-    """The chapters that README.md links to, in its order, as the site's table of contents."""
-    listed = dict.fromkeys(CHAPTER_LINK.findall(text))
+    """The pages that README.md lists, in its order, as the site's table of contents."""
+    listed = dict.fromkeys(CHAPTER_LINK.findall(text.partition("\n## All pages\n")[2]))
     lines = "\n".join(name for name in listed if (sync.DOCS / f"{name}.md").exists())
     return f"\n```{{toctree}}\n:hidden:\n:maxdepth: 2\n\n{lines}\n```\n"
 
