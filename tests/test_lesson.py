@@ -509,6 +509,10 @@ def test_every_mistake_can_be_switched_on_and_off(browser, site, width):
         assert wanted == browser.run("""Object.fromEntries(
             [...document.querySelectorAll('.num[data-wrong]')].map(
                 (one) => [one.dataset.k, one.dataset.wrong]))""")
+        for key, text in list(wanted.items())[:3]:  # what is read aloud
+            said = browser.run(f"""document.querySelector('.num[data-k="{key}"]')
+                .closest('.put').getAttribute('aria-label')""")
+            assert said.endswith(f"wrong: {text}")
         drawn = browser.run("""[...document.querySelectorAll('.step text.wrong')].map(
             (one) => [one.dataset.k, one.textContent])""")
         assert {key for key, _ in drawn} == set(wanted)

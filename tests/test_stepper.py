@@ -233,8 +233,14 @@ def test_what_is_not_known_stands_as_in_the_code():
     assert found["pi"].endswith("self.p.data")
 
 
-def test_the_demo_is_small_and_has_learned():
-    data = demo.data()
+@pytest.fixture(scope="module")
+def shown_on_the_site():
+    """What the site's page draws: trained once for all tests."""
+    return demo.data()
+
+
+def test_the_demo_is_small_and_has_learned(shown_on_the_site):
+    data = shown_on_the_site
     text = page(data)
     assert len(text) < 2_000_000
     last = len(data["epochs"]) - 1
@@ -298,11 +304,6 @@ def test_command_refuses_in_one_sentence(tmp_path, monkeypatch, capsys, argument
     assert command(*arguments) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1 and error.startswith("error: ")
-
-
-@pytest.fixture(scope="module")
-def shown_on_the_site():
-    return demo.data()
 
 
 def backward_norms(data, kind, name, epoch, variable="dh"):

@@ -9,7 +9,9 @@
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const steps = [...document.querySelectorAll(".lesson .step")];
   const words = (element) => (element.dataset.v || "").split(" ");
-  const plain = (element) => element.textContent.replace(/\s+/g, " ").trim();
+  const plain = (element) => [element.textContent.replace(/\s+/g, " ").trim(),
+    ...[...element.querySelectorAll("[data-wrong]")].map((one) => `wrong: ${one.dataset.wrong}`),
+  ].join(", ");
 
   // Lighting up. A face is one of the four sides of a quantity that can be pointed at or tabbed to;
   // of each kind only one is in the order of the Tab key, the arrows lead to the others.
@@ -75,6 +77,16 @@
     }
   }
 
+  // What is read out of a face that shows less than its equation and its numbers.
+  function name() {
+    for (const face of document.querySelectorAll(".step .node[data-v], .step .put")) {
+      const row = face.closest(".row"), step = face.closest(".step");
+      const rows = words(face).map((word) => step.querySelector(`.row[data-v="${word}"]`));
+      face.setAttribute("aria-label", row ? `${plain(row.querySelector(".eq"))}, ${plain(face)}`
+        : rows.map((one) => [...one.children].map(plain).join(", ")).join("; "));
+    }
+  }
+
   for (const step of steps) {
     step.querySelector(".drawing").setAttribute("role", "group");
     for (const kind of KINDS) {
@@ -83,17 +95,6 @@
         face.setAttribute("role", "button");
         face.setAttribute("aria-pressed", "false");
       });
-    }
-    const spoken = (face) => {
-      const row = face.closest(".row");
-      if (row) return `${plain(row.querySelector(".eq"))}, ${plain(face)}`;
-      return words(face).map((name) => {
-        const of = step.querySelector(`.row[data-v="${name}"]`);
-        return of ? [...of.children].map(plain).join(", ") : "";
-      }).join("; ");
-    };
-    for (const face of step.querySelectorAll(".node[data-v], .put")) {
-      face.setAttribute("aria-label", spoken(face));
     }
     step.addEventListener("pointerover", (event) => {
       const over = event.pointerType === "mouse" && event.target.closest("[data-v]");
@@ -235,10 +236,10 @@
   const lines = [...document.querySelectorAll(".step .code-line[data-at] > span")];
   for (const one of lines) one.dataset.right = one.textContent;
 
-  function choose(name) {
-    field.querySelector(`[value="${name}"]`).checked = true;
-    for (const one of panels) one.hidden = one.dataset.bug !== name;
-    const wrong = data[name] || { numbers: {}, lines: {} };
+  function choose(bug) {
+    field.querySelector(`[value="${bug}"]`).checked = true;
+    for (const one of panels) one.hidden = one.dataset.bug !== bug;
+    const wrong = data[bug] || { numbers: {}, lines: {} };
     for (const one of numbers) {
       const text = wrong.numbers[one.dataset.k];
       const drawn = one.matches("text");
@@ -255,9 +256,11 @@
     }
     for (const bar of bars.values()) {
       const note = bar.querySelector(".broken");
-      note.hidden = !name;
-      note.firstChild.textContent = name ? `broken: ${data[name].title}` : "";
+      note.hidden = !bug;
+      note.firstChild.textContent = bug ? `broken: ${data[bug].title}` : "";
     }
+    unpin(); // what is lit, and the card, would show the numbers of before
+    name();
   }
 
   choose("");
