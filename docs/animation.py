@@ -21,7 +21,8 @@ from minirnn.stepper.page import page  # noqa: E402
 
 WIDTH, SECONDS, COLOURS = 880, 0.7, 48
 SHOWN = "i f o g c h dh dc dai daf dao dag".split()
-STYLE = """h1, .stepper-number, .stepper-strip, .stepper-source, .stepper figure small, .stepper figure code
+STYLE = """h1, .stepper-number, .stepper-strip, .stepper-source,
+    .stepper figure small, .stepper figure code
     { display: none !important; }
     [data-is=panels] > div, [data-is=panels] section > div
     { display: grid !important; grid-template-columns: repeat(6, 1fr) !important; }"""
