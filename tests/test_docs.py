@@ -502,6 +502,31 @@ def test_section_has_equation_code_experiment_and_practice(section):
     assert lacking(sections()[section]) == set(WITHOUT.get(section, {})), section
 
 
+FOLDED = re.compile(r"^<details>\n<summary>([^<]+)</summary>\n\n(.*?)^</details>$", re.M | re.S)
+
+
+def test_what_is_folded_is_library_code_behind_an_outline():
+    """So that GitHub and the site both fold it; never an equation, an experiment or a task."""
+    count = 0
+    for chapter in CHAPTERS:
+        body = text(chapter)
+        folds = FOLDED.findall(body)
+        assert body.count("<details>") == body.count("</details>") == len(folds), chapter
+        for summary, inside in folds if re.match(r"\d\d-", chapter) else ():
+            if "code" in summary:
+                assert "skipped at first" in summary and "<!-- code:" in inside, chapter
+                assert not re.search("<!-- eq:|<!-- experiment|\\*\\*(Try|Exer)|^#", inside, re.M)
+                count += 1
+    assert count >= 6
+
+
+def test_what_may_be_skipped_is_marked_and_told():
+    marked = [c for c in CHAPTERS if re.search(r"^\*May be skipped at first\.\*$", text(c), re.M)]
+    assert len(marked) >= 5
+    for chapter in ("README.md", "00-a-beginning.md"):
+        assert "*may be skipped at first*" in " ".join(text(chapter).split())
+
+
 def test_exceptions_are_sections_with_reasons():
     assert set(WITHOUT) <= set(sections())
     assert all(len(reason) > 5 for reasons in WITHOUT.values() for reason in reasons.values())
