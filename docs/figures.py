@@ -243,6 +243,58 @@ def unrolled():
     return figure
 
 
+def two_steps():
+    """The numbers of chapter 0."""
+    w_x, w_h, b, (x_1, x_2), q = 0.5, 0.7, 0.3, (1, -1), 1
+    h_1 = np.tanh(w_x * x_1 + b)
+    h_2 = np.tanh(w_x * x_2 + w_h * h_1 + b)
+    dh_2 = 2 * (h_2 - q)
+    da_2 = dh_2 * (1 - h_2**2)
+    dh_1 = da_2 * w_h
+    da_1 = dh_1 * (1 - h_1**2)
+    figure, axes = canvas(9, 3.3, (-1.0, 9.6), (-1.6, 1.45))
+    places = {"$h_0$": (0, 0), "step 1": (2.6, 0), "step 2": (5.6, 0), "$L$": (8.6, 0)}
+    boxes = {name: node(axes, *at, name, True, 11) for name, at in places.items()}
+
+    def way(start, end, forward, backward, shift=0.42, along=0.0):
+        (x0, y0), (x1, y1) = places[start], places[end]
+        ends = boxes[start], boxes[end]
+        across = (0, 0.11) if y0 == y1 else (-0.11, 0)
+        for sign, text, color in [(1, forward, FORWARD), (-1, backward, BACKWARD)]:
+            if not text:
+                continue
+            one = x0 + sign * across[0], y0 + sign * across[1]
+            two = x1 + sign * across[0], y1 + sign * across[1]
+            pair = (one, two, ends) if sign > 0 else (two, one, ends[::-1])
+            arrow(axes, *pair[:2], color=color, boxes=pair[2])
+            level = y0 == y1
+            axes.text(
+                (x0 + x1) / 2 + (along if level else -sign * 0.25),
+                (y0 + y1) / 2 + (sign * shift if level else 0),
+                text, color=color, fontsize=9.5, va="center",
+                ha="center" if level else "right" if sign > 0 else "left",
+            )  # fmt: skip
+
+    for t, (x, da) in enumerate([(x_1, da_1), (x_2, da_2)], 1):
+        places[f"$x_{t}$"] = 2.6 + 3 * (t - 1), -1.3
+        boxes[f"$x_{t}$"] = node(axes, *places[f"$x_{t}$"], f"$x_{t} = {x}$", True, 11)
+        way(f"$x_{t}$", f"step {t}", f"$w_x x_{t} = {w_x * x:.1f}$", "")
+        axes.text(
+            places[f"step {t}"][0], 0.62, f"$da_{t} = {da:.4f}$", color=BACKWARD, fontsize=9.5,
+            ha="center",
+        )  # fmt: skip
+        a = np.arctanh((h_1, h_2)[t - 1])
+        axes.text(
+            places[f"step {t}"][0], 1.0, f"$a_{t} = {a:.4f}$", color=FORWARD, fontsize=9.5,
+            ha="center",
+        )  # fmt: skip
+    way("$h_0$", "step 1", "$h_0 = 0$", "")
+    way("step 1", "step 2", f"$h_1 = {h_1:.4f}$", f"$dh_1 = {dh_1:.4f}$")
+    way("step 2", "$L$", f"$h_2 = {h_2:.4f}$", f"$dh_2 = {dh_2:.4f}$")
+    axes.text(8.6, 0.62, f"$L = {(h_2 - q) ** 2:.4f}$", color=FORWARD, fontsize=9.5, ha="center")
+    return figure
+
+
 def packed():
     words = ["bees", "cat", "ox"]
     sizes = sizes_of(np.array([len(word) for word in words]))
@@ -385,6 +437,7 @@ def mpi_speed_up():
 
 
 PICTURES = {
+    "two-steps": two_steps,
     "rnn-cell": rnn_cell,
     "lstm-cell": lstm_cell,
     "gru-cell": gru_cell,

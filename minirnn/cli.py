@@ -215,6 +215,13 @@ class Progress:
         self.bar.close()
 
 
+def say_beside_bars(text):
+    """Print a text to standard output without tearing a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stdout)
+
+
 def train(trainer, checkpoint, resume, unit="name"):
     """Fit with a progress bar and checkpoints; after Ctrl-C or SIGTERM, save, say so, and raise
     the `interruption`. Raises `NumberError` where a number is not finite, and names the checkpoint
@@ -247,7 +254,7 @@ def follow(trainer):
 @contextmanager
 def stop_on_interrupt(trainer):
     """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, to its number, so that the trainer
-    can finish its step; a second one stops at once."""
+    can finish its step; a second one raises the `interruption` at once."""
 
     def handler(number, _):
         if trainer.stopped:

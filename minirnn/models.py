@@ -75,7 +75,8 @@ class NameClassifier(Module):
         """
         kind = nets[one_of("net", settings.get("net", cls.__name__), nets)]
         sizes = {name: settings[name] for name in cls.SIZES}
-        symbols, classes = len(settings["alphabet"]), len(settings["languages"])
+        symbols = len(settings["alphabet"])
+        classes = len(settings.get("languages", settings["alphabet"]))
         return kind(symbols, classes, rng=rng, cell=cell or settings["model"],
                     dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
 

@@ -43,6 +43,17 @@ def ids_with(dtype, wrong):
     return ids
 
 
+WORDS = [[0, 1], [2], [1, 1, 0]]
+
+
+def stepping(targets, loss, words=WORDS, monitor=None, **options):
+    """A trainer whose net answers once, for sequences with a target at every step."""
+    net = NameClassifier(3, 2, rng=R(0), hidden_size=2)
+    sequences = minirnn.Sequences(words, targets=targets, **options)
+    return Trainer(net, loss, SGD(net.parameters(), 0.1), sequences, [0, 1], [2], epochs=1,
+                   monitor=monitor)  # fmt: skip
+
+
 def four(labels=(0, 1, 0, 1), **options):
     """Four sequences of ids in two classes."""
     return minirnn.Sequences([[0, 1], [2], [1, 1, 0], [2, 2]], list(labels), **options)
@@ -481,6 +492,32 @@ REFUSED = {
             lstm(num_layers=2, dropout=0.5), truncate=2, training=True
         ),
         "truncate is 2, but must be None where dropout acts .* one after the other",
+    ),
+    "targets of another length": (
+        lambda: minirnn.Sequences(WORDS, targets=[[0, 1], [0, 1], [1, 1, 0]]),
+        "sequence 1 has 1 steps, but 2 targets",
+    ),
+    "classes in a regression": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], MeanSquaredError()),
+        "MeanSquaredError needs numbers",
+    ),
+    "numbers as classes": (
+        lambda: stepping([[0.5, 1.0], [1.0], [1.0, 1.0, 0.0]], CrossEntropy()),
+        "CrossEntropy needs classes",
+    ),
+    "an ignore index for one": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], CrossEntropy(), ignore_index=0),
+        "give both the same",
+    ),
+    "one answer for every step": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], CrossEntropy()).fit(),
+        "2 outputs, but there are 3 targets",
+    ),
+    "a measure of another loss": (
+        lambda: stepping(
+            [[0.5], [1.0], [0.0]], MeanSquaredError(), [[0], [1], [1]], monitor="bits"
+        ),
+        "must be one of: r2, rmse, loss",
     ),
     "nothing was trained": (lambda: History().best(), "the history is empty"),
 }

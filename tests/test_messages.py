@@ -1009,6 +1009,36 @@ def _(world):
     return world.command("download", "--url", "http://127.0.0.1:9/data.zip")
 
 
+@cause("a text that is there already")
+def _(world):
+    Path("text-classic.txt").write_text("a")
+    return world.command("download", "text")
+
+
+TEXTS = {"short.txt": b"too short", "latin.txt": b"a\xe9b", "ab.txt": b"ab" * 300}
+
+
+@cause("a text too short for its streams", "a text that is not UTF-8", "a text that is not there",
+       "a prompt before training", "a letter that the net has not met")  # fmt: skip
+def _(world):
+    for name, text in TEXTS.items():
+        Path(name).write_bytes(text)
+
+    def text(*options):
+        return world.example("text.py", "--output", "out", *options, data=False)
+
+    small = "--hidden-size 2 --embedding 2 --streams 2 --steps 8 --epochs 1".split()
+    if world.name == "a letter that the net has not met":
+        assert text("--text", "ab.txt", *small) == 0
+    return text(*{
+        "a text too short for its streams": ("--text", "short.txt"),
+        "a text that is not UTF-8": ("--text", "latin.txt"),
+        "a text that is not there": ("--text", "nowhere.txt"),
+        "a prompt before training": ("--prompt", "a"),
+        "a letter that the net has not met": ("--prompt", "aq"),
+    }[world.name])  # fmt: skip
+
+
 @cause("a download that is there already")
 def _(world):
     Path("names-classic").mkdir()
