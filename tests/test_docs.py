@@ -375,11 +375,12 @@ def test_the_list_has_what_is_cited_and_nothing_else():
                 citation for citation, (name, _) in references().items()
                 if f"(references.md#{name})" in text(chapter)
             }  # fmt: skip
-    for folder in ("minirnn", "examples", "tests/helpers"):
+    for folder in ("minirnn", "examples", "tests/helpers"):  # a chapter quotes one of the helpers
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                    cited |= citations(ast.get_docstring(node) or "")
+                    found = citations(ast.get_docstring(node) or "")
+                    cited |= found & references().keys() if folder == "tests/helpers" else found
     assert cited == references().keys()
 
 
