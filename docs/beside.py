@@ -22,6 +22,8 @@ from minirnn.stepper import demo
 from minirnn.stepper.page import widget
 
 CHAPTER_LINK = re.compile(r"\]\(([\w.-]+)\.md[)#]")
+EMPTY_HEAD = re.compile(r'<th class="head">(<p></p>)?</th>')  # of a table without a head
+LABEL = re.compile(r"^<!-- eq: (\S+) -->$", re.M)
 OUTSIDE = re.compile(r"\[([^\]]*)\]\(\.\./([\w./-]+)\)")
 
 
@@ -49,12 +51,28 @@ def on_source_read(app, name, source):
         outside[name].append(path)
         return f'<a href="{page(path)}.html">{html.escape(match[1])}</a>'
 
-    text = OUTSIDE.sub(leave, sync.MARK.sub(mark, text))
+    text = numbered(name, OUTSIDE.sub(leave, sync.MARK.sub(mark, text)))
     if name == app.config.root_doc:
         text += contents(text)
     if name == "api":
         text = reference(text)
     source[0] = text
+
+
+def numbered(name, text):
+    """A page whose equations have numbers, each a link to an address made of the label."""
+    chapter, count = re.match(r"(\d+)-", name), 0
+
+    def number(match):
+        nonlocal count
+        count += 1
+        shown = f"{int(chapter[1])}.{count}" if chapter else str(count)
+        return (
+            f'<div class="equation" id="eq-{match[1]}">'
+            f'<a href="#eq-{match[1]}" aria-label="Equation {shown}">({shown})</a></div>'
+        )
+
+    return LABEL.sub(number, text)
 
 
 def contents(text):
@@ -105,7 +123,7 @@ def on_page_context(app, name, template, context, doctree):
         text, end, rest = context["body"].partition("</p>")
         context["body"] = text + end + widget(demo.data()) + rest
     if "body" in context:
-        context["body"] = lesson.filled(context["body"])
+        context["body"] = EMPTY_HEAD.sub("<td></td>", lesson.filled(context["body"]))
 
 
 def source_pages(app):
