@@ -55,7 +55,7 @@ def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
     They are [N, K]; where every step has a target, a list of N arrays [T, K].
     index: places [N], or a mask. streams: so many run side by side through the sequences, and the
     net's state is carried on from one to the next (see `batches.streams`); left out, each begins
-    anew. Where the memory is too small for a batch, it is tried again with half.
+    again. Where the memory is too small for a batch, it is tried again with half.
     """
     index = places("index", index, len(sequences))
     outputs = _tried(net, sequences, index, whole("batch_size", batch_size), streams)

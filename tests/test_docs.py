@@ -848,13 +848,17 @@ def test_plain_text(chapter):
 
 
 SAYS_IN_PLACE_OF = re.compile(r"\bin[\s\"']+place\s+of\b", re.I)
+HARD_TO_LOOK_UP = re.compile(r"\b(anew|mend(s|ed|ing)?|to\s+and\s+fro)\b", re.I)
 
 
 def test_instead_of():
-    """Plain English says `instead of`, in the documents, in the code and in what it prints."""
+    """Plain English says `instead of`, in the documents, in the code and in what it prints, and uses
+    no word whose sense a learner of English does not find in a dictionary."""
     files = [*ROOT.glob("*.md"), *(p for d in ("docs", "minirnn", "examples")
                                    for p in (ROOT / d).rglob("*.*"))]  # fmt: skip
     files = [path for path in files if path.suffix in (".md", ".py", ".js", ".html")]
-    found = [path.name for path in files if SAYS_IN_PLACE_OF.search(path.read_text("utf-8"))]
-    assert len(files) > 100 and found == []
+    for pattern in (SAYS_IN_PLACE_OF, HARD_TO_LOOK_UP):
+        found = [path.name for path in files if pattern.search(path.read_text("utf-8"))]
+        assert len(files) > 100 and found == []
+    assert HARD_TO_LOOK_UP.search("was mended") and not HARD_TO_LOOK_UP.search("recommend, amended")
     assert SAYS_IN_PLACE_OF.search('"x in "\n    "place of y"')

@@ -619,7 +619,7 @@ def _(world):
     return world.run("--resume")
 
 
-@cause("starting anew over an unfinished run")
+@cause("starting over over an unfinished run")
 def _(world):
     assert world.stopped() == 130
     return world.run()

@@ -193,7 +193,7 @@ EXERCISES = [
     ),
     Exercise(
         9, "ex09_find_the_bug.py", "find the bug, five times", _find_the_bug,
-        ("Each comment in backward names the line of forward that it undoes. Derive it anew.",
+        ("Each comment in backward names the line of forward that it undoes. Derive it again.",
          "Run `python -m minirnn gradcheck ex09_find_the_bug.py:CellA`: the picture shows which "
          "gates are off, and so which lines cannot be to blame.",
          "Ask of each line: is every factor of the product there? Is every path added that leads "

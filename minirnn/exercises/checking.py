@@ -18,7 +18,7 @@ SECONDS = 10  # for one exercise
 def check(exercise, folder, conventions=None, seconds=SECONDS, seed=None, read=True):
     """The `Result` of one exercise in the folder of a hand-in.
 
-    Inputs are drawn anew each time; a seed repeats them. read: look for what is forbidden first.
+    Inputs are drawn again each time; a seed repeats them. read: look for what is forbidden first.
     """
     conventions = conventions or conventions_of(folder)
     result = Result(exercise.number, exercise.title, exercise.file)
@@ -49,7 +49,7 @@ def _climb(exercise, hand_in, conventions, rng, result):
         try:
             if name in handed_out and hand_in.classes.get(name) == handed_out[name]:
                 raise Wrong("not written", f"exercise {exercise.number}: {name} is as it was "
-                            "handed out: its mistake is not mended yet")  # fmt: skip
+                            "handed out: its mistake is not fixed yet")  # fmt: skip
             judge()
         except Failed as failed:
             _put(result, crash(failed, name), failed, section)

@@ -12,13 +12,13 @@ from .conventions import KEEPS, Conventions, turned
 HEAD = '''"""Exercise 9: find the bug.
 
 Five cells, and each is wrong in one line of `backward`: a mistake that somebody really made. All
-forward passes are right. Find the five lines and mend them.
+forward passes are right. Find the five lines and fix them.
 
     python -m minirnn exercises check . 9
     python -m minirnn gradcheck {file}:CellA
 
 The second command shows which gates are off at which steps. Cover what you know, and derive the
-suspicious line anew: docs/06-lstm.md#backward, docs/07-gru.md#backward.
+suspicious line again: docs/06-lstm.md#backward, docs/07-gru.md#backward.
 """
 
 from typing import Any, NamedTuple
@@ -74,7 +74,7 @@ def solved(name, conventions):
     Raises `DataError` where the package has come without its solutions.
     """
     if name.startswith("ex09"):
-        return find_the_bug(conventions, mended=True)
+        return find_the_bug(conventions, fixed=True)
     here = Path(__file__).resolve().parent
     installed = here / "solutions"
     folder = installed if installed.is_dir() else here.parents[1] / "tests" / "solutions"
@@ -109,8 +109,8 @@ def starter(name, conventions):
     return text
 
 
-def find_the_bug(conventions, mended=False):
-    """The file of exercise 9: for each bug its cell, with the bug in it or (mended) without."""
+def find_the_bug(conventions, fixed=False):
+    """The file of exercise 9: for each bug its cell, with the bug in it or (fixed) without."""
     parts, caches = [], []
     for letter, name in zip("ABCDE", conventions.bugs, strict=True):
         bug = next(b for b in zoo.ZOO if b.name == name)
@@ -118,7 +118,7 @@ def find_the_bug(conventions, mended=False):
         cache = f"{kind.removesuffix('Cell')}Cache"
         if cache not in caches:
             caches.append(cache)
-        text = cell_text(bug.target, None if mended else bug, f"Cell{letter}", conventions)
+        text = cell_text(bug.target, None if fixed else bug, f"Cell{letter}", conventions)
         parts.append(text)
     tables = [zoo.source(f"cells.{c}") for c in caches]
     file = "ex09_find_the_bug.py"

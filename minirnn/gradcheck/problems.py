@@ -24,7 +24,7 @@ class Problem:
     """forward({name: array}) -> ({name: output}, context); backward({name: upstream}, context) ->
     {name: gradient}, of every one of the arrays.
 
-    `forward` builds everything anew from the arrays, so that an oracle may change one entry, or
+    `forward` builds everything again from the arrays, so that an oracle may change one entry, or
     make all of them complex. `axes` gives names to an array's axes, and to the places on one.
     """
 
