@@ -66,7 +66,7 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
   function update() {
     const height = window.innerHeight * 0.4;
     const section = sectionAt(height);
-    mark(section);
+    mark(sectionAt(window.innerHeight * 0.15));
     const here = quotes.filter((quote) => quote.closest("section") === section
       && !quote.closest("details:not([open])"));
     let current = here[0];
