@@ -45,7 +45,7 @@ def test_every_one_gets_its_mark_and_the_others_are_graded_all_the_same(tmp_path
         assert mark != "right" and row["total"] == "0.0", name
         kept = tmp_path / "class" / row["hand-in"] / FILE
         assert kept.read_text(encoding="utf-8") == text, f"{name} has changed its file"
-    assert last["mark 3"] == "right" and last["total"] == "1.0"
+    assert last["mark 3"] == "right" and last["total"] == "10.0"
     assert not any(path.exists() for path in LEFT_BEHIND)
 
 
@@ -168,7 +168,7 @@ def test_forty_hand_ins_are_graded_in_less_than_four_minutes(tmp_path, capsys):
     rows = {r["hand-in"]: r for r in csv.DictReader(marks.read_text("utf-8").splitlines())}
     assert len(names) == 40 and list(rows) == sorted(names)
     for name, row in rows.items():
-        total = {"right": 10, "half": 5, "blank": 0, "hostile": 0}.get(name.partition("-")[0])
+        total = {"right": 100, "half": 50, "blank": 0, "hostile": 0}.get(name.partition("-")[0])
         assert total is None or float(row["total"]) == total, name
         if total is None:  # exercise 9 is right in all of these
             assert [n for n in BY_NUMBER if row[f"mark {n}"] == "right"] == [9], name

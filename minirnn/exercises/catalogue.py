@@ -1,7 +1,9 @@
 """The ten exercises: their files, rungs, chapters and hints."""
 
+import contextlib
 from dataclasses import dataclass
 
+from .judges.by_gate import by_gate
 from .judges.cells import CellJudge
 from .judges.own_cell import OwnJudge
 from .judges.parts import (
@@ -152,7 +154,7 @@ EXERCISES = [
     ),
     Exercise(
         5, "ex05_lstm_forward.py", "LSTM, forward",
-        _cell("LSTMCell", "cells.LSTMCell", "docs/06-lstm.md", backward=False),
+        by_gate(_cell("LSTMCell", "cells.LSTMCell", "docs/06-lstm.md", backward=False)),
         ("Four pre-activations, three gates and a candidate, then c, then h.",
          "Gates are shares, between 0 and 1; the candidate may be negative. Which function gives "
          "which? The order of the four blocks is that of `gates`.",
@@ -162,7 +164,7 @@ EXERCISES = [
     ),
     Exercise(
         6, "ex06_lstm_backward.py", "LSTM, backward",
-        _lstm_backward,
+        by_gate(_lstm_backward),
         ("Take the lines of forward from the last to the first; each is a product, a sum or a "
          "function of one entry.",
          "In a product each factor gets the other one. c goes two ways: into h, and to the next "
@@ -174,7 +176,7 @@ EXERCISES = [
     ),
     Exercise(
         7, "ex07_gru.py", "GRU, forward and backward",
-        _cell("GRUCell", "cells.GRUCell", "docs/07-gru.md"),
+        by_gate(_cell("GRUCell", "cells.GRUCell", "docs/07-gru.md")),
         ("h is a weighted mean of the candidate and the old state, with z as the weight.",
          "Backward: z appears twice in the last line of forward, with two signs. h_prev appears "
          "there too, and once more in the product: its gradient is a sum.",
@@ -210,3 +212,16 @@ EXERCISES = [
     ),
 ]  # fmt: skip
 BY_NUMBER = {exercise.number: exercise for exercise in EXERCISES}
+
+
+@contextlib.contextmanager
+def with_more(exercises):
+    """Inside, these exercises belong to the catalogue too."""
+    EXERCISES.extend(exercises)
+    BY_NUMBER.update({exercise.number: exercise for exercise in exercises})
+    try:
+        yield
+    finally:
+        for exercise in exercises:
+            EXERCISES.remove(exercise)
+            del BY_NUMBER[exercise.number]

@@ -6,13 +6,15 @@ import shutil
 import sys
 from pathlib import Path
 
+ADDED = []  # options that belong to every command, while there are exercises of one's own
+
 
 def python():
     """`python` where that is the one which runs now, else its path."""
     here = os.path.dirname(os.path.abspath(sys.executable))
     for name in ("python", "python3"):
-        found = shutil.which(name)
-        if found and os.path.dirname(os.path.abspath(found)) == here:
+        program = shutil.which(name)
+        if program and os.path.dirname(os.path.abspath(program)) == here:
             return name
     return shorter(sys.executable)
 
@@ -40,7 +42,7 @@ def program(*words):
 
 def exercises(*words):
     """`python -m minirnn exercises WORDS`."""
-    return program("-m", "minirnn", "exercises", *words)
+    return program("-m", "minirnn", "exercises", *words, *ADDED)
 
 
 def names_script():

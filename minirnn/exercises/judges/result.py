@@ -18,6 +18,7 @@ class Step:
 
     name: str
     right: bool | None = None
+    credit: float = 0.0  # the share that is right of a rung that is wrong, where parts count
 
 
 @dataclass
@@ -45,7 +46,8 @@ class Result:
         """The share of the rungs that are right, 0 to 1; nothing for what cannot be judged."""
         if not self.steps or self.mark not in PARTIAL:
             return 0.0
-        return sum(step.right is True for step in self.steps) / len(self.steps)
+        shares = [1.0 if step.right else step.credit for step in self.steps]
+        return sum(shares) / len(self.steps)
 
 
 PARTIAL = ("right", "not written", "wrong shape", "wrong value", "error")
@@ -60,6 +62,8 @@ INFINITE = "Infinity comes from exp of a large number, log(0), or a division by 
 
 class Wrong(Exception):
     """The first thing that is wrong."""
+
+    credit = 0.0  # the share of its rung that is right all the same
 
     def __init__(self, mark, text, mistake="", pair=(), section="", picture=""):
         super().__init__(text)
