@@ -81,7 +81,10 @@ def summary(results, colour=False):
     blank = sum(r.mark == "not written" for r in results)
     if blank:
         text += f", {blank} not written yet"
-    wrong = len(results) - right - blank
+    missing = sum(r.mark == "missing" for r in results)
+    if missing:
+        text += f", {missing} missing"
+    wrong = len(results) - right - blank - missing
     if wrong:
         text += f", {wrong} wrong"
     return paint(text, "right" if right == len(results) else "bold", colour)

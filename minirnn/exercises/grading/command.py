@@ -46,7 +46,7 @@ def add_options(parser):
 
 def add_choice(parser):
     """The options that say what is graded, and what it is worth."""
-    parser.add_argument("--only", type=int, nargs="+", metavar="N", help="these exercises alone")
+    parser.add_argument("--only", type=number, nargs="+", metavar="N", help="these alone")
     parser.add_argument("--points", type=points, nargs="+", default=[], metavar="N=POINTS",
                         help="what an exercise is worth; POINTS for all (10)")  # fmt: skip
     parser.add_argument("--conventions", type=Path, metavar="FILE", help="those of this term")
@@ -54,16 +54,25 @@ def add_choice(parser):
                         help="limit for one exercise (default: %(default)s)")  # fmt: skip
 
 
+def number(text):
+    """An argparse type: the number of an exercise."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be the number of an exercise (folders come first)"
+        )
+    return int(text)
+
+
 def points(text):
     """An argparse type: `3=20` as (3, 20.0), `20` as (None, 20.0)."""
-    number, sign, worth = text.rpartition("=")
+    exercise, sign, worth = text.rpartition("=")
     try:
-        pair = int(number) if sign else None, float(worth)
+        pair = int(exercise) if sign else None, float(worth)
     except ValueError:
         pair = None, 0.0
     if not 0 < pair[1] <= 10**6:
         raise argparse.ArgumentTypeError(
-            f"{text!r} must be N=POINTS or POINTS, as 3=20, with points above 0"
+            f"{text!r} must be N=POINTS, as 3=20, or POINTS, above 0 (folders come first)"
         )
     return pair
 
@@ -95,12 +104,11 @@ def grade(args):
     """
     if args.json is None:
         return _grade(args)
-    began = time.monotonic()
+    began, path = time.monotonic(), writable(args.json, "--json")
     try:
-        writable(args.json, "--json")
         return _grade(args)
     except BaseException as error:
-        gradescope.write_failure(args.json, error, time.monotonic() - began)
+        gradescope.write_failure(path, error, time.monotonic() - began)
         raise
 
 
@@ -122,7 +130,7 @@ def _grade(args):
             print(f"no hand-ins, so not looked at: {names}" + ", ..." * (len(left_out) > 10))
         alike = similarity.pairs(exercises, _places(class_), _places(others), conventions)
         began, graded = time.monotonic(), []
-        print(f"{'hand-in':30s}  total   exercises {_numbers(exercises)}; seed {seed}")
+        print(f"{'hand-in':30s}  total   {_numbers(exercises)}; seed {seed}", flush=True)
         options = dict(conventions=conventions, seconds=args.seconds, seed=seed)
         with contextlib.closing(run_class(class_, exercises, options)) as running:
             for student, results in running:
@@ -140,11 +148,11 @@ def _grade(args):
 
 
 def _numbers(exercises):
-    """The numbers of exercises in words: 1 to 10, or 1 3 4."""
+    """The numbers of exercises in words."""
     numbers = [exercise.number for exercise in exercises]
     if len(numbers) > 2 and numbers == list(range(numbers[0], numbers[-1] + 1)):
-        return f"{numbers[0]} to {numbers[-1]}"
-    return " ".join(map(str, numbers))
+        return f"exercises {numbers[0]} to {numbers[-1]}"
+    return f"exercise{'s' * (len(numbers) > 1)} {' '.join(map(str, numbers))}"
 
 
 def _sinks(args, exercises, names):
@@ -221,7 +229,8 @@ def row(graded, colour=False):
             sign = "!"
         signs.append(paint(sign, shade, colour))
     marks = sorted({r.mark for r in graded.results if not judged(r) and r.mark != "missing"})
-    words = [graded.remark and printable(graded.remark, 120), ", ".join(marks)]
+    similar = next((r.mistake for r in graded.results if r.mark == "missing" and r.mistake), "")
+    words = [printable(graded.remark or similar, 120), ", ".join(marks)]
     return (
         f"{printable(graded.name, 30):30s} {graded.total:6.2f}   {' '.join(signs)}  "
         f"{'; '.join(filter(None, words))}".rstrip()

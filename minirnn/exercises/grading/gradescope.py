@@ -87,6 +87,8 @@ def write_failure(path, error, seconds):
     """Write a results.json that says why nothing was graded: a hand-in that cannot be read, or
     trouble of the grader's own."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, KeyboardInterrupt):
+        text = "it was stopped"
     if isinstance(error, GraderError) or not isinstance(error, MinirnnError):
         text = f"The autograder failed, not your work: tell your lecturer. ({text})"
     said = {"score": 0, "execution_time": round(seconds), "output": printable(text, 1000)}

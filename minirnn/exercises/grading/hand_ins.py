@@ -164,7 +164,7 @@ def _with_exercises(folder, files, scratch, zips=2):
     if len(archives) == 1 and zips:
         return _with_exercises(_unpacked(archives[0], scratch), files, scratch, zips - 1)
     if not seen:
-        raise DataError("it is empty")
+        raise DataError("it is empty, or holds nothing but links")
     names = ", ".join(printable(path.name, 40) for path in seen[:3])
     raise DataError(f"it holds no exercise, but {names}")
 

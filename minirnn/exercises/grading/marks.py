@@ -36,8 +36,7 @@ class Graded:
 
 def not_there(exercise, remark):
     """The result of an exercise of a hand-in that has no folder to look into."""
-    text = f"no such file: {remark}"
-    return Result(exercise.number, exercise.title, exercise.file, "missing", text=text)
+    return Result(exercise.number, exercise.title, exercise.file, "missing", text=remark)
 
 
 def points_of(exercises, given):

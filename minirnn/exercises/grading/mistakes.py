@@ -31,6 +31,8 @@ def sentence(result):
         return "not written yet"
     if result.mark == "missing":
         return "no such file"
+    if result.mark == "syntax" and result.mistake:
+        return result.mistake
     if result.mark in MARKS:
         return f"not to be judged: {MARKS[result.mark]}"
     if result.mistake and result.mistake != UNKNOWN:

@@ -168,9 +168,10 @@ def listed(alike):
     lines = ["exercise  hand-ins that are alike"]
     for number, names, how in groups(alike):
         named = ", ".join(printable(name, 40) for name in names[:MOST_NAMES])
-        more = f" and {len(names) - MOST_NAMES} others" if len(names) > MOST_NAMES else ""
-        first, *rest = wrapped(f"{named}{more}: {how}", " " * 10)
-        lines += [f"{number:8d}  {first.strip()}", *rest]
+        rest = len(names) - MOST_NAMES
+        more = f" and {rest} other{'s' * (rest > 1)}" if rest > 0 else ""
+        first, *others = wrapped(f"{named}{more}: {how}", " " * 10)
+        lines += [f"{number:8d}  {first.strip()}", *others]
     return lines
 
 
