@@ -9,6 +9,7 @@ from ...gradcheck.diagnosis import UNKNOWN
 from ..output import WIDTH, wrapped
 from ..sandbox import MARKS
 
+KNOWN = ("This is", "Your", "In your")  # how a sentence begins that names a mistake
 SHOWN = 30  # rows of the table on the screen and in the picture
 
 
@@ -35,7 +36,7 @@ def sentence(result):
         return result.mistake
     if result.mark in MARKS:
         return f"not to be judged: {MARKS[result.mark]}"
-    if result.mistake and result.mistake != UNKNOWN:
+    if result.mistake.startswith(KNOWN) and result.mistake != UNKNOWN:  # others are advice
         return re.sub(r"^.*? is what you get when ", "", result.mistake)
     step = next((step.name for step in result.steps if step.right is False), "")
     return f"{step}: {result.text}".removeprefix(": ")
@@ -68,25 +69,28 @@ def picture(rows, students):
 
     rows, rest = shown(rows)
     labels = [textwrap.fill(printable(text, 160), 70) for _, text, _ in rows]
-    heights = [1 + label.count("\n") for label in labels]
-    places, here = [], 0.0
-    for height, (number, *_), before in zip(heights, rows, [None, *rows], strict=False):
-        here += 0.6 if before and before[0] != number else 0.0  # a gap between exercises
+    places, headings, here = [], {}, 0.0
+    for (number, *_), label in zip(rows, labels, strict=True):
+        if number not in headings:
+            headings[number] = here + 0.5
+            here += 1.2
+        height = 1 + label.count("\n")
         places.append(here + height / 2)
-        here += height + 0.5
-    figure = Figure(figsize=(10, 1.3 + 0.17 * here), layout="constrained")
+        here += height + 0.4
+    figure = Figure(figsize=(10, 1.2 + 0.17 * here), layout="constrained")
     axes = figure.add_subplot()
     counts = [count for *_, count in rows]
-    axes.barh(places, counts, [0.8 * height for height in heights], color="tab:blue")
+    axes.barh(places, counts, 0.8, color="tab:blue")
     for place, count in zip(places, counts, strict=True):
         axes.text(count, place, f" {count}", va="center", fontsize=8)
-    texts = [f"{label}   {number}" for label, (number, *_) in zip(labels, rows, strict=True)]
-    axes.set_yticks(places, texts, fontsize=8, parse_math=False)
-    axes.set_ylim(here, -0.5)
+    axes.set_yticks(places, labels, fontsize=8, parse_math=False)
+    for number, place in headings.items():
+        axes.text(0, place, f"exercise {number}  ", ha="right", va="center", fontweight="bold",
+                  fontsize=8)  # fmt: skip
+    axes.set_ylim(here, -0.3)
     axes.set_xlim(0, 1.1 * max(counts, default=1))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel(f"hand-ins, of {students}" + f"; {rest} rarer ones are left out" * bool(rest))
-    axes.set_title("What was wrong, and the exercise", loc="right", fontsize=10)
     return figure
