@@ -3,8 +3,8 @@
 import contextlib
 from dataclasses import dataclass
 
-from .judges.by_gate import by_gate
 from .judges.cells import CellJudge
+from .judges.credit import with_credit
 from .judges.own_cell import OwnJudge
 from .judges.parts import (
     judge_function,
@@ -154,7 +154,7 @@ EXERCISES = [
     ),
     Exercise(
         5, "ex05_lstm_forward.py", "LSTM, forward",
-        by_gate(_cell("LSTMCell", "cells.LSTMCell", "docs/06-lstm.md", backward=False)),
+        with_credit(_cell("LSTMCell", "cells.LSTMCell", "docs/06-lstm.md", backward=False)),
         ("Four pre-activations, three gates and a candidate, then c, then h.",
          "Gates are shares, between 0 and 1; the candidate may be negative. Which function gives "
          "which? The order of the four blocks is that of `gates`.",
@@ -164,7 +164,7 @@ EXERCISES = [
     ),
     Exercise(
         6, "ex06_lstm_backward.py", "LSTM, backward",
-        by_gate(_lstm_backward),
+        with_credit(_lstm_backward),
         ("Take the lines of forward from the last to the first; each is a product, a sum or a "
          "function of one entry.",
          "In a product each factor gets the other one. c goes two ways: into h, and to the next "
@@ -176,7 +176,7 @@ EXERCISES = [
     ),
     Exercise(
         7, "ex07_gru.py", "GRU, forward and backward",
-        by_gate(_cell("GRUCell", "cells.GRUCell", "docs/07-gru.md")),
+        with_credit(_cell("GRUCell", "cells.GRUCell", "docs/07-gru.md")),
         ("h is a weighted mean of the candidate and the old state, with z as the weight.",
          "Backward: z appears twice in the last line of forward, with two signs. h_prev appears "
          "there too, and once more in the product: its gradient is a sum.",

@@ -5,19 +5,19 @@ from ..sandbox import Failed, Stopped
 from .result import Wrong, equal
 
 
-def by_gate(steps):
+def with_credit(steps):
     """The rungs of a cell's exercise, which say of a wrong value how much is right all the same."""
 
     def rungs(hand_in, conventions, rng):
         return [
-            (name, section, _with_credit(judge, name.endswith("backward")))
+            (name, section, _judged(judge, name.endswith("backward")))
             for name, section, judge in steps(hand_in, conventions, rng)
         ]
 
     return rungs
 
 
-def _with_credit(judge, backward):
+def _judged(judge, backward):
     def judged():
         try:
             judge()
