@@ -4,6 +4,7 @@ A row is (cause, message, exit code); "..." in a message stands for anything. A 
 function here fails, and so does a function without a row.
 """
 
+import errno
 import importlib.util
 import io
 import json
@@ -27,6 +28,7 @@ from training_runs import rewritten, run_fact
 from minirnn import __main__ as door
 from minirnn import backend, cli, data, training
 from minirnn.data import Alphabet
+from minirnn.exercises import sandbox
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.models import NameClassifier
 from minirnn.reports import processes
@@ -880,7 +882,73 @@ def _(world):
 def _(world):
     for name in "ab":
         (Path("term") / name).mkdir(parents=True)
-    return world.command("exercises", "grade", "term", "--json", "results.json")
+    return world.command("exercises", "grade", "term/a", "term/b", "--json", "results.json")
+
+
+OWN_EXERCISE = ROOT / "examples" / "own_exercise" / "softplus.py"
+OWN_EXERCISES = {
+    "a file of exercises that holds none": "",
+    "a file of exercises that fails": "1 / 0",
+    "an exercise without its starter": OWN_EXERCISE.read_text(encoding="utf-8"),
+}
+
+
+@cause(*OWN_EXERCISES)
+def _(world):
+    Path("own.py").write_text(OWN_EXERCISES[world.name])
+    return world.command("exercises", "check", "mine", "--exercises", "own.py")
+
+
+def graded(world, *options):
+    """The grading of a class of one, with an exercise in it."""
+    Path("term/ada").mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "tests" / "solutions" / "ex03_rnn_cell.py", "term/ada")
+    return world.command("exercises", "grade", "term", "--only", 3, *options)
+
+
+@cause("marks into a table of other exercises")
+def _(world):
+    Path("marks.csv").write_text("hand-in,total\nada,3\n")
+    return graded(world, "--csv", "marks.csv")
+
+
+@cause("marks into what is no file")
+def _(world):
+    Path("marks.csv").mkdir()
+    return graded(world, "--csv", "marks.csv")
+
+
+@cause("a class that is a hand-in as well")
+def _(world):
+    Path("term").mkdir()
+    shutil.copy(ROOT / "tests" / "solutions" / "ex03_rnn_cell.py", "term")
+    return graded(world)
+
+
+@cause("points for what is not graded")
+def _(world):
+    return graded(world, "--points", "4=10")
+
+
+@cause("a hand-in that is no whole zip file")
+def _(world):
+    Path("ada.zip").write_text("PK")
+    return world.command("exercises", "grade", "ada.zip")
+
+
+@cause("no room for the grader")
+def _(world):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    world.patch(sandbox.HandIn, "__enter__", full)
+    return graded(world)
+
+
+@cause("an autograder that is there already")
+def _(world):
+    Path("autograder.zip").write_text("")
+    return world.command("exercises", "gradescope", "autograder.zip")
 
 
 # The download

@@ -118,8 +118,9 @@ def package(path, options, added=None, conventions=None):
         files["conventions.json"] = conventions.read_bytes()
         words += ["--conventions", "/autograder/source/conventions.json"]
     if added is not None:
-        for file in sorted(added.parent.glob("*.py")):
-            files[f"own/{file.name}"] = file.read_bytes()
+        own = added.parent
+        for file in sorted([*own.glob("*.py"), *own.glob("solutions/*.py")]):
+            files[f"own/{file.relative_to(own).as_posix()}"] = file.read_bytes()
         before = f"--exercises {shlex.quote(f'/autograder/source/own/{added.name}')}"
     run = RUN.replace("OPTIONS", shlex.join(words)).replace("ADDED ", before and f"{before} ")
     files |= {"setup.sh": SETUP.encode(), "run_autograder": run.encode()}

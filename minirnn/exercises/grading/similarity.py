@@ -8,6 +8,7 @@ sets).
 Nothing is run, and nothing is parsed into a tree, so that no file can do harm here.
 """
 
+import contextlib
 import io
 import keyword
 import token
@@ -16,6 +17,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from ...data import printable
+from ...errors import DataError
 from ..handouts import solved, starter
 from ..output import wrapped
 from ..sandbox import SIZE
@@ -62,7 +64,8 @@ def pairs(exercises, places, others, conventions):
         given = starter(exercise.file, conventions)
         texts = [_text(name, folder / exercise.file, given) for name, folder in places.items()]
         theirs = [_text(name, folder / exercise.file, given) for name, folder in others.items()]
-        theirs.append(_made(SOLUTION, solved(exercise.file, conventions), given))
+        with contextlib.suppress(DataError):  # an exercise of one's own may have no solution
+            theirs.append(_made(SOLUTION, solved(exercise.file, conventions), given))
         alike += _among(exercise.number, *([t for t in ts if t] for ts in (texts, theirs)))
     return alike
 
