@@ -14,7 +14,7 @@ from .judges.failures import crash
 from .judges.result import Result, Step, Wrong
 from .runner import source_scan
 from .sandbox import MARKS, Failed, HandIn, Stopped
-from .trouble import grader_error
+from .trouble import sentence_on
 
 SECONDS = 10  # for one exercise
 
@@ -62,11 +62,11 @@ def _running(hand_in):
         except (Stopped, Failed):
             raise
         except Exception as error:
-            raise grader_error(error, f"start {hand_in.path.name}") from error
+            raise GraderError(sentence_on(error, f"start {hand_in.path.name}")) from error
         try:
             yield
         except OSError as error:  # judges compute, and reach for nothing outside
-            raise grader_error(error, f"go on with {hand_in.path.name}") from error
+            raise GraderError(sentence_on(error, f"go on with {hand_in.path.name}")) from error
 
 
 def _climb(exercise, hand_in, conventions, rng, result):

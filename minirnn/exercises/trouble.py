@@ -3,8 +3,6 @@
 import errno
 import tempfile
 
-from ..errors import GraderError
-
 CURES = {
     errno.ENOSPC: "make room in {place}, or set TMPDIR to a folder with more",
     errno.EDQUOT: "make room in {place}, or set TMPDIR to a folder with more",
@@ -17,11 +15,11 @@ CURES = {
 }
 
 
-def grader_error(error, what):
-    """`GraderError`: what could not be done, why, and the cure where one is known."""
+def sentence_on(error, what):
+    """What the grader could not do, why, and the cure where one is known, for a `GraderError`."""
     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
     code = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
     if isinstance(error, RuntimeError) and "thread" in str(error):
         code = errno.EAGAIN
     cure = CURES.get(code, "run the command again").format(place=tempfile.gettempdir())
-    return GraderError(f"the grader could not {what} ({why}), and no mark was given for it; {cure}")
+    return f"the grader could not {what} ({why}), and no mark was given for it; {cure}"

@@ -18,7 +18,7 @@ from .. import catalogue
 from ..checking import SECONDS, check
 from ..conventions import Conventions, read_conventions
 from ..output import coloured, paint
-from ..trouble import grader_error
+from ..trouble import sentence_on
 from . import gradescope, mistakes, similarity
 from .feedback import Feedback
 from .hand_ins import students
@@ -176,7 +176,7 @@ def scratch_folder():
     try:
         return tempfile.TemporaryDirectory(prefix="minirnn-class-", ignore_cleanup_errors=True)
     except OSError as error:
-        raise grader_error(error, "make a folder to unpack in") from error
+        raise GraderError(sentence_on(error, "make a folder to unpack in")) from error
 
 
 def run_class(class_, exercises, options):

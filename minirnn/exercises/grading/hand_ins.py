@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...data import printable
-from ...errors import DataError
+from ...errors import DataError, GraderError
 from ..file_names import look_alikes
-from ..trouble import CURES, grader_error
+from ..trouble import CURES, sentence_on
 from .zip_files import unpack
 
 DEEPEST, MOST_FOLDERS = 5, 500  # how far the exercises are looked for in a hand-in
@@ -136,7 +136,7 @@ def _student(path, files, scratch, name, source):
         return Student(name, source, None, str(error))
     except OSError as error:
         if error.errno in CURES and error.errno != errno.EACCES:
-            raise grader_error(error, f"read {path.name}") from error
+            raise GraderError(sentence_on(error, f"read {path.name}")) from error
         return Student(name, source, None, f"{path.name} cannot be read: {error.strerror}")
 
 
