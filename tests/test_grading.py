@@ -329,10 +329,10 @@ def test_mistakes_are_counted_by_what_they_share():
 
 
 def disguised(text):
-    """A solution with its names changed and a comment more."""
+    """A solution with its names changed, and a comment and a line more."""
     for name in ("da", "dan", "dar", "daz", "dh_prev", "dz", "dn", "dproduct_n", "r", "z", "n"):
         text = re.sub(rf"(?<!\.)\b{name}\b(?!:)", f"my_{name}", text)
-    return text.replace("        return", "        # and back\n        return")
+    return text.replace("        return", "        # and back\n        unused = 1\n        return")
 
 
 def folders(tmp_path, texts):
