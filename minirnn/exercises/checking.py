@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import GraderError
 from .catalogue import EXERCISES
 from .conventions import Conventions, read_conventions
 from .handouts import starter
@@ -35,6 +36,8 @@ def check(exercise, folder, conventions=None, seconds=SECONDS, seed=None, read=T
         result.code, result.mistake = _line(path, stopped.line), stopped.advice
     except Failed as failed:  # before anything was asked for: the file itself does not run
         _put(result, crash(failed, exercise.file), failed)
+    except GraderError:
+        raise
     except Exception as error:  # an answer in a form that only a forged one has
         result.mark = "answer"
         result.text = f"{MARKS['answer']}: the checker cannot read it ({type(error).__name__})"
