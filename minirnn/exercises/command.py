@@ -24,9 +24,11 @@ from . import typed
 from .catalogue import BY_NUMBER, EXERCISES
 from .checking import SECONDS, check, check_all, conventions_of
 from .conventions import Conventions, read_conventions
+from .fence import required
 from .handouts import explanation, hand_out, solved
 from .output import coloured, describe, hostile, paint, summary, wrapped, write_csv, write_json
 from .progress import after
+from .sandbox import holding
 
 AT_ONCE = 2  # hand-ins that run at the same time
 
@@ -63,6 +65,8 @@ def run(arguments, prog):
                        help="a hand-in, or a folder of hand-ins")  # fmt: skip
     grade.add_argument("--csv", type=Path, metavar="FILE", help="one row a hand-in")
     grade.add_argument("--json", type=Path, metavar="FILE", help="Gradescope's results.json")
+    grade.add_argument("--require-fence", action="store_true",
+                       help="refuse where the operating system holds no fence")  # fmt: skip
     grade.add_argument("--conventions", type=Path, metavar="FILE", help="those of this term")
     for command in (one, watch, grade, solution):
         command.add_argument("--seconds", type=cli.whole, default=SECONDS,
@@ -247,6 +251,10 @@ def grade(args):
         name, folder = student
         return name, check_all(folder, conventions=conventions, seconds=args.seconds)
 
+    fence = holding()
+    if args.require_fence:
+        required(fence)
+    print(f"fence: {fence}")
     print(f"{'hand-in':30s} total   1 to {len(EXERCISES)}")
     with ThreadPoolExecutor(AT_ONCE) as pool:
         try:

@@ -108,6 +108,7 @@ def give_up_rights(limits):
         parts.append("user")
     if kernel.landlock([*limits["readable"], *own, "/dev/null"], names_only=[library]):
         parts.append("landlock")
+    kernel.no_capabilities()
     kernel.die_with_parent()
     if kernel.seccomp():
         parts.append("seccomp")
