@@ -323,7 +323,8 @@ class HandIn:
         self.requests.put(None)
         until = time.monotonic() + 0.5
         for thread in self.threads:
-            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                thread.join(max(0.0, until - time.monotonic()))
 
     def _kill(self):
         """End the process and whatever it has started."""
