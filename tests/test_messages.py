@@ -4,6 +4,7 @@ A row is (cause, message, exit code); "..." in a message stands for anything. A 
 function here fails, and so does a function without a row.
 """
 
+import errno
 import importlib.util
 import io
 import json
@@ -874,6 +875,52 @@ CONVENTIONS = {
 def _(world):
     Path("c.json").write_text(CONVENTIONS[world.name])
     return world.command("exercises", "start", "mine", "--conventions", "c.json")
+
+
+def graded(world, *options):
+    from minirnn.exercises.catalogue import BY_NUMBER
+
+    Path("term").mkdir()
+    Path("term", BY_NUMBER[3].file).write_text("")
+    return world.command("exercises", "grade", "term", *options)
+
+
+@cause("no fence where one is required")
+def _(world):
+    from minirnn.exercises import fence
+
+    world.patch(fence, "_chosen", ["python"])
+    return graded(world, "--require-fence")
+
+
+def failing(error):
+    def fails(*_, **__):
+        raise error
+
+    return fails
+
+
+@cause("no room for a hand-in")
+def _(world):
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    world.patch(shutil, "copyfile", failing(error))
+    return graded(world)
+
+
+@cause("no process for a hand-in")
+def _(world):
+    from minirnn.exercises import sandbox
+
+    world.patch(sandbox.subprocess, "Popen", failing(BlockingIOError(errno.EAGAIN, "none left")))
+    return graded(world)
+
+
+@cause("a checker's process that does not start")
+def _(world):
+    from minirnn.exercises import fence
+
+    world.patch(fence, "ways", list)
+    return graded(world)
 
 
 @cause("one report for several hand-ins")

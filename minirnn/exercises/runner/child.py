@@ -303,8 +303,8 @@ def main():
 
 def find_problems(limits, source, texts):
     """What is forbidden in the hand-in, and in the files beside it (`texts`) that it imports, or
-    that those import."""
-    siblings = {name.removesuffix(".py") for name in texts}
+    that those import. What is loaded already, `random` say, is not loaded from there."""
+    siblings = {name.removesuffix(".py") for name in texts} - set(sys.modules)
     problems, waiting, seen = [], [("", source)], set()
     while waiting:
         file, text = waiting.pop(0)
