@@ -1,8 +1,9 @@
 """A hand-in in a process of its own: started, asked, limited, and stopped.
 
-The hand-in's file, and what it imports from beside it, is copied into a throw-away folder, and only
-the copy is run, behind the best fence that the operating system has (`fence.py`). The process gets inputs and returns arrays, as JSON with plain bytes in it, never as a pickle; what it
-says is believed nowhere but compared with what this side computes.
+The hand-in's file, and what it imports from beside it, is copied into a throw-away folder. Only the
+copy is run, behind the best fence that the operating system has (`fence.py`). The process gets
+inputs and returns arrays, as JSON with plain bytes in it, never as a pickle; what it says is
+believed nowhere but compared with what this side computes.
 """
 
 import contextlib
@@ -133,11 +134,15 @@ class HandIn:
             return error
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")
         place = self.folder or tempfile.gettempdir()
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            return GraderError(f"the checker has no room in {place} ({error.strerror}); make some, "
-                               "or set TMPDIR to a folder with room")  # fmt: skip
-        return GraderError(f"the checker cannot start a process for a hand-in ({reason}), which is "
-                           "not the hand-in's fault; free memory and processes, and try again")  # fmt: skip
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            return GraderError(
+                f"the checker has no room in {place} ({error.strerror}); make some, or set TMPDIR "
+                "to a folder with room"
+            )
+        return GraderError(
+            f"the checker cannot start a process for a hand-in ({reason}), which is not the "
+            "hand-in's fault; free memory and processes, and try again"
+        )
 
     def _prepare(self, texts):
         """A folder with copies of the hand-in and of what runs beside it."""
@@ -170,8 +175,10 @@ class HandIn:
             self._end()
             said = self.printed.strip().rpartition("\n")[2] or said
             self.printed, self.characters = "", 0
-        raise GraderError("the checker's own process does not start, which is not the hand-in's "
-                          f"fault ({said[:200] or 'it says nothing'}); is there memory for it?")  # fmt: skip
+        raise GraderError(
+            "the checker's own process does not start, which is not the hand-in's fault "
+            f"({said[:200] or 'it says nothing'}); is there memory for it?"
+        )
 
     def _launch(self, way):
         work, runner = str(self.folder / "work"), str(self.folder / "runner")

@@ -24,10 +24,10 @@ import traceback
 
 sys.path[:] = json.loads(sys.argv[1])["path"] + sys.path  # before NumPy is looked for
 
+import kernel  # noqa: E402  from here on: the copies beside this file
 import numpy as np  # noqa: E402
 import numpy.linalg  # noqa: E402, F401  what NumPy loads late comes before the fence
 import numpy.random  # noqa: E402, F401
-import kernel  # noqa: E402  from here on: the copies beside this file
 import shapes  # noqa: E402
 import source_scan  # noqa: E402
 import tasks  # noqa: E402

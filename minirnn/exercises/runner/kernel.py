@@ -189,10 +189,10 @@ def another_user(folder):
 
 def _take_number(folder):
     """One that no other process has now, and that may be an owner here."""
-    first, second = (base + os.getpid() % 4_194_304 % size
-                     for base, size in zip(NOBODY_ELSE, (4_194_304, 5_000), strict=True))  # fmt: skip
+    many, few = NOBODY_ELSE
+    number = many + os.getpid() % 4_194_304  # Linux numbers processes no further
     try:
-        os.chown(folder, 0, first)
+        os.chown(folder, 0, number)
     except OSError:  # a container with few users
-        return second
-    return first
+        number = few + os.getpid() % 5_000
+    return number

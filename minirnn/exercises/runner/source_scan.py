@@ -125,10 +125,8 @@ class _Reader(ast.NodeVisitor):
     def visit_Name(self, node):
         if node.id in CALLS and isinstance(node.ctx, ast.Load):
             self.add(CALLS[node.id], node, node.id)
-        elif node.id in BY_NAME and isinstance(node.ctx, ast.Load):  # not called, but passed on
-            self.add("loads", node, node.id)
-        elif node.id in ("__builtins__", "__loader__", "__spec__"):
-            self.add("loads", node, node.id)
+        elif node.id in ("__builtins__", "__loader__", "__spec__", *BY_NAME):
+            self.add("loads", node, node.id)  # a getattr that is not called, but passed on
 
     def visit_Attribute(self, node):
         if node.attr in ATTRIBUTES:
