@@ -59,7 +59,8 @@ def ways():
         return list(_chosen)
     if not sys.platform.startswith("linux"):
         return ["python"]
-    return [*["bubblewrap"] * bool(bubblewrap()), *["user"] * (os.geteuid() == 0), "kernel"]
+    first = ["bubblewrap"] * bool(bubblewrap()) + ["user"] * (os.geteuid() == 0)
+    return [*first, "kernel", "python"]
 
 
 def choose(way):

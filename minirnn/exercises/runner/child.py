@@ -108,8 +108,9 @@ def give_up_rights(limits):
         parts.append("user")
     if kernel.landlock([*limits["readable"], *own, "/dev/null"], names_only=[library]):
         parts.append("landlock")
-    kernel.no_capabilities()
-    kernel.die_with_parent()
+    with contextlib.suppress(OSError):  # of systems that only resemble Linux
+        kernel.no_capabilities()
+        kernel.die_with_parent()
     if kernel.seccomp():
         parts.append("seccomp")
     return parts
@@ -132,7 +133,7 @@ def limit(limits):
             continue
 
 
-def fence(limits, say):
+def watch_for_attempts(limits, say):
     """Put up the audit hook. Reading is allowed in the copy, in NumPy, and in Python's own
     library, but not in what is installed beside them. Nothing is read through an open folder, to
     which paths can be relative unseen."""
@@ -285,7 +286,7 @@ def main():
         os._exit(0)
     before, path = snapshot(), list(sys.path)
     if limits["hook"]:
-        fence(limits, say)
+        watch_for_attempts(limits, say)
     try:
         hand_in.load()
     except BaseException as error:
