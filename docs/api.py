@@ -65,16 +65,16 @@ def modules():
     """{name: module} of the package and all its modules but scripts, in alphabetical order."""
     import minirnn
 
-    found = {"minirnn": minirnn}
+    modules = {"minirnn": minirnn}
     for info in pkgutil.walk_packages(minirnn.__path__, "minirnn."):
         if info.name.rpartition(".")[2] not in SCRIPTS:
-            found[info.name] = importlib.import_module(info.name)
-    return dict(sorted(found.items()))
+            modules[info.name] = importlib.import_module(info.name)
+    return dict(sorted(modules.items()))
 
 
 def public(module):
     """{name: function or class} that a module defines, in the order of the file."""
-    found = {
+    members = {
         name: thing
         for name, thing in vars(module).items()
         if not name.startswith("_")
@@ -82,7 +82,7 @@ def public(module):
         and thing.__module__ == module.__name__
         and thing.__name__ == name
     }
-    return dict(sorted(found.items(), key=lambda item: _line(item[1])))
+    return dict(sorted(members.items(), key=lambda item: _line(item[1])))
 
 
 def _line(thing):
@@ -96,7 +96,7 @@ def _line(thing):
 
 def methods(cls):
     """{name: function} of the public methods and properties that a class itself defines."""
-    found = {}
+    members = {}
     for name, thing in vars(cls).items():
         if isinstance(thing, (staticmethod, classmethod)):
             thing = thing.__func__
@@ -106,8 +106,8 @@ def methods(cls):
             continue  # made by a named tuple or a data class
         lambda_ = getattr(thing, "__name__", "") == "<lambda>"  # the default of a field
         if inspect.isfunction(thing) and not lambda_ and not name.startswith("_"):
-            found[name] = thing
-    return found
+            members[name] = thing
+    return members
 
 
 def own_docstring(thing):
@@ -179,8 +179,8 @@ def told(name, thing):
 
 def called(thing):
     """{name: function} of the methods of a class that a user calls, its own or inherited."""
-    found = {m: getattr(thing, m, None) for m in CALLED if inspect.isclass(thing)}
-    return {m: f for m, f in found.items() if inspect.isfunction(f) and own_docstring(f)}
+    methods = {m: getattr(thing, m, None) for m in CALLED if inspect.isclass(thing)}
+    return {m: f for m, f in methods.items() if inspect.isfunction(f) and own_docstring(f)}
 
 
 def page():

@@ -104,8 +104,8 @@ def on_page_context(app, name, template, context, doctree):
 
 def source_pages(app):
     """A page for every file that a chapter quotes or leads to."""
-    found = [*app.env.minirnn_marks.values(), *app.env.minirnn_outside.values()]
-    for path in sorted({path for paths in found for path in paths}):
+    places = [*app.env.minirnn_marks.values(), *app.env.minirnn_outside.values()]
+    for path in sorted({path for paths in places for path in paths}):
         text = coloured(path, "L").replace('id="L-', 'id="L')
         yield page(path), {"title": path, "html": text}, "source.html"
 

@@ -99,11 +99,11 @@ def sigmoid(a):
 
 def watched(function, call):
     """The local variables of `function` each time it returned while `call()` ran."""
-    code, found = function.__code__, []
+    code, frames = function.__code__, []
 
     def look(frame, event, argument):
         if event == "return" and frame.f_code is code:
-            found.append(SimpleNamespace(**frame.f_locals))
+            frames.append(SimpleNamespace(**frame.f_locals))
 
     before = sys.getprofile()
     sys.setprofile(look)
@@ -111,7 +111,7 @@ def watched(function, call):
         call()
     finally:
         sys.setprofile(before)
-    return found
+    return frames
 
 
 def step(Cell, rng, n=2, D=4, H=3):
@@ -829,13 +829,13 @@ def _(rng):
     net.backward(u, cache)
     parameters = {name: p.data for name, p in net.named_parameters().items()}
     gradient = [g for p in net.parameters() for g in p.grad.ravel().tolist()]
-    h, J, found = np.zeros((1, 3)), None, [0.0] * len(gradient)
+    h, J, total = np.zeros((1, 3)), None, [0.0] * len(gradient)
     for t in range(3):
         A, B, h = rtrl._step_jacobians(net, parameters, x[t], h)
         A, B = A[0].tolist(), B[0].tolist()
         J = B if J is None else add(times(A, J), B)
-        found = [g + sum(u[t, 0, i] * J[i][w] for i in range(3)) for w, g in enumerate(found)]
-    same(found, gradient)
+        total = [g + sum(u[t, 0, i] * J[i][w] for i in range(3)) for w, g in enumerate(total)]
+    same(total, gradient)
 
 
 @equation("relative-error", r"\frac{\lVert x - y \rVert}{\max(\lVert x \rVert, \lVert y \rVert)}")
@@ -1019,20 +1019,20 @@ def _(rng):
 
 
 def confusion(rng):
-    found = Evaluation.of(rng.integers(3, size=40), rng.integers(3, size=40), 3)
-    return found, found.confusion.tolist()
+    evaluation = Evaluation.of(rng.integers(3, size=40), rng.integers(3, size=40), 3)
+    return evaluation, evaluation.confusion.tolist()
 
 
 @equation("accuracy", r"\frac{\sum_k n_{kk}}{\sum_i \sum_k n_{ik}}")
 def _(rng):
-    found, n = confusion(rng)
-    same(sum(n[k][k] for k in range(3)) / sum(map(sum, n)), found.accuracy)
+    evaluation, n = confusion(rng)
+    same(sum(n[k][k] for k in range(3)) / sum(map(sum, n)), evaluation.accuracy)
 
 
 @equation("balanced-accuracy", r"\frac{1}{K} \sum_k \frac{n_{kk}}{\sum_j n_{kj}}")
 def _(rng):
-    found, n = confusion(rng)
-    same(sum(n[k][k] / sum(n[k]) for k in range(3)) / 3, found.balanced_accuracy)
+    evaluation, n = confusion(rng)
+    same(sum(n[k][k] / sum(n[k]) for k in range(3)) / 3, evaluation.balanced_accuracy)
 
 
 def dropped(rng):
@@ -1081,7 +1081,7 @@ def _(rng):
 
 @equation("confusion-share", r"p_{ik} = \frac{n_{ik}}{\sum_j n_{ij}}")
 def _(rng):
-    found, n = confusion(rng)
-    draw = lambda: plotting.plot_confusion(found.confusion, ["a", "b", "c"])  # noqa: E731
+    evaluation, n = confusion(rng)
+    draw = lambda: plotting.plot_confusion(evaluation.confusion, ["a", "b", "c"])  # noqa: E731
     (s,) = watched(plotting.plot_confusion, draw)
     same([[n[i][k] / sum(n[i]) for k in range(3)] for i in range(3)], s.shares)

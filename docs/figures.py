@@ -287,8 +287,8 @@ def v_curve():
         return abs((ends[0] - ends[1]) / (2 * step) / exact - 1)
 
     def complex_error(step):
-        found = oracles.directional_complex_step(problem, upstream, direction, step)
-        return max(abs(found / exact - 1), 1e-16)
+        estimate = oracles.directional_complex_step(problem, upstream, direction, step)
+        return max(abs(estimate / exact - 1), 1e-16)
 
     steps = 10.0 ** np.arange(-13, 0.1, 0.25)
     figure = Figure(figsize=(6.5, 4), layout="constrained")

@@ -33,7 +33,7 @@ def about(results):
 
 
 def proven(results):
-    """What was right, in a sentence."""
+    """Return what was right, in a sentence."""
     tests, checks = results["parts"]["tests"]["said"], results["parts"]["correct"]["checks"]
     wrong = sum(not check["right"] for check in checks)
     errors = re.search(r"ERROR SUMMARY: (\d+)", results["parts"]["sanitizer"]["said"])[1]
@@ -74,7 +74,7 @@ def accuracy(results):
 
 
 def crossover(results):
-    """How many times as fast as NumPy the card is: a row for each N, a column for each H."""
+    """Return NumPy's time over the card's: a row for each N, a column for each H."""
     rows = results["parts"]["crossover"]["rows"]
     ratio = {(r["N"], r["H"]): f"{r['numpy_ms'] / r['card_ms']:.1f}" for r in rows}
     widths = sorted({H for _, H in ratio})

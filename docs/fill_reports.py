@@ -31,15 +31,15 @@ UNKNOWN = "(not run yet)"
 
 def take(name, folder):
     """Copy what the page needs of a run: numbers without the curves, and the figures."""
-    found = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    found.pop("runs", None)  # of reproduce.py: every row of every curve
-    found["settings"].pop("source", None)  # a path of the machine; the digest of the names stays
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    results.pop("runs", None)  # of reproduce.py: every row of every curve
+    results["settings"].pop("source", None)  # a path of the machine; the digest of the names stays
     for part in ("adding", "gradients"):  # of why_lstm.py likewise
-        for entry in found.get(part, {}).values():
+        for entry in results.get(part, {}).values():
             for key in ("history", "norms", "singular_values", "path"):
                 entry.pop(key, None)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     target = FIGURES / name
     target.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.png"):
@@ -51,21 +51,21 @@ def results(name):
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
-def value(found, key, form):
+def value(results, key, form):
     """One number: key is a path with dots into the JSON; + may stand for a blank."""
     for part in key.split("."):
-        if found is not None:
-            found = found.get(part, found.get(part.replace("+", " ")))
-    return UNKNOWN if found is None else format(found, form)
+        if results is not None:
+            results = results.get(part, results.get(part.replace("+", " ")))
+    return UNKNOWN if results is None else format(results, form)
 
 
-def table(found):
+def table(results):
     """The nets of one run of reproduce.py."""
-    if found is None:
+    if results is None:
         return f"\n{UNKNOWN}\n"
     head = ("net", "the report", "trained on", "never seen", "stopped early", "loss")
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for kind, row in found["rows"].items():
+    for kind, row in results["rows"].items():
         if kind != "F":
             lost = {name.split("-", 1)[1].rsplit("-", 1)[0] for name in row["diverged"]}
             numbers = [
@@ -78,7 +78,7 @@ def table(found):
             ]  # fmt: skip
             cells = [f"{kind} {row['title']}", row["report"], *numbers]
             lines.append(f"| {' | '.join(cells)} |")
-    trigrams = [row["trigrams"] for row in found["rows"].values() if row["trigrams"]]
+    trigrams = [row["trigrams"] for row in results["rows"].values() if row["trigrams"]]
     if trigrams:
         lines.append(f"| trigram counts | - | - | {trigrams[0]:.3f} | - | - |")
     return "\n" + "\n".join(lines) + "\n"

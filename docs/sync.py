@@ -116,22 +116,22 @@ def quoted(match):
 
 def stale(text):
     """The code blocks of a chapter that differ from the source, as their comments."""
-    found = []
+    stale = []
     for match in CODE.finditer(text):
         try:
             fresh = quoted(match)
         except (LookupError, OSError) as error:
-            found.append(f"{match[0].splitlines()[0]} ({error})")
+            stale.append(f"{match[0].splitlines()[0]} ({error})")
             continue
         if fresh != match["text"]:
-            found.append(match[0].splitlines()[0])
+            stale.append(match[0].splitlines()[0])
     for match in MARK.finditer(text):
         if match[0].startswith("<!-- beside:"):
             try:
                 place(match["path"], match["name"], match["first"], match["last"])
             except (LookupError, OSError) as error:
-                found.append(f"{match[0]} ({error})")
-    return found
+                stale.append(f"{match[0]} ({error})")
+    return stale
 
 
 def filled(text):
@@ -148,16 +148,16 @@ def filled(text):
 
 
 def outputs(text, name):
-    """What each experiment of a chapter prints, in order."""
-    session, found = {"__name__": "experiment"}, []
+    """Return what each experiment of a chapter prints, in order."""
+    session, outputs = {"__name__": "experiment"}, []
     for match in EXPERIMENT.finditer(text):
         printed = io.StringIO()
         line = text[: match.start("code")].count("\n")
         code = compile("\n" * line + match["code"], name, "exec")
         with contextlib.redirect_stdout(printed):
             exec(code, session)
-        found.append(printed.getvalue())
-    return found
+        outputs.append(printed.getvalue())
+    return outputs
 
 
 def with_outputs(text, name):

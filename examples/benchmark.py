@@ -87,10 +87,10 @@ def measure(args):
         backend.use("cupy")  # says at once what is wrong with it
     left_out = leave_out(args)
     chosen(args)  # to say at once that there is none
-    everyone, found, memory = all_threads(), [], []
+    everyone, cases, memory = all_threads(), [], []
     usual = [1, everyone] if args.backend == "numpy" else [everyone]
     for threads in sorted(set(args.threads or usual)):
-        found += in_own_process(args, threads, [])
+        cases += in_own_process(args, threads, [])
     if args.backend == "cupy" or not Path("/proc/self/clear_refs").exists():
         left_out.append("memory, which is measured on the CPU and on Linux only")
     else:
@@ -101,7 +101,7 @@ def measure(args):
         "rounds": args.rounds,
         "seconds_of_a_loop": LEAST_SECONDS,
         "left_out": left_out,
-        "cases": [with_ratios(case) for case in found],
+        "cases": [with_ratios(case) for case in cases],
         "memory": memory,
     }
 
@@ -155,7 +155,7 @@ def in_own_process(args, threads, more):
 
 
 def work(args):
-    """What a process of its own does: time the cases, or train once and look at the memory."""
+    """Run what a process of its own does: time the cases, or train once and look at the memory."""
     (threads,) = args.threads
     if args.memory:
         (case,) = memory_cases(args)
@@ -167,12 +167,12 @@ def work(args):
         import torch
 
         torch.set_num_threads(threads)
-    found = []
+    results = []
     for case in (bar := tqdm(chosen(args), unit="case", disable=None)):
         bar.set_description(f"{threads} thread{'s' * (threads > 1)}: {case.name}")
         times = time_case(case, args.backend, args.peers, args.rounds)
-        found.append({"name": case.name, "threads": threads, **case._asdict(), "times": times})
-    args.worker.write_text(json.dumps(found))
+        results.append({"name": case.name, "threads": threads, **case._asdict(), "times": times})
+    args.worker.write_text(json.dumps(results))
 
 
 def memory_cases(args):
@@ -184,14 +184,14 @@ def memory_cases(args):
 
 def measure_memory(args):
     """[{"name", "ours", "torch": MiB}]: each number is that of a fresh process."""
-    found = []
+    rows = []
     for case in memory_cases(args):
         asked = argparse.Namespace(**vars(args) | {"only": case.name.split()})
         row = {"name": case.name}
         for who in ("ours", "torch") if "torch" in args.peers else ("ours",):
             (row[who],) = in_own_process(asked, 1, ["--memory", who])
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
 def with_ratios(case):
@@ -216,7 +216,7 @@ def quartiles(numbers):
 
 
 def machine(args):
-    """What a number without it says nothing of."""
+    """Return the machine's facts, without which a number says nothing."""
     gpu = None
     if args.backend == "cupy":
         properties = backend.use("cupy").cuda.runtime.getDeviceProperties(0)

@@ -1,4 +1,4 @@
-"""What `benchmark.py` times: the grid of cases, and minirnn and the bare products in each of them.
+"""The grid of cases that `benchmark.py` times, with minirnn and the bare products in each.
 
 Every contestant has `train()`, forward, backward and an SGD step on each of a case's batches, and
 `forward()`. The others are in `benchmark_torch.py` and `benchmark_jax.py`.
@@ -37,7 +37,7 @@ class Case(NamedTuple):
 
     @property
     def width(self):
-        """How many numbers a step of input has: letters, or features as many as hidden units."""
+        """Return the width of a step of input: letters, or features as many as hidden units."""
         return self.H if self.group in ("dense", "unequal") else len(Alphabet())
 
     @property

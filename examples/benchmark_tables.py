@@ -1,4 +1,4 @@
-"""What the benchmark found, as text, as Markdown, as a picture, and beside older results."""
+"""The benchmark's results as text, as Markdown, as a picture, and beside older results."""
 
 import math
 import textwrap
@@ -110,14 +110,14 @@ def ratio(case, what, contestant):
 
     The limit is PyTorch's time over the floor: what ours would be if a step were bare products.
     """
-    found = case["ratios"][what]
+    ratios = case["ratios"][what]
     if contestant == "limit":
-        if not {"torch", "floor"} <= found.keys():
+        if not {"torch", "floor"} <= ratios.keys():
             return ""
-        return f"{found['torch'][1] / found['floor'][1]:.2f}"
-    if contestant not in found:
+        return f"{ratios['torch'][1] / ratios['floor'][1]:.2f}"
+    if contestant not in ratios:
         return ""
-    low, middle, high = found[contestant]
+    low, middle, high = ratios[contestant]
     return f"{middle:.2f} ({low:.2f}-{high:.2f})"
 
 

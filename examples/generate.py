@@ -65,7 +65,7 @@ def trained(args, names):
     """(net, result) from the output folder, trained first where it is not there yet."""
     run = runs.Run("F", "reports", 0, args.iterations, names.digest(), args.data, str(args.output))
     settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}
-    with cli.kept_in(args.output, settings, [run], args.resume) as waiting:
+    with cli.remaining_runs(args.output, settings, [run], args.resume) as waiting:
         if waiting:
             print(f"training on {args.iterations:,} names; later calls use the result again")
         for _, result in processes.run(runs.train, waiting, 1):
@@ -148,13 +148,13 @@ def run():
     texts, labels = generation.write_names(
         net, names, alphabet, draws, args.temperature, count, shown, args.start
     )
-    found = generation.worth(texts, labels, names, judge)
-    print(f"\nof {len(texts):,} names: {found['new']:.1%} new, in no list; "
-          f"{found['distinct']:.1%} different from each other")  # fmt: skip
-    print(f"{found['right']:.1%} taken for the right language by {words}")
+    worth = generation.worth(texts, labels, names, judge)
+    print(f"\nof {len(texts):,} names: {worth['new']:.1%} new, in no list; "
+          f"{worth['distinct']:.1%} different from each other")  # fmt: skip
+    print(f"{worth['right']:.1%} taken for the right language by {words}")
     facts = {
         "version": __version__, "iterations": args.iterations, "temperature": args.temperature,
-        "seed": args.seed, "names": len(texts), "classifier": words, **found,
+        "seed": args.seed, "names": len(texts), "classifier": words, **worth,
         "loss": result["history"][-1]["loss"] / result["letters_a_name"],
     }  # fmt: skip
     write_atomic(args.output / "summary.json", json.dumps(facts, indent=1).encode() + b"\n")

@@ -57,35 +57,35 @@ def nets(text):
 
 def results(folder, settings):
     """Every result in the folder, by name: also those of earlier calls."""
-    found = {}
+    results = {}
     for path in sorted((folder / "nets").glob("*.json")):
         try:
             result = json.loads(path.read_text(encoding="utf-8"))
             if result["iterations"] == settings["iterations"] and result["kind"] in NETS:
-                found[path.stem] = result
+                results[path.stem] = result
         except (ValueError, KeyError, TypeError):
             raise CheckpointError(f"{path} is damaged; delete it and run again") from None
-    return found
+    return results
 
 
-def of(found, kind, protocol, key):
+def of(results, kind, protocol, key):
     """The mean over the seeds of one number, or None."""
-    values = [r[key] for r in found.values()
+    values = [r[key] for r in results.values()
               if r["kind"] == kind and r["protocol"] == protocol and key in r]  # fmt: skip
     return float(np.mean(values)) if values else None
 
 
-def first(found, kind, protocol):
+def first(results, kind, protocol):
     """The result of the lowest seed, for the figures, or None."""
-    those = [r for r in found.values() if (r["kind"], r["protocol"]) == (kind, protocol)]
+    those = [r for r in results.values() if (r["kind"], r["protocol"]) == (kind, protocol)]
     return min(those, key=lambda r: r["seed"], default=None)
 
 
-def figures(found):
+def figures(results):
     """{file name: figure} of everything that the reports show."""
     drawn = {}
     for kind in NETS:
-        result = first(found, kind, "reports")
+        result = first(results, kind, "reports")
         if result is None:
             continue
         title, x = f"{kind}: {runs.KINDS[kind].title}", column(result, "iteration")
@@ -97,7 +97,7 @@ def figures(found):
         if kind == "F":
             continue
         curves = {"names trained on": (x, column(result, "train"))}
-        honest = first(found, kind, "held-out")
+        honest = first(results, kind, "held-out")
         if honest:
             curves["names never trained on"] = (
                 column(honest, "iteration"), column(honest, "validation")
@@ -110,7 +110,7 @@ def figures(found):
             drawn[f"{kind}-confusion.png"] = plotting.plot_confusion(
                 np.array(result["confusion"]), result["languages"]
             )
-    pair = {kind: first(found, kind, "reports") for kind in "AB"}
+    pair = {kind: first(results, kind, "reports") for kind in "AB"}
     if all(pair.values()):
         for what, label in {"loss": "cross-entropy, nats", "train": "accuracy"}.items():
             curves = {
@@ -128,34 +128,34 @@ def column(result, name):
     return [row[name] for row in result["history"]]
 
 
-def table(found, settings):
+def table(results, settings):
     """The rows of the table in index.md, and the numbers behind them for results.json."""
     rows = {}
     for kind in NETS:
-        seeds = sorted({r["seed"] for r in found.values() if r["kind"] == kind})
+        seeds = sorted({r["seed"] for r in results.values() if r["kind"] == kind})
         if not seeds:
             continue
-        last = first(found, kind, "reports") or first(found, kind, "held-out")
+        last = first(results, kind, "reports") or first(results, kind, "held-out")
         rows[kind] = {
             "title": runs.KINDS[kind].title,
             "report": runs.KINDS[kind].figure,
-            "train": of(found, kind, "reports", "train"),
-            "held_out_train": of(found, kind, "held-out", "train"),
-            "unseen": of(found, kind, "held-out", "unseen"),
-            "unseen_stopped": of(found, kind, "held-out", "unseen_stopped"),
-            "stopped_at": of(found, kind, "held-out", "stopped_at"),
-            "trigrams": of(found, kind, "held-out", "trigrams"),
-            "new": of(found, kind, "reports", "new"),
-            "right": of(found, kind, "reports", "right"),
-            "judge": of(found, kind, "reports", "judge"),
+            "train": of(results, kind, "reports", "train"),
+            "held_out_train": of(results, kind, "held-out", "train"),
+            "unseen": of(results, kind, "held-out", "unseen"),
+            "unseen_stopped": of(results, kind, "held-out", "unseen_stopped"),
+            "stopped_at": of(results, kind, "held-out", "stopped_at"),
+            "trigrams": of(results, kind, "held-out", "trigrams"),
+            "new": of(results, kind, "reports", "new"),
+            "right": of(results, kind, "reports", "right"),
+            "judge": of(results, kind, "reports", "judge"),
             "loss": last_loss(last),
             "parameters": last["parameters"],
             "iterations": settings["iterations"],
-            "seconds": of(found, kind, "reports", "seconds"),
+            "seconds": of(results, kind, "reports", "seconds"),
             "seeds": seeds,
             "diverged": {
                 name: r["diverged"]
-                for name, r in found.items()
+                for name, r in results.items()
                 if r["kind"] == kind and "diverged" in r
             },
         }
@@ -231,7 +231,7 @@ def run():
         for kind in args.only
         for protocol in runs.runs_of(kind)
     ]
-    with cli.kept_in(folder, settings, todo, args.resume) as waiting:
+    with cli.remaining_runs(folder, settings, todo, args.resume) as waiting:
         done = len(todo) - len(waiting)
         print(f"{len(todo)} runs of {args.iterations:,} iterations; {done} are done")
         try:

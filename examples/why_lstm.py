@@ -103,11 +103,11 @@ def work(task, progress, stopped):
     return task.train(trainer, finish, progress, stopped)
 
 
-def plateau(found, output):
+def plateau(results, output):
     """Part 1: A, with tanh, with the output from h_t, with both."""
     curves = {}
     for kind in PLATEAU:
-        result = found[kind]
+        result = results[kind]
         rows = result["history"]
         title = runs.KINDS[kind].title
         curves[title] = [r["iteration"] for r in rows], [r["train"] for r in rows]
@@ -117,21 +117,21 @@ def plateau(found, output):
         {"": curves}, "iteration", "accuracy on names trained on", ylim=(0, 1)
     )
     write_figure(output / "plateau.png", figure)
-    return {kind: found[kind].get("train") for kind in PLATEAU}
+    return {kind: results[kind].get("train") for kind in PLATEAU}
 
 
-def memory(found, lengths, output):
+def memory(results, lengths, output):
     """Part 2: errors on the adding problem, in a table and a figure."""
     print(f"  {'steps':8s}" + "".join(f"{cell:>20s}" for cell in CELLS))
     for T in lengths:
-        row = [found[cell, T] for cell in CELLS]
+        row = [results[cell, T] for cell in CELLS]
         cells_ = [
             f"{r['error']:.3f} " + (f"at {r['history'][-1][0]:,}" if r["solved"] else "not solved")
             for r in row
         ]
         print(f"  {T:<8d}" + "".join(f"{text:>20s}" for text in cells_))
     panels = {
-        f"T = {T}": {cell: tuple(zip(*found[cell, T]["history"], strict=True)) for cell in CELLS}
+        f"T = {T}": {cell: tuple(zip(*results[cell, T]["history"], strict=True)) for cell in CELLS}
         for T in lengths
     }
     figure = plotting.plot_curves(
@@ -139,7 +139,7 @@ def memory(found, lengths, output):
         levels={"always answering 1": adding.CHANCE, "solved": adding.SOLVED},
     )  # fmt: skip
     write_figure(output / "adding.png", figure)
-    return {f"{cell}, {T}": found[cell, T] for cell in CELLS for T in lengths}
+    return {f"{cell}, {T}": results[cell, T] for cell in CELLS for T in lengths}
 
 
 def gradients(adds, lengths, seed, output):
@@ -157,20 +157,20 @@ def gradients(adds, lengths, seed, output):
             y, (_, linear_cache) = net.forward(x)
             loss = MeanSquaredError("sum")
             dlast = net.linear.backward(loss.backward(loss.forward(y, target)[1]), linear_cache)
-            found_norms = gradient_flow.gradient_norms(net.recurrent, x, dlast)
+            dnorms = gradient_flow.gradient_norms(net.recurrent, x, dlast)
             steps = np.arange(1, FLOW_T + 1)
-            for state, values in found_norms.items():
-                label = cell if len(found_norms) == 1 else f"{cell}, {state}"
-                norms[when][label] = steps, above_zero(values / found_norms["h"][-1])
+            for state, values in dnorms.items():
+                label = cell if len(dnorms) == 1 else f"{cell}, {state}"
+                norms[when][label] = steps, above_zero(values / dnorms["h"][-1])
             one, product = gradient_flow.singular_values(
                 gradient_flow.step_jacobians(net.recurrent, x[:, 0])
             )
             reach[when][cell] = steps - 1, above_zero(product)
             numbers[f"{cell}, {when}"] = {
-                "gradient_after_first_step": float(found_norms["h"][0] / found_norms["h"][-1]),
+                "gradient_after_first_step": float(dnorms["h"][0] / dnorms["h"][-1]),
                 "largest_singular_value_of_a_step": float(one.mean()),
                 "largest_singular_value_of_all_steps": float(product[0]),
-                "norms": {state: values.tolist() for state, values in found_norms.items()},
+                "norms": {state: values.tolist() for state, values in dnorms.items()},
                 "singular_values": one.tolist(),
             }
             print(f"  {cell:5s} {when:28s} |dL/dh_1| / |dL/dh_T| = "
@@ -204,11 +204,11 @@ def gates(trained, names, output):
         alphabet = runs.alphabet_of(kind)
         sequences = Sequences([alphabet.encode(n) for n in shown], np.zeros(len(shown), int))
         for k, name in enumerate(shown):
-            found = net.gates(sequences.batch(np.array([k])))
-            figure = plotting.plot_gates(found, name, f"{title} over the letters of {name}")
+            gates = net.gates(sequences.batch(np.array([k])))
+            figure = plotting.plot_gates(gates, name, f"{title} over the letters of {name}")
             write_figure(output / f"gates-{title}-{k + 1}.png", figure)
-            means[f"{title}, {name}"] = {g: np.mean(a, axis=1).tolist() for g, a in found.items()}
-            text = ", ".join(f"{gate} {np.mean(a):.2f}" for gate, a in found.items())
+            means[f"{title}, {name}"] = {g: np.mean(a, axis=1).tolist() for g, a in gates.items()}
+            text = ", ".join(f"{gate} {np.mean(a):.2f}" for gate, a in gates.items())
             print(f"  {title:5s}{name:16s} means: {text}")
     return means
 
@@ -234,14 +234,14 @@ def run():
         "iterations": args.iterations, "adding_iterations": args.adding_iterations,
         "seed": args.seed, "names": names.digest(), "source": names.source,
     }  # fmt: skip
-    with cli.kept_in(output, settings, list(tasks.values()), args.resume) as waiting:
+    with cli.remaining_runs(output, settings, list(tasks.values()), args.resume) as waiting:
         for task, result in processes.run(work, waiting, args.jobs):
             print(f"{task.name}: {'stopped' if result is None else 'done'}", flush=True)
-        found = {key: task.result() for key, task in tasks.items()}
+        outcomes = {key: task.result() for key, task in tasks.items()}
         print("\n1 accuracy on names trained on, of the RNN taken apart")
-        results = {"plateau": plateau(found, output)}
+        results = {"plateau": plateau(outcomes, output)}
         print("\n2 the adding problem: error, and after how many batches it was solved")
-        results["adding"] = memory(found, sorted(args.lengths), output)
+        results["adding"] = memory(outcomes, sorted(args.lengths), output)
         print("\n3 the gradient on its way back")
         results["gradients"] = gradients(adds, args.lengths, args.seed, output)
         print("\n4 the gates over names")

@@ -1,4 +1,4 @@
-"""Where arrays live: NumPy on the CPU, CuPy on the GPU.
+"""Array backends: NumPy on the CPU, CuPy on the GPU.
 
 Compute follows the data: every function asks its inputs, through `get_array_module`, which
 library made them, and computes there. Only creation names a place: `use("cupy")` once at the
@@ -88,7 +88,7 @@ def get_array_module(*arrays: Any, **named: Any) -> Any:
 
 
 def taken(data, whole=True, **named):
-    """What was given by this name, as an array beside `data`, one of floats (None: of float32).
+    """Return an argument as an array beside `data`, one of floats (None: of float32).
 
     An array is passed through; a list, or what else NumPy makes an array of, becomes one, of the
     type of `data` unless it is of whole numbers. With whole=False whole numbers are taken for
@@ -97,8 +97,8 @@ def taken(data, whole=True, **named):
     ((name, array),) = named.items()
     xp, dtype = get_array_module(**named, data=data), getattr(data, "dtype", "float32")
     if _module_of(array) is None:
-        found = as_numbers(name, array)
-        array = xp.asarray(found, dtype=dtype if found.dtype.kind == "f" else None)
+        numbers = as_numbers(name, array)
+        array = xp.asarray(numbers, dtype=dtype if numbers.dtype.kind == "f" else None)
     if array.dtype.kind not in "iufc":
         raise ShapeError(f"{name} is of type {array.dtype}, but must be of numbers")
     return array if whole or array.dtype.kind in "fc" else array.astype(dtype)

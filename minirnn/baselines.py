@@ -1,4 +1,4 @@
-"""What any net must beat: always guessing the commonest class, and counting trigrams."""
+"""Baselines that any net must beat: always the commonest class, and counted trigrams."""
 
 from collections import Counter
 

@@ -33,7 +33,7 @@ from .functions import d_identity, d_relu, d_sigmoid, d_tanh, identity, relu, si
 
 
 class RNNCache(NamedTuple):
-    """What `RNNCell` keeps for backward, h [n, H]."""
+    """The cache of `RNNCell` for backward: h [n, H]."""
 
     h: Any
 
@@ -78,7 +78,7 @@ class RNNCell:
 
 
 class LSTMCache(NamedTuple):
-    """What `LSTMCell` keeps for backward, each [n, H]."""
+    """The cache of `LSTMCell` for backward, each [n, H]."""
 
     i: Any
     f: Any
@@ -134,7 +134,7 @@ class LSTMCell:
 
 
 class GRUCache(NamedTuple):
-    """What `GRUCell` keeps for backward, each [n, H]."""
+    """The cache of `GRUCell` for backward, each [n, H]."""
 
     r: Any
     z: Any
@@ -184,7 +184,7 @@ class GRUCell:
 
 
 class GRUBeforeCache(NamedTuple):
-    """What `GRUBeforeCell` keeps for backward, each [n, H]."""
+    """The cache of `GRUBeforeCell` for backward, each [n, H]."""
 
     r: Any
     z: Any

@@ -238,7 +238,7 @@ def handled(signals, handler):
 
 
 @contextmanager
-def kept_in(folder, settings, runs, resume):
+def remaining_runs(folder, settings, runs, resume):
     """The `StoredRun` runs that are still to do, for a script that trains them inside the block.
 
     The folder belongs to this process alone meanwhile, and to these settings for ever. What is

@@ -45,10 +45,10 @@ def check_gradients(cell, dgates, dstate, shape):
 
 def _check_shapes(returned, names, arrays, shape):
     for part, array in zip(names, arrays, strict=True):
-        found = getattr(array, "shape", None)
-        if found != shape:
+        given = getattr(array, "shape", None)
+        if given != shape:
             wanted = f"but it must have {shape}: [n, H]"
-            raise CellError(f"{returned} {part} of shape {found}, {wanted}")
+            raise CellError(f"{returned} {part} of shape {given}, {wanted}")
 
 
 def try_cell(cell, n=2, H=3):
@@ -71,12 +71,12 @@ def try_cell(cell, n=2, H=3):
 def _tried(name, method, wanted, run, *arguments):
     """The pair that a method returns."""
     try:
-        found = run(*arguments)
+        returned = run(*arguments)
     except CellError:
         raise
     except Exception as error:  # whatever a student's code may do
         raise CellError(f"{name}.{method} fails: {type(error).__name__}: {error}") from error
-    if not isinstance(found, tuple) or len(found) != 2:
-        kind = "None" if found is None else f"a {type(found).__name__}"
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        kind = "None" if returned is None else f"a {type(returned).__name__}"
         raise CellError(f"{name}.{method} must return {wanted}, but returned {kind}")
-    return found
+    return returned

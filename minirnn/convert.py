@@ -246,8 +246,8 @@ def _check_activations(net, given, argument, gates=False):
     """Each must be what this net has: the sigmoid in gates, else its `_activation`."""
     wanted = "sigmoid" if gates else _activation(net.layers[0].cell)
     for name in given:
-        found = {"linear": "identity", "affine": "identity"}.get(str(name).lower(), name)
-        if str(found).lower() != wanted:
+        activation = {"linear": "identity", "affine": "identity"}.get(str(name).lower(), name)
+        if str(activation).lower() != wanted:
             raise CheckpointError(f"{argument} is {short(name)}, but this net's is {wanted!r}")
 
 
@@ -355,7 +355,7 @@ def _shapes(layer):
 
 
 def _two_biases(layer):
-    """Whether the second bias acts on its own, so that two cannot be one."""
+    """Return whether the second bias acts on its own, so that two cannot be one."""
     return isinstance(layer.cell, GRUCell)
 
 

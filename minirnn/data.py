@@ -59,7 +59,7 @@ class Alphabet:
         return "".join(dict.fromkeys(c for c in signs if not self._read(c)))
 
     def _read(self, character):
-        """What is read of one character: itself, what is like it, or nothing."""
+        """Return what is read of one character: itself, what is like it, or nothing."""
         if character in self._ids:
             return character
         return "".join(c for c in character.translate(ALIKE) if c in self._ids)
@@ -100,7 +100,7 @@ class Names:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def counts(self):
-        """How many names each language has [K]."""
+        """Return how many names each language has [K]."""
         return np.bincount(self.labels, minlength=len(self.languages))
 
 

@@ -121,12 +121,12 @@ def generator(rng):
 def floating(name, dtype):
     """A floating (or complex) dtype; `ArgumentError` for another, or what is none."""
     try:
-        found = np.dtype(dtype)
+        result = np.dtype(dtype)
     except TypeError:
-        found = None
-    if dtype is None or found is None or found.kind not in "fc":
+        result = None
+    if dtype is None or result is None or result.kind not in "fc":
         raise ArgumentError(f"{name} is {short(dtype)}, but must be float32 or float64")
-    return found
+    return result
 
 
 def as_numbers(name, given):
@@ -178,12 +178,12 @@ def labels_of(what, labels, number, size):
 
     Raises `DataError` for anything else.
     """
-    found = np.asarray(labels)
-    if found.shape != (number,) or not number:
-        shape = "" if found.ndim == 1 else f" of shape {found.shape}, which is not [N]"
-        raise DataError(f"there are {number} sequences, but {found.size} {_many(what)}{shape}")
-    in_range(what, found, 2**62 if size is None else whole("num_classes", size), DataError)
-    return found.astype(np.int64, copy=False)
+    array = np.asarray(labels)
+    if array.shape != (number,) or not number:
+        shape = "" if array.ndim == 1 else f" of shape {array.shape}, which is not [N]"
+        raise DataError(f"there are {number} sequences, but {array.size} {_many(what)}{shape}")
+    in_range(what, array, 2**62 if size is None else whole("num_classes", size), DataError)
+    return array.astype(np.int64, copy=False)
 
 
 def places(name, index, size):
@@ -193,19 +193,19 @@ def places(name, index, size):
     Raises `DataError` for anything else, and for none.
     """
     try:
-        found = np.asarray(index)
+        array = np.asarray(index)
     except (ValueError, TypeError):
-        found = np.empty((0, 0))
-    if found.dtype == bool and found.shape == (size,):
-        found = np.flatnonzero(found)
-    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
-        given = f"{short(index)} of type {found.dtype}" if found.size else "empty"
+        array = np.empty((0, 0))
+    if array.dtype == bool and array.shape == (size,):
+        array = np.flatnonzero(array)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
+        given = f"{short(index)} of type {array.dtype}" if array.size else "empty"
         raise DataError(f"{name} is {given}, but must hold whole numbers, or a mask of {size:,}")
-    if found.min() < -size or found.max() >= size:
-        wrong = next(k for k in found.tolist() if not -size <= k < size)
+    if array.min() < -size or array.max() >= size:
+        wrong = next(k for k in array.tolist() if not -size <= k < size)
         raise DataError(f"{name} has {wrong}, but there are {size:,}: it must be 0 to {size - 1:,}")
-    found = found.astype(np.int64, copy=False)
-    return np.where(found < 0, found + size, found) if found.min() < 0 else found
+    array = array.astype(np.int64, copy=False)
+    return np.where(array < 0, array + size, array) if array.min() < 0 else array
 
 
 def joined(sequences, error, kinds="iuf"):
@@ -276,8 +276,8 @@ def parameters_of(given):
     listed = list(given) if hasattr(given, "__iter__") else [given]
     wrong = next((p for p in listed if not hasattr(p, "grad")), None)
     if not listed or wrong is not None:
-        found = f"has {short(wrong)}" if listed else "is empty"
-        raise ArgumentError(f"parameters {found}, but must be a list, as net.parameters() gives")
+        given = f"has {short(wrong)}" if listed else "is empty"
+        raise ArgumentError(f"parameters {given}, but must be a list, as net.parameters() gives")
     return listed
 
 
@@ -289,7 +289,7 @@ def two_betas(betas):
 
 
 def short(value, longest=60):
-    """What was given, as text for a message: cut off where it is long, an array as its shape."""
+    """Return a value as text for a message: cut off where it is long, an array as its shape."""
     shape = getattr(value, "shape", ())
     text = f"an array of shape {shape}" if shape else " ".join(repr(value).split())
     return text if len(text) <= longest else text[: longest - 3] + "..."

@@ -1,4 +1,4 @@
-"""How gradients travel through time: their norms at every step, and the Jacobians of the steps.
+"""Gradient flow through time: norms at every step, and the Jacobians of the steps.
 
 Everything is measured from outside, with `Recurrent.forward` and `backward` on one step at a
 time, so it works for any cell.
@@ -11,12 +11,12 @@ from .backend import asnumpy, get_array_module
 
 def steps(net, x):
     """[(state before, cache) of each step] of a dense batch x [T, N, D], and the last state."""
-    found, state = [], None
+    trace, state = [], None
     for t in range(len(x)):
         before = state
         _, state, cache = net.forward(x[t : t + 1], state=state)
-        found.append((before, cache))
-    return found, state
+        trace.append((before, cache))
+    return trace, state
 
 
 def gradient_norms(net, x, dlast):
@@ -24,11 +24,11 @@ def gradient_norms(net, x, dlast):
 
     x [T, N, D]; dlast [N, H] is dL/dh_T, from a loss that reads nothing but the last output.
     """
-    found, _ = steps(net, x)
+    trace, _ = steps(net, x)
     names = net.cell.states
     dstate = (dlast, *[get_array_module(dlast).zeros_like(dlast)] * (len(names) - 1))
     norms = {name: [] for name in names}
-    for _, cache in reversed(found):
+    for _, cache in reversed(trace):
         for name, d in zip(names, dstate, strict=True):
             norms[name].append(float(np.linalg.norm(asnumpy(d), axis=1).mean()))
         _, dstate = net.backward(None, cache, dstate)
@@ -49,15 +49,15 @@ def step_jacobians(net, x):
     unit = xp.eye(M, dtype=net.Wh.data.dtype)
     asked = tuple(unit[:, k * H : (k + 1) * H] for k in range(len(names)))
     state = tuple(xp.zeros((1, H), unit.dtype) for _ in names)
-    found = []
+    jacobians = []
     for t in range(len(x)):
         rows = tuple(xp.repeat(s, M, axis=0) for s in state)
         _, after, cache = net.forward(xp.repeat(x[t : t + 1, None], M, axis=1), state=rows)
         _, dstate = net.backward(None, cache, asked)
-        found.append(asnumpy(xp.concatenate(dstate, axis=1)))
+        jacobians.append(asnumpy(xp.concatenate(dstate, axis=1)))
         state = tuple(s[:1] for s in after)
     net.zero_grad()
-    return np.stack(found)
+    return np.stack(jacobians)
 
 
 def singular_values(jacobians):

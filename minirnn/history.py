@@ -1,4 +1,4 @@
-"""How training went: one row of numbers for each epoch."""
+"""The history of a training run: one row of numbers for each epoch."""
 
 import csv
 import io

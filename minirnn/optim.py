@@ -1,4 +1,4 @@
-"""How parameters follow their gradients: SGD, Adam, clipping, and schedules of the learning rate.
+"""Optimisers: SGD, Adam, AdamW, clipping, and schedules of the learning rate.
 
 Everything here is entry by entry, for parameters of any shape; what an optimiser remembers of one
 (v, m) has its shape. No function here reads anything back from the device. `step(ok)` takes a 0-d
@@ -16,7 +16,7 @@ from .parameters import Parameter, join, split
 
 
 class Optimizer:
-    """What SGD and Adam share: the parameters, the learning rate, the state by name.
+    """The base of SGD and Adam: the parameters, the learning rate, the state by name.
 
     The parameters are moved into one flat array (`join`), so a step is a handful of calls however
     many there are. `slots` name further arrays beside it: a velocity, say. Raises `ArgumentError`

@@ -1,4 +1,4 @@
-"""What is learned: parameters, the modules that hold them, and their first values."""
+"""Parameters, the modules that hold them, and their first values."""
 
 import copy
 from itertools import accumulate
@@ -67,13 +67,13 @@ class Module:
 
     def children(self):
         """{name: module} of the modules directly inside."""
-        found = {}
+        modules = {}
         for name, value in vars(self).items():
             if isinstance(value, Module):
-                found[name] = value
+                modules[name] = value
             elif isinstance(value, (list, tuple)):
-                found |= {f"{name}.{k}": m for k, m in enumerate(value) if isinstance(m, Module)}
-        return found
+                modules |= {f"{name}.{k}": m for k, m in enumerate(value) if isinstance(m, Module)}
+        return modules
 
     def named_parameters(self):
         """{dotted name: Parameter}, this module's own first."""
@@ -88,7 +88,7 @@ class Module:
         return list({id(p): p for p in self.named_parameters().values()}.values())
 
     def number_of_parameters(self):
-        """How many numbers are learned."""
+        """Return how many numbers are learned."""
         return sum(int(np.prod(p.shape)) for p in self.parameters())
 
     def zero_grad(self):
@@ -123,7 +123,7 @@ class Module:
             data[...] = get_array_module(data).asarray(state[name], dtype=data.dtype)
 
     def extra_repr(self):
-        """What stands between the brackets when the module is printed."""
+        """Return what stands between the brackets when the module is printed."""
         return ""
 
     def __repr__(self):
@@ -135,7 +135,7 @@ class Module:
 
 
 def _fits(array, dtype):
-    """Whether the array holds numbers that stay finite in this dtype."""
+    """Return whether the array holds numbers that stay finite in this dtype."""
     if array.dtype.kind not in "fc" or not np.can_cast(array.dtype, dtype, "same_kind"):
         return False
     with np.errstate(over="ignore"):

@@ -87,7 +87,7 @@ class ProductBackward:
 
     @property
     def da(self):
-        """What was noted, as an array [G, S, H]: the rows of all steps, in the order of time.
+        """Return the recorded rows as an array [G, S, H]: all steps, in the order of time.
 
         Zeros stand for steps that are not undone yet, and for gates that backward never asked for.
         """

@@ -17,7 +17,7 @@ from .product import Product, ProductBackward, in_time
 
 
 class RecurrentCache(NamedTuple):
-    """What `Recurrent.forward` keeps for backward."""
+    """The cache of `Recurrent.forward` for its backward."""
 
     x: Any
     sizes: list
@@ -165,7 +165,7 @@ class Recurrent(Module):
 
     @property
     def _merged(self):
-        """Whether the two biases act as one, and da and dgx are the same."""
+        """Whether the two biases act as one, so that da and dgx are the same."""
         return getattr(self.cell, "additive", False)
 
     def _rows(self, x, sizes):
@@ -192,7 +192,7 @@ class Recurrent(Module):
         return gx
 
     def _bias(self):
-        """What is added to x Wx [G, H]: bx, or bx + bh if the cell is `additive`, or None."""
+        """Return what x Wx gets added [G, H]: bx, or bx + bh if the cell is `additive`, or None."""
         bx, bh = _data(self.bx), _data(self.bh)
         return bx + bh if self._merged and bh is not None else bx
 

@@ -32,7 +32,7 @@ settings.load_profile(
 
 
 # The mathematics and its training: `pytest -m core`, in less than a minute.
-CORE = """backends batches checkpoints data examples forward gold gradients laws losses numbers
+CORE = """backends batches checkpoints data forward gold gradients laws losses numbers
     optim parameters structure training""".split()
 
 

@@ -279,22 +279,25 @@ def test_what_a_folder_is_kept_for(tmp_path, capsys):
     with refused(f"no run to go on with in {tmp_path}; omit --resume"):
         enter(tmp_path, one, runs, resume=True)
     assert list(tmp_path.iterdir()) == [nets]
-    with pytest.raises(KeyboardInterrupt), cli.kept_in(tmp_path, one, runs, False) as waiting:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        cli.remaining_runs(tmp_path, one, runs, False) as waiting,
+    ):
         assert waiting == runs
         raise KeyboardInterrupt
     said = f"saved in {tmp_path}: 0 of 1 runs done, 0 begun; go on with --resume\n"
     assert capsys.readouterr().err == said
     calls = iter([False] * 4)
-    with cli.kept_in(tmp_path, one, runs, resume=True):
+    with cli.remaining_runs(tmp_path, one, runs, resume=True):
         runs[0].go(stopped=lambda: next(calls, True))
     assert capsys.readouterr().err == ""
     for place in (tmp_path, nets):
         (place / ".left.npz.1.tmp").write_bytes(b"")
-    with cli.kept_in(tmp_path, one, runs, resume=False) as waiting:
+    with cli.remaining_runs(tmp_path, one, runs, resume=False) as waiting:
         assert waiting == runs and runs[0].go()
     said = f"going on in {tmp_path}: 0 of 1 runs done, 1 begun\n"
     assert capsys.readouterr().err == said and not list(tmp_path.rglob("*.tmp"))
-    with cli.kept_in(tmp_path, one, runs, resume=True) as waiting:
+    with cli.remaining_runs(tmp_path, one, runs, resume=True) as waiting:
         assert waiting == []
     assert capsys.readouterr().err == "", "nothing is left to go on with"
     with refused(r"settings\.json was made with iterations = 20, but now it is 30"):
@@ -306,7 +309,7 @@ def refused(words):
 
 
 def enter(*arguments, **options):
-    with cli.kept_in(*arguments, **options):
+    with cli.remaining_runs(*arguments, **options):
         raise AssertionError("it should have been refused")
 
 

@@ -16,13 +16,13 @@ from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh
 
 
 class RNNCache(NamedTuple):
-    """What `RNNCell` keeps for backward, h [n, H]."""
+    """The cache of `RNNCell` for backward: h [n, H]."""
 
     h: Any
 
 
 class LSTMCache(NamedTuple):
-    """What `LSTMCell` keeps for backward, each [n, H]."""
+    """The cache of `LSTMCell` for backward, each [n, H]."""
 
     i: Any
     f: Any
@@ -33,7 +33,7 @@ class LSTMCache(NamedTuple):
 
 
 class GRUCache(NamedTuple):
-    """What `GRUCell` keeps for backward, each [n, H]."""
+    """The cache of `GRUCell` for backward, each [n, H]."""
 
     r: Any
     z: Any
@@ -43,7 +43,7 @@ class GRUCache(NamedTuple):
 
 
 class GRUBeforeCache(NamedTuple):
-    """What `GRUBeforeCell` keeps for backward, each [n, H]."""
+    """The cache of `GRUBeforeCell` for backward, each [n, H]."""
 
     r: Any
     z: Any

@@ -6,7 +6,7 @@ from ..errors import BackendError
 
 
 def is_out_of_memory(error):
-    """Whether an exception says that host or device have no memory left.
+    """Return whether an exception says that host or device have no memory left.
 
     CuPy's own is a `MemoryError`, but the libraries under it report theirs in words.
     """
@@ -71,7 +71,7 @@ def working_cupy():
 
 
 def _cause(cupy, error):
-    """What is wrong with the GPU, and the cure."""
+    """Return what is wrong with the GPU, and the cure."""
     if is_out_of_memory(error):
         return (
             "the GPU has too little free memory: end what else uses it (nvidia-smi lists it), "

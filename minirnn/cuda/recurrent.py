@@ -20,7 +20,7 @@ from .products import RowProduct
 
 
 class CudaCache(NamedTuple):
-    """What `CudaRecurrent.forward` keeps for backward."""
+    """The cache of `CudaRecurrent.forward` for its backward."""
 
     x: Any
     shape: tuple | None  # the [T, N] of a dense batch
@@ -127,7 +127,7 @@ def apart(dW, G):
 
 
 class Loop:
-    """What the loops share: arrays over all steps, and the rows of each step.
+    """The base of the loops: arrays over all steps, and the rows of each step.
 
     forward(state) changes the state [N, H] in place and returns (output [S, H], state).
     backward(doutput, dstate) changes dstate in place, and returns (dgx [S, G H], dstate,

@@ -1,4 +1,4 @@
-"""What went wrong, in one sentence: the mistakes of the zoo, recognised by what they do.
+"""The diagnosis in one sentence: mistakes of the zoo, recognised by what they do.
 
 A verdict holds the gradients that somebody's code claims. The same problem is put to every mutant
 of this library's code at the same level; where one claims the very same gradients, on the same
@@ -43,7 +43,7 @@ def diagnose(verdict, bugs=None):
 
 
 def explanations(verdict):
-    """The bugs of the zoo that do exactly what was found; several may do the same."""
+    """Return the bugs of the zoo with exactly these findings; several may do the same."""
     if not verdict.claimed or not np.all([np.isfinite(a).all() for a in verdict.claimed.values()]):
         return []
     problem, allowed = verdict.problem, _allowed(verdict)
@@ -52,15 +52,15 @@ def explanations(verdict):
         return [] if alone else explanations(alone)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        found = []
+        bugs = []
         for bug, other in mutants(problem, verdict.claimed):
-            if bug not in found and _does_the_same(verdict, other, allowed):
-                found.append(bug)
-    return found
+            if bug not in bugs and _does_the_same(verdict, other, allowed):
+                bugs.append(bug)
+    return bugs
 
 
 def _blames_the_cell(verdict):
-    """Whether this library's own code around the same cell makes the same mistake."""
+    """Return whether this library's own code around the same cell makes the same mistake."""
     if not verdict.claimed:
         return False
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -133,7 +133,7 @@ ONLY_IN_TIME = (
 
 
 def _allowed(verdict):
-    """How far a mutant's gradients may be from the claimed ones: far less than those are wrong.
+    """Return how far a mutant's gradients may be from the claimed ones: far less than the error.
 
     Else code that is off by 1e-10 would be named after a mistake that changes nothing here.
     """
@@ -146,7 +146,7 @@ def _allowed(verdict):
 
 
 def _does_the_same(verdict, problem, allowed):
-    """Whether `problem`, about a mutant, has the same outputs, gradients and kinds of finding."""
+    """Return whether a mutant's `problem` has the same outputs, gradients and kinds of finding."""
     try:
         outputs, _ = verdict.problem.forward(verdict.problem.arrays)
         theirs, context = problem.forward(problem.arrays)
@@ -168,7 +168,7 @@ def _does_the_same(verdict, problem, allowed):
 
 
 def _kinds(verdict):
-    """What is wrong beside values, without the cache's own names."""
+    """Return what is wrong beside values, without the cache's own names."""
     places = [(f.kind, f.where) for f in verdict.findings if f.kind != "value"]
     return {(k, "the cache" if w.startswith("the cache") else w) for k, w in places}
 

@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass
 class Verdict:
-    """What the judge found on one problem; true where nothing is wrong."""
+    """The verdict on one problem; true where nothing is wrong."""
 
     problem: Problem
     findings: list = field(default_factory=list)
@@ -243,8 +243,8 @@ def _pairs(problem, upstream):
 
 
 def _kinks(problem, upstream, name, off):
-    """Which of the worst entries have two one-sided derivatives that differ, at any step size."""
-    found = np.zeros(off.shape, bool)
+    """Mark the worst entries whose two one-sided derivatives differ at every step size."""
+    kinks = np.zeros(off.shape, bool)
     array = problem.arrays[name]
     base = sum((u * y).sum() for u, y in _pairs(problem, upstream))
     worst = np.argsort(off, axis=None)[::-1][:20]
@@ -260,8 +260,8 @@ def _kinks(problem, upstream, name, off):
                 slopes.append(sign * (value - base) / step)
             gaps.append(abs(slopes[0] - slopes[1]))
         # a smooth function's gap shrinks with the step; at a kink it stays
-        found[entry] = gaps[1] > 0.5 * gaps[0] and gaps[1] > 1e-4 * max(1.0, abs(slopes[0]))
-    return found
+        kinks[entry] = gaps[1] > 0.5 * gaps[0] and gaps[1] > 1e-4 * max(1.0, abs(slopes[0]))
+    return kinks
 
 
 def arrays_in(thing, place=""):

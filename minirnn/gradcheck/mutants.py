@@ -49,8 +49,8 @@ def _seen_as(problem, other, there, back, outputs):
     """
 
     def forward(arrays):
-        found, context = other.forward(there(arrays))
-        return {ours: found[theirs] for ours, theirs in outputs.items()}, context
+        results, context = other.forward(there(arrays))
+        return {ours: results[theirs] for ours, theirs in outputs.items()}, context
 
     def given(upstream):
         return {theirs: upstream[ours] for ours, theirs in outputs.items()}
@@ -108,12 +108,12 @@ def _cell_seen_as(problem, made, order, states, sign):
     inverse = np.argsort(order)
 
     def there(arrays):
-        found = {n: _times_sign(sign, arrays[n][order]) for n in ("gx", "Wh", "bh")}
-        return found | {f"{s}_prev": arrays[f"{mine}_prev"] for s, mine in ours.items()}
+        inputs = {n: _times_sign(sign, arrays[n][order]) for n in ("gx", "Wh", "bh")}
+        return inputs | {f"{s}_prev": arrays[f"{mine}_prev"] for s, mine in ours.items()}
 
     def back(gradients):
-        found = {n: _times_sign(sign, np.stack(gradients[n]))[inverse] for n in ("gx", "Wh", "bh")}
-        return found | {f"{mine}_prev": gradients[f"{s}_prev"] for s, mine in ours.items()}
+        own = {n: _times_sign(sign, np.stack(gradients[n]))[inverse] for n in ("gx", "Wh", "bh")}
+        return own | {f"{mine}_prev": gradients[f"{s}_prev"] for s, mine in ours.items()}
 
     theirs = {mine: s for s, mine in ours.items()}
     outputs = {mine: theirs[mine] for mine in problem.subject.states}
@@ -196,12 +196,12 @@ def _layers(problem, claimed):
         shape = arrays[matrices[0]].shape[:: -1 if turned else 1]
 
         def there(arrays, turned=turned):
-            found = {name: arrays[mine] for name, mine in ours.items()}
-            return found | ({"W": found["W"].T} if turned else {})
+            inputs = {name: arrays[mine] for name, mine in ours.items()}
+            return inputs | ({"W": inputs["W"].T} if turned else {})
 
         def back(gradients, turned=turned):
-            found = {mine: gradients[name] for name, mine in ours.items() if name in gradients}
-            return found | ({ours["W"]: found[ours["W"]].T} if turned else {})
+            own = {mine: gradients[name] for name, mine in ours.items() if name in gradients}
+            return own | ({ours["W"]: own[ours["W"]].T} if turned else {})
 
         for bug in ZOO:
             if bug.target == "layers.Linear":

@@ -1,4 +1,4 @@
-"""What can be said of a wrong gradient without knowing the mistake: zero, a multiple, transposed.
+"""Patterns of wrong gradients that need no known mistake: zero, a multiple, transposed.
 
 Each sentence is true of the numbers; what it suggests as a cause ends in a question mark.
 """

@@ -1,4 +1,4 @@
-"""Where a mistake sits that has no name: which gates are off, and what they have in common.
+"""The place of a mistake without a name: the gates that are off, and what they share.
 
 What the arrays that are wrong share, and those that are right do not, is where to look first. The
 sentences are true of the numbers; the place that they point to is the first to look at, no proof.
@@ -11,10 +11,10 @@ OFF = 1e-9  # of the largest entry: a gate is off from here on
 
 def wrong_values(verdict):
     """{array: Finding} of the gradients that are off, in the order in which one causes another."""
-    found = {f.where: f for f in verdict.findings if f.kind == "value" and f.claimed is not None}
+    findings = {f.where: f for f in verdict.findings if f.kind == "value" and f.claimed is not None}
     causes = {"cell": ("gx", "Wh", "bh"), "time": ("x",), "stack": ("x",)}
-    first = [n for n in causes.get(verdict.problem.level, ()) if n in found]
-    return {n: found[n] for n in dict.fromkeys([*first, *found])}
+    first = [n for n in causes.get(verdict.problem.level, ()) if n in findings]
+    return {n: findings[n] for n in dict.fromkeys([*first, *findings])}
 
 
 def where_wrong(verdict):
@@ -98,7 +98,7 @@ def _of_gates(verdict, wrong, off):
 
 
 def _acting(problem, state):
-    """What acts on this state of the next step: (gates, previous states, but for the product)."""
+    """Return what acts on this state a step later: (gates, previous states; not the product)."""
     arrays = {**problem.arrays, "Wh": np.zeros(problem.arrays["Wh"].shape)}
     before = problem.forward(arrays)[0][state]
 

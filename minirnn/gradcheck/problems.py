@@ -1,4 +1,4 @@
-"""What is checked: something that computes outputs from arrays, and claims their gradients.
+"""Problems of the gradient check: outputs computed from arrays, and the gradients claimed.
 
 Everything, from a function to a whole net, is brought into this one form, so that there is one
 set of oracles and one judge.

@@ -19,7 +19,7 @@ class Rung:
 
 @dataclass
 class CheckResult:
-    """What a check found; true where everything is right, so `assert report` is a whole test."""
+    """The result of a check; true where everything is right, so `assert report` is a whole test."""
 
     title: str
     rungs: list = field(default_factory=list)
@@ -65,17 +65,17 @@ class CheckResult:
 
 def _wrapped(text, indent):
     """Lines of at most 100 characters, the later ones of a paragraph set in by two more."""
-    found = []
+    lines = []
     for line in text.splitlines() or [""]:
-        found += textwrap.wrap(
+        lines += textwrap.wrap(
             line, 100, initial_indent=indent, subsequent_indent=indent + "  ",
             drop_whitespace=True, break_on_hyphens=False,
         ) or [indent]  # fmt: skip
-    return found
+    return lines
 
 
 def worst_entry(verdict, finding):
-    """Where the largest error is, in words, with both values; and the gates that are off."""
+    """Return where the largest error is, in words, with both values; and the gates that are off."""
     claimed, expected = finding.claimed, finding.expected
     off = np.abs(claimed - expected)
     entry = np.unravel_index(int(off.argmax()), off.shape) if off.ndim else ()
@@ -99,7 +99,7 @@ def worst_entry(verdict, finding):
 
 
 def draw_picture(gates, claimed, expected):
-    """Which gates at which steps are off: rows of gates, columns of steps, from dgx [G, T, ...].
+    """Draw the gates and steps that are off: a row a gate, a column a step, from dgx [G, T, ...].
 
     . right   # off
     """

@@ -40,13 +40,13 @@ def rtrl(net, x, sizes, state, doutput, dfinal):
         upstream[later:] += upstream_end[later:n]  # these sequences end here
         gradient += np.einsum("ns,nsp->p", upstream, J)
         gradient0[:n] += np.einsum("ns,nsq->nq", upstream, J0)
-    found, place = {}, 0
+    gradients, place = {}, 0
     for name, array in parameters.items():
-        found[name] = gradient[place : place + array.size].reshape(array.shape)
+        gradients[name] = gradient[place : place + array.size].reshape(array.shape)
         place += array.size
     for k, name in enumerate(net.cell.states):
-        found[f"{name}0"] = gradient0[:, k * H : (k + 1) * H]
-    return found
+        gradients[f"{name}0"] = gradient0[:, k * H : (k + 1) * H]
+    return gradients
 
 
 def _step_jacobians(net, parameters, x, s):

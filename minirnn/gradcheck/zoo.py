@@ -37,7 +37,7 @@ class Bug:
 
     @property
     def level(self):
-        """Where it belongs: function, layer, cell, time, stack, loss, optimiser or data."""
+        """Its area: function, layer, cell, time, stack, loss, optimiser or data."""
         return LEVELS[self.target.split(".")[0]]
 
 

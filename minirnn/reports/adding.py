@@ -78,7 +78,7 @@ class AddingTrainer(IterationTrainer):
         self.test = draw(rng, T, 512)
 
     def is_over(self):
-        """Whether it is solved, or all iterations are done."""
+        """Return whether it is solved, or all iterations are done."""
         solved = bool(self.history) and self.history[-1][1] < SOLVED
         return solved or super().is_over()
 
@@ -151,9 +151,9 @@ class AddingTrainer(IterationTrainer):
         going_on = rows if position else rows[:-1]
         unsolved = all(row[1] >= SOLVED for row in going_on)
         require(unsolved, "its history goes on after the problem was solved")
-        own, found = own_facts["optimizer"], facts["optimizer"]
-        check_optimizer(found, own, iteration + position)
-        words = f"its learning rate is {found['lr']}, but this run's is {own['lr']}"
-        require(found["lr"] == own["lr"], words)
+        own, saved = own_facts["optimizer"], facts["optimizer"]
+        check_optimizer(saved, own, iteration + position)
+        words = f"its learning rate is {saved['lr']}, but this run's is {own['lr']}"
+        require(saved["lr"] == own["lr"], words)
         check_arrays(arrays, own_arrays)
         generator_at(facts["rng"], self.rng)

@@ -62,7 +62,7 @@ def text_of(ids, alphabet):
 
 
 def worth(texts, labels, names, judge):
-    """What written names are worth: {"new": share not in the lists, capitals aside, of any
+    """Return what written names are worth: {"new": share not in the lists, capitals aside, of any
     language; "distinct": share of different ones; "right": share that judge(texts), which gives
     guesses, takes for the language asked for}."""
     known = {name.casefold() for name in names.names}

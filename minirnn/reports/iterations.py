@@ -40,11 +40,11 @@ class IterationTrainer:
         return True
 
     def is_over(self):
-        """Whether all iterations are done."""
+        """Return whether all iterations are done."""
         return self.iteration >= self.iterations
 
     def row_length(self):
-        """How many steps the next row takes: the last one may have fewer."""
+        """Return how many steps the next row takes: the last one may have fewer."""
         return min(self.every, self.iterations - self.iteration)
 
     def check_rows(self, rows):

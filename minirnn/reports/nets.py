@@ -178,8 +178,8 @@ class BuiltinLSTM(Classifier):
             ("linear.bias", bias, self.out.b.shape),
         ]:
             if getattr(array, "shape", None) != shape:
-                found = "is missing" if array is None else f"has shape {array.shape}"
-                raise CheckpointError(f"the PyTorch state's {name} {found}; it must have {shape}")
+                given = "is missing" if array is None else f"has shape {array.shape}"
+                raise CheckpointError(f"the PyTorch state's {name} {given}; it must have {shape}")
         convert.from_pytorch(self.lstm, state, prefix="lstm.")
         self.out.load_state_dict({"W": weight.T, "b": bias})
 
@@ -348,7 +348,7 @@ def many_hot(ids, size, dtype):
 
 
 def last_rows(sizes):
-    """Where the last element of each sequence lies in a packed batch: N rows of [S, ...]."""
+    """Return where the last element of each sequence lies in a packed batch: N rows of [S, ...]."""
     return slice(len(sizes) - 1, None) if sizes[0] == 1 else _last_rows(tuple(sizes))
 
 
@@ -360,7 +360,7 @@ def _last_rows(sizes):
 
 
 def previous_rows(sizes):
-    """Where in [S, ...] the element before each one lies, for all but each sequence's first."""
+    """Return the rows of [S, ...] that come before all but each sequence's first."""
     return slice(len(sizes) - 1) if sizes[0] == 1 else _previous_rows(tuple(sizes))
 
 

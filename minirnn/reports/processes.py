@@ -14,7 +14,7 @@ from ..errors import MinirnnError
 
 
 def cores():
-    """How many processor cores this process may use."""
+    """Return how many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -73,7 +73,7 @@ def start(context, function, task, messages, stop):
 
 
 def work(function, task, messages, stop):
-    """What a process does: the task, and then one message with its result or its error."""
+    """Run a task in a worker process, and send one message with its result or its error."""
     for one in (signal.SIGINT, signal.SIGTERM):  # they reach all; only the first process acts
         signal.signal(one, signal.SIG_IGN)
     threading.Thread(target=end_with_the_first, daemon=True).start()

@@ -126,7 +126,7 @@ def train(run, progress=None, stopped=None):
     try:
         return run.train(trainer, finish, progress, stopped, saved={"languages": names.languages})
     except NumberError:
-        return run.keep({**finish(diverged=True), "diverged": trainer.iteration})
+        return run.store({**finish(diverged=True), "diverged": trainer.iteration})
 
 
 def trained_net(run):
@@ -155,27 +155,27 @@ def guessing_trainer(run, net, names, parts, rng):
         return lambda net: evaluate(net, sequences, places).balanced_accuracy
 
     def finish(diverged):
-        found = {} if diverged else at_the_end()
+        figures = {} if diverged else at_the_end()
         if trainer.best is not None:
             last = net.state_dict()
             net.load_state_dict(trainer.best)
             stopped = evaluate(net, sequences, parts["test"])
             if not diverged:
                 net.load_state_dict(last)
-            found |= {
+            figures |= {
                 "unseen_stopped": stopped.balanced_accuracy,
                 "stopped_at": trainer.best_iteration,
                 "trigrams": trigrams(names, parts).balanced_accuracy,
             }
-        return found
+        return figures
 
     def at_the_end():
         train = evaluate(net, sequences, parts["train"])
-        found = {"train": train.balanced_accuracy, "confusion": train.confusion.tolist()}
+        figures = {"train": train.balanced_accuracy, "confusion": train.confusion.tolist()}
         if "test" in parts:
             test = evaluate(net, sequences, parts["test"])
-            found |= {"unseen": test.balanced_accuracy, "confusion": test.confusion.tolist()}
-        return found
+            figures |= {"unseen": test.balanced_accuracy, "confusion": test.confusion.tolist()}
+        return figures
 
     trainer = OnlineTrainer(
         net, CrossEntropy(), batches, members, rng=rng, lr=KINDS[run.kind].lr,
@@ -225,8 +225,8 @@ def writing_trainer(run, net, names, parts, rng):
             language: [texts[k] for k in np.flatnonzero(labels == c)[:5]]
             for c, language in enumerate(names.languages)
         }
-        found = worth(texts, labels, distinct, judge_of(classifier, alphabet))
-        return {"letters_a_name": letters, **found, "judge": accuracy, "samples": samples}
+        figures = worth(texts, labels, distinct, judge_of(classifier, alphabet))
+        return {"letters_a_name": letters, **figures, "judge": accuracy, "samples": samples}
 
     return trainer, finish
 

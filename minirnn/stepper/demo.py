@@ -22,7 +22,7 @@ HIDDEN, PER_LANGUAGE = 8, 300
 
 
 def data(seed=0):
-    """What `page` draws: every kind of net, every name, every epoch."""
+    """Return what `page` draws: every kind of net, every name, every epoch."""
     alphabet = Alphabet()
     sequences = some_names(alphabet, np.random.default_rng(seed))
     shown = [(alphabet.encode(text), LANGUAGES.index(language)) for text, language in NAMES.items()]

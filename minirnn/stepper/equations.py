@@ -27,7 +27,7 @@ def equations(cell, method):
     function = getattr(cell, method).__func__
     first, second = list(inspect.signature(function).parameters)[1:3]
     writer = Writer(cell, gx=first if method == "forward" else None)
-    found = []
+    equations = []
     for statement in statements(function):
         node = statement.node
         if isinstance(node, ast.Return):
@@ -45,12 +45,12 @@ def equations(cell, method):
             else:
                 gate = k if len(pairs) > 1 and not isinstance(node.value, ast.Tuple) else None
                 equal, kind = writer.equal(node, name, value, gate), "made"
-            found.append(Equation(statement.first, name, writer.name(name), equal, kind))
-    return found
+            equations.append(Equation(statement.first, name, writer.name(name), equal, kind))
+    return equations
 
 
 def given(name, method):
-    """What is said of a state, or of a gradient, that a step is given."""
+    """Return the words for a state, or for a gradient, that a step is given."""
     if method == "forward":
         return f"{name}, from the letter before"
     return f"{name}, from the letter after; at the last one, from the loss"
@@ -73,11 +73,11 @@ def returned(node, cell, method):
     part = value.elts[0] if method == "forward" else value.elts[1]
     if not (isinstance(part, ast.Tuple) and len(part.elts) == len(names)):
         return []
-    found = list(zip(names, part.elts, strict=True))
+    pairs = list(zip(names, part.elts, strict=True))
     if method == "backward" and isinstance(value.elts[0], ast.Tuple):
         names = [f"da{gate}" for gate in cell.gates]
-        found = [*zip(names, value.elts[0].elts, strict=False), *found]
-    return [(name, v) for name, v in found if not isinstance(v, ast.Name)]
+        pairs = [*zip(names, value.elts[0].elts, strict=False), *pairs]
+    return [(name, v) for name, v in pairs if not isinstance(v, ast.Name)]
 
 
 SIGNS = {ast.Add: " + ", ast.Sub: " − ", ast.Mult: " ⊙ ", ast.Div: " / ", ast.MatMult: " "}

@@ -17,7 +17,7 @@ from .trace import TracedCell
 
 
 def kind_of(net, label):
-    """What is the same for every name: {"label", "hidden", "layers"}, a layer as `layer_of`."""
+    """Return the part common to all names: {"label", "hidden", "layers"}, a layer as `layer_of`."""
     _, _, traced, inputs = _read(net, [0], 0)
     layers = [layer_of(net, k, traced[k], inputs[k]) for k in range(len(traced))]
     return {"label": label, "hidden": net.recurrent.hidden_size, "layers": layers}
@@ -195,14 +195,14 @@ def _noted(steps, line, name):
 
 def _value(noted, panel):
     """The array [H] of a panel in one step, or None where its line did not run."""
-    found = {
+    arrays = {
         line: array
         for line, name, array in noted
         if name == panel["variable"] and getattr(array, "ndim", 0) == 2
     }
     for line in (panel["line"], 0, -1):
-        if line in found:
-            return asnumpy(found[line])[0]
+        if line in arrays:
+            return asnumpy(arrays[line])[0]
     return None
 
 
@@ -226,6 +226,6 @@ def _source(function, text):
 
 
 def _path(function):
-    """Where a function stands, as one would name it beside the package."""
+    """Return where a function stands, as one would name it beside the package."""
     parts = inspect.getsourcefile(function).replace("\\", "/").split("/")
     return "/".join(parts[-2:]) if parts[-2] == "minirnn" else parts[-1]

@@ -1,4 +1,4 @@
-"""What the lines of a cell assign, noted down while they run."""
+"""A trace of a cell: what its lines assign, recorded while they run."""
 
 import ast
 import inspect
@@ -25,12 +25,12 @@ def statements(function):
     lines, first = inspect.getsourcelines(function)
     tree = ast.parse(textwrap.dedent("".join(lines)))
     kinds = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return)
-    found = [
+    statements = [
         Statement(node.lineno + first - 1, node.end_lineno + first - 1, node)
         for node in ast.walk(tree)
         if isinstance(node, kinds)
     ]
-    return sorted(found, key=lambda statement: (statement.first, statement.last))
+    return sorted(statements, key=lambda statement: (statement.first, statement.last))
 
 
 def targets(node):

@@ -1,1 +1,1 @@
-"""What goes to the disk and comes back: whole files, nets, runs, results, downloads."""
+"""Storage on disk: whole files, nets, runs, results, downloads."""

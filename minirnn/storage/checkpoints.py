@@ -91,7 +91,7 @@ def load_net(path, build):
 
 
 def _asks_too_much(settings, arrays):
-    """Whether settings ask for a net larger than the arrays beside them.
+    """Return whether settings ask for a net larger than the arrays beside them.
 
     Else a small file could ask for a net that takes all memory, before anything is compared.
     """
@@ -198,9 +198,9 @@ class Snapshots(Checkpoint):
     def __call__(self, trainer):
         super().__call__(trainer)
         if trainer.position == 0:
-            self.keep(trainer)
+            self.write_snapshot(trainer)
 
-    def keep(self, trainer):
+    def write_snapshot(self, trainer):
         """Write epoch-NNN.npz: the net as it is now."""
         path = self.path.with_name(f"epoch-{trainer.epoch:03d}.npz")
         save_net(path, trainer.net, self.settings)
@@ -210,4 +210,4 @@ class Snapshots(Checkpoint):
         with alone_in(self.path.parent):
             for old in self.path.parent.glob("epoch-[0-9][0-9][0-9].npz"):
                 old.unlink()
-            self.keep(trainer)
+            self.write_snapshot(trainer)

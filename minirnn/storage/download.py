@@ -64,26 +64,26 @@ def run(arguments=None, prog=None):
 def fetch(url):
     """The bytes at an http or https address; `DataError` where they cannot be had in `LONGEST`
     seconds, headers and all: a server may drip."""
-    found = []
+    answer = []
 
     def work():
         try:
-            found.append(_fetch(url))
+            answer.append(_fetch(url))
         except Exception as error:
-            found.append(error)
+            answer.append(error)
 
     thread = threading.Thread(target=work, daemon=True)  # ends with the process, however it waits
     thread.start()
     thread.join(LONGEST)
-    if not found:
+    if not answer:
         shown = printable(url, 200)
         raise DataError(
             f"{shown} cannot be fetched (TimeoutError: not done after {LONGEST} seconds); is there "
             "a network?"
         )
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return found[0]
+    if isinstance(answer[0], Exception):
+        raise answer[0]
+    return answer[0]
 
 
 def _fetch(url):
@@ -124,10 +124,10 @@ def _read(answer):
 
 def check(archive, sha256):
     """Raise `DataError` unless the bytes have this SHA-256."""
-    found = hashlib.sha256(archive).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(archive).hexdigest()
+    if digest != sha256:
         raise DataError(
-            f"the archive has SHA-256 {found}, but must have {sha256}; nothing was unpacked"
+            f"the archive has SHA-256 {digest}, but must have {sha256}; nothing was unpacked"
         )
 
 
@@ -172,10 +172,10 @@ def _name(entry):
         raise DataError(f"the archive has an entry that points outside it: {printable(path)}")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise DataError(f"the archive has an entry that is a link: {printable(path)}")
-    found = WANTED.fullmatch(path)
-    if found and entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    match = WANTED.fullmatch(path)
+    if match and entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"the archive's {printable(path)} is compressed by an unusual method")
-    return found and found[1]
+    return match and match[1]
 
 
 @contextlib.contextmanager

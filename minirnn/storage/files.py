@@ -74,7 +74,7 @@ def write_npz(path, arrays):
 
 
 def _out_of_memory(error):
-    """Whether memory ran out, here or in what this error came after."""
+    """Return whether memory ran out, here or in what this error came after."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__context__
     return error is not None

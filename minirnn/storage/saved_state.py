@@ -100,14 +100,14 @@ def check_position(position, most, what):
     )
 
 
-def check_optimizer(found, own, step):
+def check_optimizer(saved, own, step):
     """The optimiser's numbers: those that it has, and as many steps as the history tells."""
-    require(isinstance(found, dict) and found.keys() == own.keys(), "its optimiser is another one")
+    require(isinstance(saved, dict) and saved.keys() == own.keys(), "its optimiser is another one")
     require(
-        is_whole(found["steps"]) and found["steps"] == step,
-        f"its optimiser made {found['steps']!r} steps, but the history has {step}",
+        is_whole(saved["steps"]) and saved["steps"] == step,
+        f"its optimiser made {saved['steps']!r} steps, but the history has {step}",
     )
-    require(is_number(found["lr"]) and found["lr"] >= 0, f"its learning rate is {found['lr']!r}")
+    require(is_number(saved["lr"]) and saved["lr"] >= 0, f"its learning rate is {saved['lr']!r}")
 
 
 def check_arrays(arrays, expected):
@@ -118,8 +118,8 @@ def check_arrays(arrays, expected):
         require(name in expected, f"it has {name}, which this run has not")
         own = expected[name]
         for what in ("shape", "dtype"):
-            found, wanted = getattr(array, what), getattr(own, what)
-            require(found == wanted, f"its {name} has {what} {found}, but this run's has {wanted}")
+            given, wanted = getattr(array, what), getattr(own, what)
+            require(given == wanted, f"its {name} has {what} {given}, but this run's has {wanted}")
         require(np.isfinite(array).all(), f"its {name} holds something that is not a number")
 
 
@@ -136,12 +136,12 @@ def generator_at(state, like):
 
 
 def is_whole(number):
-    """Whether it is a whole number, and not True or False."""
+    """Return whether it is a whole number, and not True or False."""
     return isinstance(number, int) and not isinstance(number, bool)
 
 
 def is_number(number):
-    """Whether it is a finite number, and not True or False."""
+    """Return whether it is a finite number, and not True or False."""
     kind = isinstance(number, (int, float)) and not isinstance(number, bool)
     return kind and -1e300 < number < 1e300  # false for NaN too
 

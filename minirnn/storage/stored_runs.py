@@ -17,7 +17,7 @@ class StoredRun:
 
     @property
     def settings(self):
-        """What the result depends on, beside the code: {name: value}."""
+        """Return what the result depends on, beside the code: {name: value}."""
         return {k: v for k, v in asdict(self).items() if k not in ("data", "folder")}
 
     def path(self, ending):
@@ -26,7 +26,7 @@ class StoredRun:
         return Path(self.folder) / f"{self.name}.{ending}"
 
     def begun(self):
-        """Whether there is a checkpoint of it."""
+        """Return whether there is a checkpoint of it."""
         return self.path("part.npz").is_file()
 
     def result(self):
@@ -50,11 +50,11 @@ class StoredRun:
             return None
         result = finish()
         save_net(self.path("npz"), trainer.net, {**self.settings, **dict(saved)})
-        result = self.keep(result)
+        result = self.store(result)
         checkpoint.path.unlink(missing_ok=True)
         return result
 
-    def keep(self, result):
+    def store(self, result):
         """Write {name: value} as the run's result; it comes back with the settings."""
         result = {**self.settings, **result}
         write_atomic(self.path("json"), json.dumps(result, indent=1).encode() + b"\n")
