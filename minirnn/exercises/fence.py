@@ -31,15 +31,17 @@ class Fence:
 
     @property
     def no_network(self):
+        """Whether it keeps the network away."""
         return bool({"bubblewrap", "seccomp"} & self.parts)
 
     def __str__(self):
+        """What `grade` says before it begins."""
         names = ", ".join(name for part, name in NAMES.items() if part in self.parts)
         if not self:
             return (f"none that the operating system holds ({names or 'limits'} alone): a hand-in "
                     "by somebody who means it may get out")  # fmt: skip
-        kept = "no file but its own, no other process" + ", no network" * self.no_network
-        return f"{names}: a hand-in reaches {kept}"
+        return (f"{names}: no file but its own, no other process"
+                + ", no network" * self.no_network)  # fmt: skip
 
 
 def required(fence):

@@ -39,8 +39,8 @@ def program(*words):
 
 
 def exercises(*words):
-    """`python -P -m minirnn exercises WORDS`: so no file of this folder is run as a module, a
-    `random.py` say. In the folder of a checkout that is not installed, without -P."""
+    """`python -P -m minirnn exercises WORDS`: no file of this folder is taken for a module. In
+    the folder of a checkout, which may not be installed, without -P."""
     safely = [] if Path.cwd() == Path(__file__).resolve().parents[2] else ["-P"]
     return program(*safely, "-m", "minirnn", "exercises", *words)
 

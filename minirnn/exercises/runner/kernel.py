@@ -62,6 +62,7 @@ def _called(function, *arguments):
 
 
 def system_call(number, *arguments):
+    """What a system call returns. Raises `OSError` with its reason."""
     return _called("syscall", ctypes.c_long(number), *arguments)
 
 
