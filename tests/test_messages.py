@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -878,6 +879,51 @@ def _(world):
     return world.command("exercises", "start", "mine", "--conventions", "c.json")
 
 
+def graded(world, *options):
+    from minirnn.exercises.catalogue import BY_NUMBER
+
+    Path("term").mkdir()
+    Path("term", BY_NUMBER[3].file).write_text("")
+    return world.command("exercises", "grade", "term", *options)
+
+
+@cause("no fence where one is required")
+def _(world):
+    from minirnn.exercises import fence
+
+    world.patch(fence, "_chosen", ["python"])
+    return graded(world, "--require-fence")
+
+
+def failing(error):
+    def fails(*_, **__):
+        raise error
+
+    return fails
+
+
+@cause("no room for a hand-in")
+def _(world):
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    world.patch(shutil, "copyfile", failing(error))
+    return graded(world)
+
+
+@cause("no process for a hand-in")
+def _(world):
+
+    world.patch(sandbox.subprocess, "Popen", failing(BlockingIOError(errno.EAGAIN, "none left")))
+    return graded(world)
+
+
+@cause("a checker's process that does not start")
+def _(world):
+    from minirnn.exercises import fence
+
+    world.patch(fence, "ways", list)
+    return graded(world)
+
+
 @cause("one report for several hand-ins")
 def _(world):
     for name in "ab":
@@ -899,7 +945,7 @@ def _(world):
     return world.command("exercises", "check", "mine", "--exercises", "own.py")
 
 
-def graded(world, *options):
+def class_of_one(world, *options):
     """The grading of a class of one, with an exercise in it."""
     Path("term/ada").mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "tests" / "solutions" / "ex03_rnn_cell.py", "term/ada")
@@ -909,25 +955,25 @@ def graded(world, *options):
 @cause("marks into a table of other exercises")
 def _(world):
     Path("marks.csv").write_text("hand-in,total\nada,3\n")
-    return graded(world, "--csv", "marks.csv")
+    return class_of_one(world, "--csv", "marks.csv")
 
 
 @cause("marks into what is no file")
 def _(world):
     Path("marks.csv").mkdir()
-    return graded(world, "--csv", "marks.csv")
+    return class_of_one(world, "--csv", "marks.csv")
 
 
 @cause("a class that is a hand-in as well")
 def _(world):
     Path("term").mkdir()
     shutil.copy(ROOT / "tests" / "solutions" / "ex03_rnn_cell.py", "term")
-    return graded(world)
+    return class_of_one(world)
 
 
 @cause("points for what is not graded")
 def _(world):
-    return graded(world, "--points", "4=10")
+    return class_of_one(world, "--points", "4=10")
 
 
 @cause("a hand-in that is no whole zip file")
@@ -936,13 +982,13 @@ def _(world):
     return world.command("exercises", "grade", "ada.zip")
 
 
-@cause("no room for the grader")
+@cause("no room to begin in")
 def _(world):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    world.patch(sandbox.HandIn, "__enter__", full)
-    return graded(world)
+    world.patch(tempfile, "TemporaryDirectory", full)
+    return class_of_one(world)
 
 
 @cause("an autograder that is there already")

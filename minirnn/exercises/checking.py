@@ -59,7 +59,7 @@ def _running(hand_in):
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(hand_in)
-        except (Stopped, Failed):
+        except (Stopped, Failed, GraderError):
             raise
         except Exception as error:
             raise GraderError(sentence_on(error, f"start {hand_in.path.name}")) from error

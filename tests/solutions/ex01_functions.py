@@ -2,7 +2,7 @@
 
 Read docs/04-one-step.md#derivatives. Then fill in the four blanks, and run
 
-    python -m minirnn exercises check . 1
+    python -P -m minirnn exercises check . 1
     python ex01_functions.py
 
 A derivative "from the output" gets y = f(a), not a: the forward pass has y anyway.

@@ -2,7 +2,7 @@
 
 Read docs/05-through-time.md. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 4
+    python -P -m minirnn exercises check . 4
     python ex04_through_time.py
 
 Do equal lengths first (4a, 4b, 4d, 4e, 4g); 4c and 4f are for sequences that end early. The cells

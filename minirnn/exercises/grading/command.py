@@ -17,7 +17,9 @@ from ...storage.files import write_figure
 from .. import catalogue
 from ..checking import SECONDS, check
 from ..conventions import Conventions, read_conventions
+from ..fence import required
 from ..output import coloured, paint
+from ..sandbox import holding
 from ..trouble import sentence_on
 from . import gradescope, mistakes, similarity
 from .feedback import Feedback
@@ -41,6 +43,8 @@ def add_options(parser):
     add("--json", type=Path, metavar="FILE", help="Gradescope's results.json, for one hand-in")
     add("--compare", type=Path, nargs="+", default=[], metavar="DIR",
         help="other hand-ins, last term's say, to look for copies of")  # fmt: skip
+    add("--require-fence", action="store_true",
+        help="refuse where the operating system holds no fence")  # fmt: skip
     add("--seed", type=cli.seed, metavar="N", help="draw the inputs of an earlier run again")
 
 
@@ -117,6 +121,10 @@ def _grade(args):
     conventions = read_conventions(args.conventions) if args.conventions else Conventions()
     seed = int(np.random.SeedSequence().entropy % 10**9) if args.seed is None else args.seed
     files = [exercise.file for exercise in exercises]
+    fence = fence_here()
+    if args.require_fence:
+        required(fence)
+    print(f"fence: {fence}")
     with scratch_folder() as scratch:
         class_, left_out = students(args.folders, files, scratch, alone=args.json is not None)
         if args.json and len(class_) != 1:
@@ -169,6 +177,14 @@ def _sinks(args, exercises, names):
 
 def _places(class_):
     return {student.name: student.folder for student in class_ if student.folder is not None}
+
+
+def fence_here():
+    """The fence that holds here; `GraderError` where that cannot even be tried."""
+    try:
+        return holding()
+    except OSError as error:
+        raise GraderError(sentence_on(error, "try its fence")) from error
 
 
 def scratch_folder():

@@ -45,7 +45,7 @@ mkdir -p /autograder/results
 chmod 700 /autograder/source /autograder/results /autograder/submission
 cd /
 PYTHONPATH=/autograder/source/package /opt/minirnn/bin/python -P -m minirnn exercises ADDED grade \\
-    /autograder/submission --json "$results" OPTIONS
+    /autograder/submission --json "$results" --require-fence OPTIONS
 if [ ! -s "$results" ]; then
     echo '{"score": 0, "output": "The autograder failed, not your work: tell your lecturer."}' \\
         > "$results"
