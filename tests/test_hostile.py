@@ -274,7 +274,7 @@ def test_grading_is_refused_without_a_real_fence_where_one_is_required(
     monkeypatch.setattr(fence, "_chosen", ["python"])
     assert cli.main(lambda: run(command, "exercises")) == 2
     out, err = capsys.readouterr()
-    assert "nothing is graded" in err and not out and not (tmp_path / "marks.csv").exists()
+    assert "no fence here" in err and not out and not (tmp_path / "marks.csv").exists()
     assert run(command[:-1], "exercises") == 0
     assert capsys.readouterr().out.startswith("fence: none that the operating system holds")
 

@@ -892,6 +892,13 @@ def _(world):
     from minirnn.exercises import fence
 
     world.patch(fence, "_chosen", ["python"])
+    world.patch(sys, "path", [p for p in sys.path if p])
+    return graded(world, "--require-fence")
+
+
+@cause("a required fence, and modules from the folder at hand")
+def _(world):
+    world.patch(sys, "path", ["", *sys.path])
     return graded(world, "--require-fence")
 
 

@@ -45,10 +45,17 @@ class Fence:
 
 
 def required(fence):
-    """The fence, if it is a real one. Raises `GraderError` where it is not."""
+    """The fence, if it is a real one. Raises `GraderError` where it is not, or where Python takes
+    modules from the folder at hand, which nobody has fenced in."""
+    here = os.getcwd()
+    if ("" in sys.path or here in sys.path) and Path(here) != PACKAGE.parent:
+        raise errors.GraderError(
+            f"Python would run modules that lie in {here}, so nothing is graded; begin the command "
+            "with minirnn or python -P -m minirnn, not with python -m minirnn"
+        )
     if not fence:
         raise errors.GraderError(
-            "there is no fence here that the operating system holds, so nothing is graded: install "
+            "there is no fence here that the operating system holds, so nothing is graded; install "
             "bubblewrap (Linux), or grade as root in a container; without --require-fence Python's "
             "own fence is taken"
         )
@@ -79,7 +86,8 @@ def bubble(folder, numpy, command):
     """The command that runs `command` in namespaces of its own: Python, NumPy and `folder` are all
     the files that there are, none can be written, and nothing outlives the grader."""
     python = os.path.realpath(sys.executable)
-    library = {*map(sysconfig.get_path, ("stdlib", "platstdlib")), f"{sys.base_prefix}/lib"}
+    library = {*map(sysconfig.get_path, ("stdlib", "platstdlib")), f"{sys.base_prefix}/lib",
+               sysconfig.get_config_var("LIBDIR") or ""}  # fmt: skip
     roots = sorted({path for path in (*SHARED, *library) if os.path.exists(path)})
     installed = [str(p) for root in roots for p in _installed(Path(root))]
     if any(PACKAGE.is_relative_to(root) for root in roots):
