@@ -44,6 +44,10 @@ RNN = {
         "product.backward((da,)) * self.d_f(h)": "tanh's derivative is applied again after the "
         "product",
     },
+    "RNNCache(h)": {
+        "RNNCache(a)": "a stands where backward needs h",
+        "RNNCache(h_prev)": "h_prev stands where backward needs h",
+    },
     "return (da,), (": {
         "return (dh,), (": "the gradient of gx is dh: it does not pass tanh's derivative",
     },
@@ -106,6 +110,17 @@ LSTM = {
         "return (h, c_prev),": "c_prev is returned in the place of the new c",
         "return (h, tanh_c),": "tanh(c) is returned in the place of c",
         "return (h, h),": "h is returned in the place of c",
+    },
+    "LSTMCache(i, f, g, o, c_prev, tanh_c)": {
+        "LSTMCache(i, f, g, o, c_prev, c)": "c stands where backward needs tanh(c)",
+        "LSTMCache(i, f, g, o, c_prev, h)": "h stands where backward needs tanh(c)",
+        "LSTMCache(i, f, g, o, c, tanh_c)": "c stands where backward needs c_prev",
+        "LSTMCache(i, f, o, g, c_prev, tanh_c)": "o stands where backward needs g, and g where it "
+        "needs o",
+        "LSTMCache(f, i, g, o, c_prev, tanh_c)": "f stands where backward needs i, and i where it "
+        "needs f",
+        "LSTMCache(ai, af, ag, ao, c_prev, tanh_c)": "the pre-activations stand where backward "
+        "needs the gates",
     },
     "do = dh * tanh_c": {
         "do = 1.0 * dh": "tanh(c) is missing in the output gate's gradient",
@@ -251,6 +266,15 @@ GRU = {
         "h = (1 - z) * h_prev + (1 - z) * n": "both terms of h have the factor 1 - z",
         "h = tanh((1 - z) * n + z * h_prev)": "tanh is applied to h once more",
         "h = (1 - z) * n - z * h_prev": "the old state is subtracted in h",
+    },
+    "GRUCache(r, z, n, h_prev, product_n.copy())": {
+        "GRUCache(z, r, n, h_prev, product_n.copy())": "z stands where backward needs r, and r "
+        "where it needs z",
+        "GRUCache(r, z, n, h, product_n.copy())": "h stands where backward needs h_prev",
+        "GRUCache(r, z, n, h_prev, r * product_n)": "r times the product stands where backward "
+        "needs the product itself",
+        "GRUCache(r, z, n, h_prev, gx_n + r * product_n)": "the pre-activation of n stands where "
+        "backward needs the product",
     },
     "dh * (h_prev - n), dh * (1 - z), dh * z": {
         "dh * h_prev, dh * (1 - z), dh * z": "the candidate's share of the update gate's gradient "
@@ -488,14 +512,14 @@ TIME = {
 def table(target, changes):
     """The changes of a target as bugs. A line of code that stands in a comment of backward as
     well is told from it by the blanks before it."""
-    found = []
+    bugs = []
     for old, news in changes.items():
         lead = " " * 8 if old.startswith(("i, f, o = ", "g = ", "r, z = ")) else ""
-        found += [
-            Bug(f"student-{len(found) + k}", target, lead + old, lead + new, when)
+        bugs += [
+            Bug(f"student-{len(bugs) + k}", target, lead + old, lead + new, when)
             for k, (new, when) in enumerate(news.items())
         ]
-    return found
+    return bugs
 
 
 STUDENTS = [

@@ -99,7 +99,10 @@ def advice(failed):
     if parameters and (failed.type == "TypeError" or _of_shapes(failed)):
         return f"{parameters[0]} is a Parameter; its array is {parameters[0]}.data."
     called = [name for name, what in told.items() if what == "a Product"]
-    if called and (_of_shapes(failed) or "unsupported operand" in text):
+    given = re.search(r"\bproduct\((\w+)\)", failed.code)
+    if given and told.get(given[1], "").startswith(("a tuple", "a list")):
+        return f"product takes one array, product(h_prev), and is given all of {given[1]}."
+    if called and not given and (_of_shapes(failed) or "unsupported operand" in text):
         return f"{called[0]} is called: {called[0]}(h_prev)."
     if _of_shapes(failed):
         return _unfit(failed)

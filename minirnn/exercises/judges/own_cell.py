@@ -10,7 +10,7 @@ from ...gradcheck.problems import Gates, Problem
 from .. import reference_cells
 from ..conventions import GATES, Conventions
 from ..sandbox import Failed, Stopped
-from .cells import ON_SELF
+from .cells import ON_SELF, asked_once
 from .result import Wrong, array, equal, parts, unchanged
 
 N, H = 2, 3
@@ -75,11 +75,12 @@ class OwnJudge:
                 "wrong shape",
                 f"OwnCell.forward returns {reply['returned']}, but must return (state, cache)",
             )
-        found = parts("the state that OwnCell.forward returns", reply["forward"], self.states)
+        new = parts("the state that OwnCell.forward returns", reply["forward"], self.states)
         if any(np.iscomplexobj(a) for a in arrays.values()):
-            return {s: np.asarray(a, complex) for s, a in found.items()}, reply
+            return {s: np.asarray(a, complex) for s, a in new.items()}, reply
         unchanged(arrays, reply["after"], "forward")
-        return {s: array(s, a, (N, H)) for s, a in found.items()}, reply
+        asked_once(reply["v"], (N, H))
+        return {s: array(s, a, (N, H)) for s, a in new.items()}, reply
 
     def matters(self):
         """Every gate and every state must matter, and the cell must be a new one."""
@@ -87,8 +88,8 @@ class OwnJudge:
         for k, gate in enumerate(self.gates):
             moved = self.arrays["gx"].copy()
             moved[k] += self.rng.uniform(0.3, 0.6, moved[k].shape)
-            found, _ = self.outputs(self.arrays | {"gx": moved})
-            if all(equal(found[s], base[s]) for s in base):
+            new, _ = self.outputs(self.arrays | {"gx": moved})
+            if all(equal(new[s], base[s]) for s in base):
                 raise Wrong(
                     "wrong value",
                     f"nothing that OwnCell.forward returns depends on gx of gate {gate}",
@@ -96,8 +97,8 @@ class OwnJudge:
                 )
         for name in ("Wh", *(f"{s}_prev" for s in self.states[:1])):
             moved = {name: self.arrays[name] + self.rng.uniform(0.3, 0.6, self.arrays[name].shape)}
-            found, _ = self.outputs(self.arrays | moved)
-            if all(equal(found[s], base[s]) for s in base):
+            new, _ = self.outputs(self.arrays | moved)
+            if all(equal(new[s], base[s]) for s in base):
                 raise Wrong(
                     "wrong value",
                     f"nothing that OwnCell.forward returns depends on {name}",
@@ -120,8 +121,8 @@ class OwnJudge:
                     f"{s}_prev": self.arrays[f"{n}_prev"]
                     for s, n in zip(states, names, strict=True)
                 }
-                found, _ = reference_cells.forward(theirs, self.arrays | renamed)
-                if all(equal(found[s], base[n], 1e-9) for s, n in zip(states, names, strict=True)):
+                new, _ = reference_cells.forward(theirs, self.arrays | renamed)
+                if all(equal(new[s], base[n], 1e-9) for s, n in zip(states, names, strict=True)):
                     name = target.partition(".")[2]
                     raise Wrong(
                         "wrong value",
@@ -146,8 +147,8 @@ class OwnJudge:
         mistake = self._unmatched() or diagnose(verdict, []) if finding.kind == "value" else ""
         text = finding.message
         if self.kept:
-            kept = ", ".join(f"self.{name}" for name in self.kept[:4])
-            text = f"backward gets {kept} of another step: forward keeps it on self"
+            names = ", ".join(f"self.{name}" for name in self.kept[:4])
+            text = f"backward gets {names} of another step: forward keeps it on self"
             raise Wrong("wrong value", text, ON_SELF)
         off = [f.where for f in verdict.findings if f.kind == "value"]
         if len(off) > 1:
@@ -177,11 +178,11 @@ class OwnJudge:
 
         def forward(arrays):
             try:
-                found, _ = self.outputs(arrays)
+                new, _ = self.outputs(arrays)
             except Stopped as stopped:
                 self.stopped = stopped
                 raise
-            return found, arrays
+            return new, arrays
 
         def backward(doutputs, arrays):
             upstream = tuple(doutputs[s] for s in self.states)
@@ -205,9 +206,9 @@ class OwnJudge:
                         "backward gives something else when it is called a second time",
                         "It writes into the cache, or into what it was given.",
                     )
-            found = {"gx": Gates(dgx[g] for g in self.gates)}
-            found |= {f"{s}_prev": dstate[s] for s in self.states}
-            return found | reply["first weights"] | reply["first own"]
+            claimed = {"gx": Gates(dgx[g] for g in self.gates)}
+            claimed |= {f"{s}_prev": dstate[s] for s in self.states}
+            return claimed | reply["first weights"] | reply["first own"]
 
         axes = {"gx": (self.gates, ("gate", "row", "unit"))}
         return Problem(

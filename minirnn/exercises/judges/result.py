@@ -22,7 +22,7 @@ class Step:
 
 @dataclass
 class Result:
-    """What was found in one exercise of one hand-in."""
+    """What is said about one exercise of one hand-in."""
 
     number: int
     title: str
@@ -65,6 +65,7 @@ class Wrong(Exception):
         super().__init__(text)
         self.mark, self.text, self.mistake = mark, text, mistake
         self.pair, self.section, self.picture = pair, section, picture
+        self.place = ""  # where it comes from, if not from where it shows
 
 
 def array(name, thing, shape, what=""):

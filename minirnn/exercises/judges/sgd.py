@@ -10,12 +10,12 @@ from .result import Wrong, array, compare, described, equal
 
 def _path(data, gradients, rule):
     """[the parameters after each step], where rule(w, v, g) gives the next w and v."""
-    w, v, found = list(data), [np.zeros_like(d) for d in data], []
+    w, v, path = list(data), [np.zeros_like(d) for d in data], []
     for step in gradients:
         for k, g in enumerate(step):
             w[k], v[k] = rule(w[k], v[k], g)
-        found.append(list(w))
-    return found
+        path.append(list(w))
+    return path
 
 
 def _rules(lr, m):
@@ -74,6 +74,18 @@ def judge_sgd(hand_in, momentum, rng):
                     "step changes p.grad",
                     "The velocity is a copy of its own: write into v, not into p.grad.",
                 )
+    written_into("data", reply["same"], "p.data -= ..., or p.data[...] = ...")
+
+
+def written_into(name, same, cure):
+    """Raise `Wrong` unless each p.data or p.grad is the same array as before."""
+    if not all(same):
+        raise Wrong(
+            "wrong value",
+            f"the numbers are right, but p.{name} is another array now: it must be written into",
+            f"Write {cure}: the layer and everybody else hold the old array, and see nothing of a "
+            "new one.",
+        )
 
 
 def _rule(path, data, gradients, rules):
@@ -112,6 +124,7 @@ def judge_clip(hand_in, rng):
                 scale * g,
                 partial(_clip_rule, reply["grads"], mistakes),
             )
+        written_into("grad", reply["same"], "p.grad *= ..., or p.grad[...] = ...")
         if reply["norm"] is None or isinstance(reply["norm"], (tuple, list, dict)):
             raise Wrong(
                 "wrong shape",
