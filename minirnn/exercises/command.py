@@ -5,11 +5,12 @@ check [DIR] [N ...]   check all exercises, or some
 hint N                a hint, in three levels; never the answer
 watch [DIR] [N ...]   check again at every save, until Ctrl-C
 solution N [DIR]      a solution with comments, once yours is right
+milestone [DIR] N     a net of your own learns something: after 4, 6 and 7
 grade DIR...          many hand-ins: a table, --csv FILE, --json FILE (Gradescope)
 
 Without DIR, `start` takes my-work, and the others take this folder.
 Exit codes: 0 done, or all right; 1 `check` has found something that is not
-right; 2 bad input; 130 ended by Ctrl-C.
+right, or a milestone is not reached; 2 bad input; 130 ended by Ctrl-C.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from .catalogue import BY_NUMBER, EXERCISES
 from .checking import SECONDS, check, check_all, conventions_of
 from .conventions import Conventions, read_conventions
 from .handouts import explanation, hand_out, solved
+from .milestones import MILESTONES, reach
 from .output import coloured, describe, hostile, paint, summary, wrapped, write_csv, write_json
 from .progress import after
 
@@ -58,20 +60,24 @@ def run(arguments, prog):
     solution.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("."))
     solution.add_argument("--force", action="store_true", help="show it in any case (teachers)")
 
+    reached = commands.add_parser("milestone", help="a net of your own learns something")
+    reached.add_argument("words", nargs="+", metavar="DIR|N", help="N is 4, 6 or 7")
+    reached.add_argument("--seed", type=cli.seed, default=0)
+
     grade = commands.add_parser("grade", help="many hand-ins")
     grade.add_argument("folders", type=Path, nargs="+", metavar="DIR",
                        help="a hand-in, or a folder of hand-ins")  # fmt: skip
     grade.add_argument("--csv", type=Path, metavar="FILE", help="one row a hand-in")
     grade.add_argument("--json", type=Path, metavar="FILE", help="Gradescope's results.json")
     grade.add_argument("--conventions", type=Path, metavar="FILE", help="those of this term")
-    for command in (one, watch, grade, solution):
+    for command in (one, watch, grade, solution, reached):
         command.add_argument("--seconds", type=cli.whole, default=SECONDS,
                              help="limit for one exercise (default: %(default)s)")  # fmt: skip
     args = parser.parse_args(arguments)
     if args.command is None:
         parser.print_help()
         return 0
-    if args.command in ("check", "watch"):
+    if args.command in ("check", "watch", "milestone"):
         try:
             args.folder, args.numbers = _split(args.words)
         except argparse.ArgumentTypeError as error:
@@ -199,6 +205,20 @@ def solution(args):
     return 0
 
 
+def milestone(args):
+    """Let a net of the student's own learn something; the exit code 0 if it is reached, else 1.
+
+    Raises `DataError` for another number than 4, 6 or 7, and where an exercise is not right yet.
+    """
+    if len(args.numbers) != 1 or args.numbers[0] not in MILESTONES:
+        numbers = " ".join(map(str, args.numbers)) or "left out"
+        raise DataError(f"the milestone is {numbers}, but must be one of 4, 6 and 7: the exercise "
+                        "after which it comes")  # fmt: skip
+    folder = _folder(args.folder)
+    reached = reach(args.numbers[0], folder, conventions_of(folder), args.seconds, args.seed)
+    return 0 if reached else 1
+
+
 def hand_ins(folders):
     """[(name, folder)] of all hand-ins: the folders themselves, or those inside them."""
     found = []
@@ -282,5 +302,5 @@ def row(name, results, colour=False):
 
 COMMANDS = {
     "start": start, "check": check_some, "hint": hint, "watch": watch, "solution": solution,
-    "grade": grade,
+    "milestone": milestone, "grade": grade,
 }  # fmt: skip

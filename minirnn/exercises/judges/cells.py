@@ -13,9 +13,7 @@ from ..sandbox import Failed, Stopped
 from .result import Wrong, array, compare, described, equal, general, parts, unchanged
 
 N, H = 3, 5
-CACHED = (
-    "Put into the cache what backward takes out of it, or let it compute with what is there."
-)
+CACHED = "Put into the cache what backward takes out of it, or let it compute with what is there."
 ON_SELF = (
     "Return what backward needs as the cache: one cell is used for many steps, and self keeps "
     "only what the last of them wrote."

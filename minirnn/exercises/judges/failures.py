@@ -115,6 +115,10 @@ def advice(failed):
             "Is something looked up that forward has not stored, or product.backward asked for "
             "gates that forward has not asked product for?"
         )
+    if re.search(r"'(Linear|CrossEntropy|Recurrent|\w*Cell)' object has no attribute", text) and (
+        "backward" in failed.stage
+    ):
+        return "What backward needs of forward comes in as its cache: forward returns it."
     if "NoneType" in text and failed.stage.startswith("backward") and "cache" in failed.code:
         return "forward has returned None as its cache: what backward needs must be in it."
     if "unpack" in text and failed.deeper:

@@ -11,7 +11,7 @@ from .. import reference_cells
 from ..conventions import GATES, Conventions
 from ..sandbox import Failed, Stopped
 from .cells import ON_SELF, asked_once
-from .result import Wrong, array, equal, parts, unchanged
+from .result import Wrong, array, equal, parts, unchanged, worst
 
 N, H = 2, 3
 
@@ -141,9 +141,7 @@ class OwnJudge:
         mark = {"missing": "not written", "shape": "wrong shape", "error": "error"}
         pair = ()
         if finding.claimed is not None:
-            k = int(np.abs(finding.claimed - finding.expected).argmax())
-            values = np.ravel(finding.claimed)[k], np.ravel(finding.expected)[k]
-            pair = (f"d{finding.where}", float(values[0]), float(values[1]))
+            pair = self._pair(finding.where, finding.claimed, finding.expected)
         mistake = self._unmatched() or diagnose(verdict, []) if finding.kind == "value" else ""
         text = finding.message
         if self.kept:
@@ -154,6 +152,15 @@ class OwnJudge:
         if len(off) > 1:
             text += f"; wrong as well: {', '.join('d' + n for n in off[1:])}"
         raise Wrong(mark.get(finding.kind, "wrong value"), text, mistake, pair)
+
+    def _pair(self, name, claimed, expected):
+        """(which entry, its value, what it should be) of the worst entry of a gradient."""
+        entry, label = worst(claimed, expected), f"d{name}"
+        if name == "gx":
+            label = f"dgx of gate {self.gates[entry[0]]}[row {entry[1]}, unit {entry[2]}]"
+        elif name.endswith("_prev"):
+            label += f"[row {entry[0]}, unit {entry[1]}]"
+        return label, float(claimed[entry]), float(expected[entry])
 
     def _unmatched(self):
         """A gate that only one of product and product.backward has been asked for."""

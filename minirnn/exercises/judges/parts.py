@@ -158,7 +158,7 @@ LINEAR = {
 
 
 def judge_linear(hand_in, backward, rng):
-    """Exercise 1's Linear: y = x W + b, or its three gradients, and whether they are added up.
+    """Exercise 2's Linear: y = x W + b, or its three gradients, and whether they are added up.
 
     Raises `Wrong` with the first thing that is wrong.
     """

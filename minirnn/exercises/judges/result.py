@@ -172,8 +172,9 @@ def compare(name, yours, expected, explain=None, axes=(), given=None):
     place = ", ".join(
         f"{axes[k]} {e}" if k < len(axes) else str(e) for k, e in enumerate(entry)
     )  # fmt: skip
+    where = f"{name}[{place}]" if place else name
     if given is not None:
-        place += f"] for {given[0]} = [{float(given[1][entry]):.6g}"
+        where += f", {given[0]} = {float(given[1][entry]):.6g}"
     error = relative_error(yours, expected)
     if error < 1e-5:
         sentence = (
@@ -186,7 +187,7 @@ def compare(name, yours, expected, explain=None, axes=(), given=None):
         "wrong value",
         f"{name} is wrong",
         sentence or general(name, yours, expected),
-        (f"{name}[{place}]" if place else name, float(yours[entry]), float(expected[entry])),
+        (where, float(yours[entry]), float(expected[entry])),
     )
 
 

@@ -82,9 +82,8 @@ def written_into(name, same, cure):
     if not all(same):
         raise Wrong(
             "wrong value",
-            f"the numbers are right, but p.{name} is another array now: it must be written into",
-            f"Write {cure}: the layer and everybody else hold the old array, and see nothing of a "
-            "new one.",
+            f"the numbers are right, but p.{name} is a new array: the old one must be written into",
+            f"Write {cure}: whoever else holds the array sees nothing of a new one.",
         )
 
 
