@@ -33,6 +33,9 @@ RNN = {
         "da = dh * h * h": "the 1 - is missing in tanh's derivative",
         "da = dh * self.d_f(h) * self.d_f(h)": "tanh's derivative is multiplied in twice",
         "da = dh * 2 * h": "the derivative of h^2 is taken for that of tanh",
+        "da = dh / (1 - h * h)": "tanh's derivative stands upside down: 1 / (1 - h^2)",
+        "da = dh * (1 - h) * (1 - h)": "the bracket is squared instead of h alone in tanh's "
+        "derivative",
     },
     "product.backward((da,))": {
         "da": "da is returned for h_prev as it is, without going through the weights",
@@ -47,6 +50,10 @@ RNN = {
     "RNNCache(h)": {
         "RNNCache(a)": "a stands where backward needs h",
         "RNNCache(h_prev)": "h_prev stands where backward needs h",
+    },
+    "return (da,), (product.backward((da,)),)": {
+        "return (product.backward((da,)),), (da,)": "dgx and dh_prev are returned in each other's "
+        "place",
     },
     "return (da,), (": {
         "return (dh,), (": "the gradient of gx is dh: it does not pass tanh's derivative",
@@ -74,6 +81,7 @@ LSTM = {
     "g = tanh(ag)": {
         "g = sigmoid(ag)": "the candidate g has sigmoid instead of tanh",
         "g = ag": "the candidate g is left without a tanh",
+        "g = 2 * sigmoid(ag) - 1": "ag is not doubled in g = 2 sigmoid(2 ag) - 1",
     },
     "c = f * c_prev + i * g": {
         "c = i * c_prev + f * g": "the input gate and the forget gate have changed places in c",
@@ -145,6 +153,9 @@ LSTM = {
         "together with dh",
         "dc = (dc + dh * o) * d_tanh(tanh_c)": "the dc that was given is multiplied by the "
         "derivative of tanh(c) as well",
+        "dc = dc + dc + dh * o * d_tanh(tanh_c)": "the dc that was given is counted twice",
+        "dc = dc + dh * o * (1 - tanh_c) * (1 - tanh_c)": "the bracket is squared instead of "
+        "tanh(c) alone in its derivative",
         "dc = dc + 2 * dh * o * d_tanh(tanh_c)": "the share of dc that comes from h is added twice",
     },
     "df, dc_prev = dc * c_prev, dc * f": {
@@ -199,6 +210,7 @@ LSTM = {
         "dag = dg * d_tanh(tanh_c)": "the candidate's derivative is taken at tanh(c) instead of g",
         "dag = dg * g": "the candidate's gradient is multiplied by g itself",
         "dag = dg * (1 + g * g)": "the candidate's tanh derivative has a plus for a minus",
+        "dag = dg / (1 - g * g)": "the candidate's tanh derivative stands upside down",
     },
     "return da, (product.backward(da), dc_prev)": {
         "return da, (sum(da), dc_prev)": "the da are added up for h_prev without going through "
@@ -297,6 +309,7 @@ GRU = {
         "dan = dn * (1 - n)": "the square is missing in the candidate's tanh derivative",
         "dan = dn * n": "the candidate's gradient is multiplied by n itself",
         "dan = dn * (1 + n * n)": "the candidate's tanh derivative has a plus for a minus",
+        "dan = dn / (1 - n * n)": "the candidate's tanh derivative stands upside down",
     },
     "dr, dproduct_n = dan * product_n, dan * r": {
         "dr, dproduct_n = dn * product_n, dan * r": "the candidate's tanh derivative is missing in "
@@ -314,6 +327,8 @@ GRU = {
         "dr, dproduct_n = dan * product_n, dan * z": "z stands for r in the product's gradient",
         "dr, dproduct_n = dan * product_n * h_prev, dan * r": "the reset gate's gradient dr has a "
         "factor h_prev too much",
+        "dr, dproduct_n = dan * product_n, dan * r * r": "the product's gradient has the factor r "
+        "twice",
         "dr, dproduct_n = 0 * dan, dan * r": "the reset gate r gets no gradient",
     },
     "dar, daz = dr * d_sigmoid(r), dz * d_sigmoid(z)": {
@@ -372,6 +387,8 @@ TIME = {
         "row n of gx alone; its own are start:end",
         "state, cache = self.cell.forward(gx[:, start : start + 1], state, product)": "a step "
         "reads one row of gx for all its sequences; its rows are start:end",
+        "t = len(steps); state, cache = self.cell.forward(gx[:, t : t + 1], state, product)": "a "
+        "step reads row t of gx for all its sequences; its rows are start:end",
         "_, cache = self.cell.forward(gx[:, start:end], state, product)\n"
         "            state = (_[0], *state[1:])": "only the first part of the new state is carried "
         "on",
@@ -419,6 +436,8 @@ TIME = {
         "dstate = (dstate[0] + doutput[S - end : S - start], *dstate[1:])": "the rows of doutput "
         "are taken in the reverse order of the steps",
         "dstate = (dstate[0] - doutput[start:end], *dstate[1:])": "doutput is subtracted",
+        "dstate = (dstate[0] + (doutput[end : end + n] if end < S else 0 * doutput[:n]), "
+        "*dstate[1:])": "every step gets the rows of doutput of the step after it",
         "dstate = (dstate[0] + 2 * doutput[start:end], *dstate[1:])": "doutput is added twice",
         "dstate = (*dstate[:-1], dstate[-1] + doutput[start:end])": "doutput is added to the last "
         "part of the state; it belongs to the first",

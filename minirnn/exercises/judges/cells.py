@@ -309,9 +309,7 @@ class CellJudge:
                 "Is the `return` missing, or one of its two parts?",
             )
         dgx, dstate = returned
-        if isinstance(dgx, np.ndarray) and dgx.ndim == 3 and len(dgx) == len(gates):
-            dgx = tuple(dgx)
-        dgx = parts("dgx", dgx, gates, "gradient")
+        dgx = parts("dgx", by_gate(dgx), gates, "gradient")
         dstate = parts("dstate_prev", dstate, self.cell.states, "gradient")
         return {f"dgx {g}": array(f"dgx of gate {g}", dgx[g], (N, H)) for g in gates} | {
             f"d{s}_prev": array(f"d{s}_prev", dstate[s], (N, H)) for s in self.cell.states
@@ -351,7 +349,8 @@ class CellJudge:
                 error.text += f"; right: {', '.join(right)}"
             if not error.mistake:
                 error.mistake = self._where(first, wrong)
-            self._section(error, first)
+            share_of_c = first == "dc_prev" and {"dgx f", "dgx i", "dgx g"} <= set(wrong)
+            self._section(error, "dgx o" if share_of_c else first)
             raise
 
     def _explain(self, claimed, wrong):
@@ -459,6 +458,11 @@ class CellJudge:
                     f"backward gives another {name} when it is called a second time",
                     "It writes into the cache, which it must leave as it is.",
                 )
+
+
+def by_gate(dgx):
+    """A tuple of [n, H], where the gradients of the gates have come as one array [G, n, H]."""
+    return tuple(dgx) if isinstance(dgx, np.ndarray) and dgx.ndim == 3 else dgx
 
 
 def asked_once(inputs, shape):

@@ -10,7 +10,7 @@ from ...gradcheck.problems import Gates, Problem
 from .. import reference_cells
 from ..conventions import GATES, Conventions
 from ..sandbox import Failed, Stopped
-from .cells import ON_SELF, asked_once
+from .cells import ON_SELF, asked_once, by_gate
 from .result import Wrong, array, equal, parts, unchanged, worst
 
 N, H = 2, 3
@@ -142,7 +142,9 @@ class OwnJudge:
         pair = ()
         if finding.claimed is not None:
             pair = self._pair(finding.where, finding.claimed, finding.expected)
-        mistake = self._unmatched() or diagnose(verdict, []) if finding.kind == "value" else ""
+        mistake = ""
+        if finding.kind == "value":
+            mistake = self._unmatched() or self._where(verdict) or diagnose(verdict, [])
         text = finding.message
         if self.kept:
             names = ", ".join(f"self.{name}" for name in self.kept[:4])
@@ -161,6 +163,23 @@ class OwnJudge:
         elif name.endswith("_prev"):
             label += f"[row {entry[0]}, unit {entry[1]}]"
         return label, float(claimed[entry]), float(expected[entry])
+
+    def _where(self, verdict):
+        """Where to look, by what is right and what is wrong."""
+        wrong = [f for f in verdict.findings if f.kind == "value"]
+        if [f.where for f in wrong] in [[f"{s}_prev"] for s in self.states]:
+            name = wrong[0].where
+            return (
+                f"Every other gradient is right, so a share of d{name} is missing, wrong or too "
+                f"much: it is the sum of one share for each place in which forward uses {name}."
+            )
+        if wrong[0].where != "gx":
+            return ""
+        parts_of = list(zip(self.gates, wrong[0].claimed, wrong[0].expected, strict=True))
+        off = [gate for gate, mine, right in parts_of if not equal(mine, right)]
+        if len(off) < len(self.gates):
+            return f"Of dgx only gate {' and '.join(off)} is wrong: look at the line that makes it."
+        return ""
 
     def _unmatched(self):
         """A gate that only one of product and product.backward has been asked for."""
@@ -197,7 +216,7 @@ class OwnJudge:
             returned = reply["first"]
             if not isinstance(returned, tuple) or len(returned) != 2:
                 raise TypeError("backward must return (dgx, dstate_prev)")
-            dgx = parts("dgx", returned[0], self.gates, "gradient")
+            dgx = parts("dgx", by_gate(returned[0]), self.gates, "gradient")
             dstate = parts("dstate_prev", returned[1], self.states, "gradient")
             names = [f"d{s}" for s in self.states]
             unchanged(dict(zip(names, upstream, strict=True)),

@@ -201,7 +201,12 @@ def general(name, yours, expected):
     """What can be said of a wrong array without knowing the mistake."""
     yours, expected = np.asarray(yours), np.asarray(expected)
     if not yours.any():
-        return f"{name} is all zeros: nothing is ever put into it, or added to it."
+        return (
+            f"{name} is zero everywhere: is nothing written into it, does what is added cancel, or "
+            "does the array hold whole numbers?"
+        )
+    if equal(yours, np.trunc(expected), 1e-9):
+        return f"{name} is cut down to whole numbers: the array that it is put into holds integers."
     if equal(yours, -expected, 1e-9):
         return f"{name} has the wrong sign everywhere."
     scale = (expected * expected).sum()

@@ -110,18 +110,21 @@ def judge_clip(hand_in, rng):
     Raises `Wrong` with the first thing that is wrong.
     """
     for factor, words in ((0.3, "above"), (3.0, "below")):
-        gradients = [rng.standard_normal((3, 4)), rng.standard_normal(5)]
+        gradients = [0.2 * rng.standard_normal((3, 4)), 0.2 * rng.standard_normal(5)]
         norm = np.sqrt(sum((g * g).sum() for g in gradients))
         reply = hand_in.ask("clip", gradients=gradients, max_norm=factor * norm)
         scale = min(1.0, factor * norm / (norm + 1e-6))
         mistakes = _clipped(gradients, factor * norm, norm)
+        returned, norms = np.asarray(reply["norm"]), _norms(gradients, norm, scale)
+        off = returned.shape == () and returned.dtype == float and not equal(returned, norm)
+        why = known(norms, returned) or f"The norm is {returned:.4g}, but must be {norm:.4g}."
         for k, (yours, g) in enumerate(zip(reply["grads"], gradients, strict=True)):
             yours = array(f"gradient {k}", yours, g.shape)
             compare(
                 f"gradient {k}, with a norm {words} the limit",
                 yours,
                 scale * g,
-                partial(_clip_rule, reply["grads"], mistakes),
+                partial(_clip_rule, reply["grads"], mistakes, why if off else ""),
             )
         written_into("grad", reply["same"], "p.grad *= ..., or p.grad[...] = ...")
         if reply["norm"] is None or isinstance(reply["norm"], (tuple, list, dict)):
@@ -131,8 +134,10 @@ def judge_clip(hand_in, rng):
                 "must return the norm before clipping",
             )
         mine = array("the norm that is returned", reply["norm"], ())
-        norms = _norms(gradients, norm, scale)
         compare("the norm that is returned", mine, norm, partial(known, norms, mine))
+
+
+UNCHANGED = "The gradients stay as they are: p.grad is not written into, or the factor is 1."
 
 
 def _norms(gradients, norm, scale):
@@ -143,6 +148,11 @@ def _norms(gradients, norm, scale):
         "the sum of the single norms is returned": lambda: sum(single),
         "the norm of the last array alone is returned": lambda: single[-1],
         "the norm of the first array alone is returned": lambda: single[0],
+        "the largest entry is taken for the norm": lambda: max(abs(g).max() for g in gradients),
+        "a mean stands where the squares are added": lambda: (
+            norm / np.sqrt(sum(g.size for g in gradients))
+        ),
+        "the norm is that of p.data instead of p.grad": lambda: 0.0,
     }
 
 
@@ -155,7 +165,7 @@ def _clipped(gradients, limit, norm):
             [s * g for s, g in zip(small, gradients, strict=True)],
         "small gradients are scaled up to the limit: min(1, ...) is missing":
             [limit / (norm + 1e-6) * g for g in gradients],
-        "the gradients are not changed: write into p.grad": list(gradients),
+        UNCHANGED: list(gradients),
         "the entries are clipped one by one instead of the norm":
             [np.clip(g, -limit, limit) for g in gradients],
         "the root of the squared norm is missing":
@@ -172,8 +182,16 @@ def _clipped(gradients, limit, norm):
     }  # fmt: skip
 
 
-def _clip_rule(yours, mistakes):
+def _clip_rule(yours, mistakes, of_norm):
+    """The sentence on clipped gradients; of_norm: that on the norm, if it is wrong, which goes
+    before the many ways to a factor of 1."""
+
+    def alike(theirs):
+        return all(equal(y, t, 1e-12) for y, t in zip(yours, theirs, strict=True))
+
+    if alike(mistakes[UNCHANGED]):
+        return of_norm or UNCHANGED
     for when, theirs in mistakes.items():
-        if all(equal(y, t, 1e-12) for y, t in zip(yours, theirs, strict=True)):
+        if alike(theirs):
             return f"This is what you get when {when}."
-    return ""
+    return of_norm
