@@ -70,11 +70,12 @@ class Wrong(Exception):
 
 def array(name, thing, shape, what=""):
     """`thing` as an array of this shape, or `Wrong`. what: the words after the name."""
-    label = f"{name}{what}"
+    label, wanted = f"{name}{what}", f"have {tuple(shape)}" if shape else "be one number"
     if not isinstance(thing, np.ndarray):
         raise Wrong(
             "wrong shape",
-            f"{label} is {described(thing)}, but must be an array of shape {shape}",
+            f"{label} is {described(thing)}, but must be "
+            + (f"an array of shape {shape}" if shape else "one number"),
             "Is a `return` missing, or a value that should be returned?" if thing is None else "",
         )
     if thing.shape != tuple(shape):
@@ -82,14 +83,14 @@ def array(name, thing, shape, what=""):
         if thing.ndim and thing.shape == tuple(shape)[::-1]:
             hint = "The axes stand the other way round: a transpose too much, or one too few."
         elif thing.ndim == 0:
-            hint = "Everything is summed up, or averaged, to one number."
-        elif thing.size == np.prod(shape):
+            hint = "It is one number: is everything summed up, or only one entry returned?"
+        elif thing.squeeze().shape == tuple(shape):
             hint = "The numbers are as many as they should be, but an axis of length 1 is too much."
+        elif thing.size == np.prod(shape):
+            hint = "The numbers are as many as they should be, but lie in another shape."
         elif thing.ndim == len(shape) - 1:
             hint = "An axis is missing: is something summed or indexed that should not be?"
-        raise Wrong(
-            "wrong shape", f"{label} has shape {thing.shape}, but must have {tuple(shape)}", hint
-        )
+        raise Wrong("wrong shape", f"{label} has shape {thing.shape}, but must {wanted}", hint)
     if thing.dtype.kind not in "fiub":
         raise Wrong("wrong shape", f"{label} is of type {thing.dtype}, but must hold real numbers")
     if thing.dtype == np.float32:

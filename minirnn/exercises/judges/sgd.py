@@ -115,16 +115,14 @@ def judge_clip(hand_in, rng):
         reply = hand_in.ask("clip", gradients=gradients, max_norm=factor * norm)
         scale = min(1.0, factor * norm / (norm + 1e-6))
         mistakes = _clipped(gradients, factor * norm, norm)
-        returned, norms = np.asarray(reply["norm"]), _norms(gradients, norm, scale)
-        off = returned.shape == () and returned.dtype == float and not equal(returned, norm)
-        why = known(norms, returned) or f"The norm is {returned:.4g}, but must be {norm:.4g}."
+        norms = _norms(gradients, norm, scale)
         for k, (yours, g) in enumerate(zip(reply["grads"], gradients, strict=True)):
             yours = array(f"gradient {k}", yours, g.shape)
             compare(
-                f"gradient {k}, with a norm {words} the limit",
+                f"gradient {k} (with a norm {words} the limit)",
                 yours,
                 scale * g,
-                partial(_clip_rule, reply["grads"], mistakes, why if off else ""),
+                partial(_clip_rule, reply["grads"], mistakes, _of_norm(reply["norm"], norm, norms)),
             )
         written_into("grad", reply["same"], "p.grad *= ..., or p.grad[...] = ...")
         if reply["norm"] is None or isinstance(reply["norm"], (tuple, list, dict)):
@@ -152,7 +150,7 @@ def _norms(gradients, norm, scale):
         "a mean stands where the squares are added": lambda: (
             norm / np.sqrt(sum(g.size for g in gradients))
         ),
-        "the norm is that of p.data instead of p.grad": lambda: 0.0,
+        "the norm is 0, which is that of p.data here": lambda: 0.0,
     }
 
 
@@ -180,6 +178,14 @@ def _clipped(gradients, limit, norm):
                                                        for g in gradients],
         "the 1e-6 in the denominator is missing": [min(1.0, limit / norm) * g for g in gradients],
     }  # fmt: skip
+
+
+def _of_norm(returned, norm, norms):
+    """The sentence on the norm that is returned, where it is a wrong number."""
+    returned = np.asarray(returned)
+    if returned.shape or returned.dtype != float or equal(returned, norm):
+        return ""
+    return known(norms, returned) or f"The norm is {returned:.4g}, but must be {norm:.4g}."
 
 
 def _clip_rule(yours, mistakes, of_norm):
