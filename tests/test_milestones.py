@@ -56,6 +56,13 @@ def test_what_is_not_reached_is_said_with_an_exit_code(tmp_path, capsys, monkeyp
     assert "in the library's Recurrent (exercise 4 is not right yet)" in out
 
 
+def test_slow_code_is_stopped_after_a_minute(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(milestones, "AT_MOST", 0)
+    assert reached([work(tmp_path, 7), "7"], 1)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "not reached after 1 step," in out and "are there loops over rows or units" in out
+
+
 @pytest.mark.parametrize("numbers, milestone, words", [
     ((), "6", "exercise 6 in .* is not right yet; .*check"),
     ((3,), "4", "exercise 4 in .* is not right yet"),

@@ -26,6 +26,7 @@ HIDDEN = 16
 LONGEST, TESTED = 8, 12  # letters of a word, in training and in the test
 PARITY = 0.95  # of the words tested must be right
 T = 100
+AT_MOST = 60  # seconds of training
 
 
 @dataclass(frozen=True)
@@ -54,30 +55,32 @@ def reach(number, folder, conventions, seconds=SECONDS, seed=0):
     Raises `DataError` where an exercise that it needs is not right yet.
     """
     milestone = MILESTONES[number]
-
-    def right(exercise):
-        return bool(check(BY_NUMBER[exercise], folder, conventions, seconds))
-
-    for needed in (milestone.exercise, *[4] * (number == 4)):
-        if not right(needed):
+    right = {exercise: bool(check(BY_NUMBER[exercise], folder, conventions, seconds))
+             for exercise in (milestone.exercise, 4)}  # fmt: skip
+    for needed in (milestone.exercise, number):
+        if not right[needed]:
             raise DataError(
                 f"milestone {number} runs your own code, but exercise {needed} in {folder} is not "
                 f"right yet; {typed.exercises('check', folder, needed)} says what is wrong"
             )
-    cell = cli.load_cell(f"{Path(folder) / BY_NUMBER[milestone.exercise].file}:{milestone.cell}")
-    own = right(4)
-    recurrent = stacked.Recurrent
-    if own:
-        recurrent = cli.load_module(Path(folder) / BY_NUMBER[4].file, "exercise 4").Recurrent
-    whose = "your Recurrent" if own else "the library's Recurrent (exercise 4 is not right yet)"
+    files = {exercise: Path(folder) / BY_NUMBER[exercise].file for exercise in right}
+    cell = cli.load_cell(f"{files[milestone.exercise]}:{milestone.cell}", f"milestone {number}")
+    whose, recurrent = "the library's Recurrent (exercise 4 is not right yet)", stacked.Recurrent
+    if right[4]:
+        whose, recurrent = "your Recurrent", cli.load_module(files[4], "exercise 4").Recurrent
     say(f"milestone {number}: {milestone.title}; your {milestone.cell} in {whose}")
     rng = np.random.default_rng(seed)
     trainer = (_parity if number == 4 else _adding)(milestone, cell, recurrent, rng)
-    began = time.monotonic()
-    _fit(trainer, milestone.iterations)
+    took = _fit(trainer, milestone.iterations)
     words, reached = trainer.said()
-    steps = f"after {trainer.iteration:,} steps, {time.monotonic() - began:.0f} s"
-    say(f"{'reached' if reached else 'not reached'} {steps}: {words}")
+    steps = trainer.iteration + trainer.position
+    begin = "reached" if reached else "not reached"
+    say(f"{begin} after {steps:,} step{'s' * (steps > 1)}, {took:.0f} s: {words}")
+    if trainer.stopped:
+        say(
+            f"It was stopped after {AT_MOST} s, with {took / steps:.2g} s for a step: are there "
+            "loops over rows or units in your code?"
+        )
     return reached
 
 
@@ -87,11 +90,18 @@ def say(text):
 
 
 def _fit(trainer, iterations):
-    """Train with a bar."""
+    """Train with a bar, for `AT_MOST` seconds; how many it took."""
     from tqdm import tqdm
 
+    began = time.monotonic()
+
+    def seconds():
+        return time.monotonic() - began
+
     with tqdm(total=iterations, unit="step", disable=None, leave=False) as bar:
-        trainer.fit(bar.update)
+        if not trainer.fit(bar.update, stopped=lambda: seconds() > AT_MOST):
+            trainer.add_row()
+    return seconds()
 
 
 class Zeros(Module):
