@@ -163,7 +163,8 @@ def test_what_the_product_is_given_is_looked_at_in_forward():
     ("min(1.0, max_norm / (norm + 1e-6))", "min(1.0, max_norm)", "limit is not divided by"),
 ])  # fmt: skip
 def test_in_place_means_in_place(old, new, words):
-    assert words in said(8, (old, new))
+    text = said(8, (old, new))
+    assert words in text and "when The" not in text
 
 
 @pytest.mark.parametrize("number, old, new, words", [
