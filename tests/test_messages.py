@@ -871,7 +871,7 @@ def _(world):
         raise OSError(38, "Function not implemented")
 
     process.require_process.cache_clear()
-    world.patch.setattr(process.subprocess, "run", refused)
+    world.patch(process.subprocess, "run", refused)
     try:
         Path("mine").mkdir()
         return world.command("exercises", "check", "mine", "1")
