@@ -29,7 +29,7 @@ from training_runs import rewritten, run_fact
 from minirnn import __main__ as door
 from minirnn import backend, cli, data, training
 from minirnn.data import Alphabet
-from minirnn.exercises import sandbox
+from minirnn.exercises import process, sandbox
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.models import NameClassifier
 from minirnn.reports import processes
@@ -853,6 +853,32 @@ def _(world):
 def _(world):
     Path("mine").mkdir()
     return world.command("exercises", "solution", 2, "mine")
+
+
+@cause("a milestone before its exercises are right")
+def _(world):
+    Path("mine").mkdir()
+    return world.command("exercises", "milestone", "mine", "4")
+
+
+@cause("no such milestone")
+def _(world):
+    Path("mine").mkdir()
+    return world.command("exercises", "milestone", "mine", "5")
+
+
+@cause("no process for a hand-in")
+def _(world):
+    def refused(*_, **__):
+        raise OSError(38, "Function not implemented")
+
+    process.require_process.cache_clear()
+    world.patch(process.subprocess, "run", refused)
+    try:
+        Path("mine").mkdir()
+        return world.command("exercises", "check", "mine", "1")
+    finally:
+        process.require_process.cache_clear()
 
 
 @cause("no such exercise")

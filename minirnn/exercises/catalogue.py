@@ -52,11 +52,12 @@ def _linear_and_loss(hand_in, conventions, rng):
 def _cell(name, target, chapter, backward=True):
     def steps(hand_in, conventions, rng):
         judge = CellJudge(hand_in, name, target, conventions, rng)
-        forward = judge.forward if backward else judge.forward_and_cache
-        found = [(f"{name}.forward", f"{chapter}#forward", forward)]
-        if backward:
-            found.append((f"{name}.backward", f"{chapter}#backward", judge.backward))
-        return found
+        if not backward:
+            return [(f"{name}.forward", f"{chapter}#forward", judge.forward_and_cache)]
+        return [
+            (f"{name}.forward", f"{chapter}#forward", judge.forward_before_backward),
+            (f"{name}.backward", f"{chapter}#backward", judge.the_rest),
+        ]
 
     return steps
 
@@ -90,18 +91,18 @@ def _sgd(hand_in, conventions, rng):
 def _find_the_bug(hand_in, conventions, rng):
     from ..gradcheck.zoo import ZOO
 
-    found = []
+    rungs = []
     for letter, name in zip("ABCDE", conventions.bugs, strict=True):
         target = next(b.target for b in ZOO if b.name == name)
         chapter = {
             "cells.RNNCell": "docs/04-one-step.md#backward",
             "cells.LSTMCell": "docs/06-lstm.md#backward",
             "cells.GRUCell": "docs/07-gru.md#backward",
-            "cells.GRUBeforeCell": "docs/07-gru.md#reset-before",
+            "cells.GRUBeforeCell": "docs/07-gru.md#backward-reset-before",
         }[target]
         judge = CellJudge(hand_in, f"Cell{letter}", target, conventions, rng)
-        found.append((f"Cell{letter}", chapter, judge.both))
-    return found
+        rungs.append((f"Cell{letter}", chapter, judge.both))
+    return rungs
 
 
 def _own(hand_in, conventions, rng):

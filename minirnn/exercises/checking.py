@@ -12,6 +12,7 @@ from .file_names import encoding_advice, instead
 from .handouts import starter
 from .judges.failures import crash
 from .judges.result import Result, Step, Wrong
+from .process import require_process
 from .runner import source_scan
 from .sandbox import MARKS, Failed, HandIn, Stopped
 from .trouble import sentence_on
@@ -23,8 +24,10 @@ def check(exercise, folder, conventions=None, seconds=SECONDS, seed=None, read=T
     """The `Result` of one exercise in the folder of a hand-in.
 
     Inputs are drawn anew each time; a seed repeats them. read: look for what is forbidden first.
-    Raises `GraderError` where the checker itself cannot go on, which is not the hand-in's fault.
+    Raises `GraderError` where the checker itself cannot go on, which is not the hand-in's fault,
+    and `DataError` where no process can be started for it.
     """
+    require_process()
     conventions = conventions or conventions_of(folder)
     result = Result(exercise.number, exercise.title, exercise.file)
     rng = np.random.default_rng(seed)

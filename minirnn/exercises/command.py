@@ -5,6 +5,7 @@ check [DIR] [N ...]   check all exercises, or some
 hint N                a hint, in three levels; never the answer
 watch [DIR] [N ...]   check again at every save, until Ctrl-C
 solution N [DIR]      a solution with comments, once yours is right
+milestone [DIR] N     a net of your own learns something: after 4, 6 and 7
 grade DIR...          many hand-ins: marks, mistakes, and who is alike
 gradescope FILE.zip   the package that grades on Gradescope
 classroom FILE.yml    the workflow that checks in GitHub Classroom
@@ -12,7 +13,7 @@ classroom FILE.yml    the workflow that checks in GitHub Classroom
 Without DIR, `start` takes my-work, and the others take this folder. Every
 command takes --exercises FILE.py: exercises of your own, beside the ten.
 Exit codes: 0 done, or all right; 1 `check` has found something that is not
-right; 2 bad input; 130 ended by Ctrl-C.
+right, or a milestone is not reached; 2 bad input; 130 ended by Ctrl-C.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from .grading import command as grading
 from .grading import github, gradescope
 from .grading.command import chosen, grade, options_of
 from .handouts import explanation, hand_out, solved
+from .milestones import MILESTONES, reach
 from .output import coloured, describe, summary, wrapped
 from .progress import after
 
@@ -70,9 +72,13 @@ def _run(arguments, prog, exercises):
     solution.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("."))
     solution.add_argument("--force", action="store_true", help="show it in any case (teachers)")
 
+    reached = commands.add_parser("milestone", help="a net of your own learns something")
+    reached.add_argument("words", nargs="+", metavar="DIR|N", help="N is 4, 6 or 7")
+    reached.add_argument("--seed", type=cli.seed, default=0)
+
     grade = commands.add_parser("grade", help="many hand-ins: marks, mistakes, who is alike")
     grading.add_options(grade)
-    for command in (one, watch, solution):
+    for command in (one, watch, solution, reached):
         command.add_argument("--seconds", type=cli.whole, default=SECONDS,
                              help="limit for one exercise (default: %(default)s)")  # fmt: skip
 
@@ -89,7 +95,7 @@ def _run(arguments, prog, exercises):
     if args.command is None:
         parser.print_help()
         return 0
-    if args.command in ("check", "watch"):
+    if args.command in ("check", "watch", "milestone"):
         try:
             args.folder, args.numbers = _split(args.words)
         except argparse.ArgumentTypeError as error:
@@ -218,6 +224,20 @@ def solution(args):
     return 0
 
 
+def milestone(args):
+    """Let a net of the student's own learn something; the exit code 0 if it is reached, else 1.
+
+    Raises `DataError` for another number than 4, 6 or 7, and where an exercise is not right yet.
+    """
+    if len(args.numbers) != 1 or args.numbers[0] not in MILESTONES:
+        numbers = " ".join(map(str, args.numbers)) or "left out"
+        raise DataError(f"the milestone is {numbers}, but must be one of 4, 6 and 7: the exercise "
+                        "after which it comes")  # fmt: skip
+    folder = _folder(args.folder)
+    reached = reach(args.numbers[0], folder, conventions_of(folder), args.seconds, args.seed)
+    return 0 if reached else 1
+
+
 def package(args):
     """Write Gradescope's package for these exercises; the exit code 0."""
     chosen(args)  # what is wrong with the options is said now
@@ -236,5 +256,5 @@ def workflow(args):
 
 COMMANDS = {
     "start": start, "check": check_some, "hint": hint, "watch": watch, "solution": solution,
-    "grade": grade, "gradescope": package, "classroom": workflow,
+    "milestone": milestone, "grade": grade, "gradescope": package, "classroom": workflow,
 }  # fmt: skip

@@ -49,10 +49,7 @@ def describe(result, colour=False):
     if result.code:
         lines += wrapped(f"line {result.code}", "        ")
     if result.pair:
-        where, yours, expected = result.pair
-        digits = next((k for k in (6, 10) if f"{yours:.{k}g}" != f"{expected:.{k}g}"), 17)
-        numbers = f"yours {yours:+.{digits}g}, expected {expected:+.{digits}g}"
-        lines += wrapped(f"{where}: {numbers}", "        ")
+        lines += wrapped(pair_line(result), "        ")
     if result.picture:
         lines.append(f"        {result.picture}")
     if result.mistake:
@@ -64,6 +61,15 @@ def describe(result, colour=False):
         for line in result.printed.splitlines()[:10]:
             lines += [f"    | {printable(line, 70)}"[:WIDTH]]
     return "\n".join(lines)
+
+
+def pair_line(result):
+    """Where a number is wrong: it and the expected one, with as many digits as tell them apart."""
+    if not result.pair:
+        return ""
+    where, yours, expected = result.pair
+    digits = next((k for k in (6, 10) if f"{yours:.{k}g}" != f"{expected:.{k}g}"), 17)
+    return f"{where}: yours {yours:+.{digits}g}, expected {expected:+.{digits}g}"
 
 
 def wrapped(text, indent):

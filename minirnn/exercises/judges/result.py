@@ -23,7 +23,7 @@ class Step:
 
 @dataclass
 class Result:
-    """What was found in one exercise of one hand-in."""
+    """What is said about one exercise of one hand-in."""
 
     number: int
     title: str
@@ -69,15 +69,17 @@ class Wrong(Exception):
         super().__init__(text)
         self.mark, self.text, self.mistake = mark, text, mistake
         self.pair, self.section, self.picture = pair, section, picture
+        self.place = ""  # where it comes from, if not from where it shows
 
 
 def array(name, thing, shape, what=""):
     """`thing` as an array of this shape, or `Wrong`. what: the words after the name."""
-    label = f"{name}{what}"
+    label, wanted = f"{name}{what}", f"have {tuple(shape)}" if shape else "be one number"
     if not isinstance(thing, np.ndarray):
         raise Wrong(
             "wrong shape",
-            f"{label} is {described(thing)}, but must be an array of shape {shape}",
+            f"{label} is {described(thing)}, but must be "
+            + (f"an array of shape {shape}" if shape else "one number"),
             "Is a `return` missing, or a value that should be returned?" if thing is None else "",
         )
     if thing.shape != tuple(shape):
@@ -85,14 +87,14 @@ def array(name, thing, shape, what=""):
         if thing.ndim and thing.shape == tuple(shape)[::-1]:
             hint = "The axes stand the other way round: a transpose too much, or one too few."
         elif thing.ndim == 0:
-            hint = "Everything is summed up, or averaged, to one number."
-        elif thing.size == np.prod(shape):
+            hint = "It is one number: is everything summed up, or only one entry returned?"
+        elif thing.squeeze().shape == tuple(shape):
             hint = "The numbers are as many as they should be, but an axis of length 1 is too much."
+        elif thing.size == np.prod(shape):
+            hint = "The numbers are as many as they should be, but lie in another shape."
         elif thing.ndim == len(shape) - 1:
             hint = "An axis is missing: is something summed or indexed that should not be?"
-        raise Wrong(
-            "wrong shape", f"{label} has shape {thing.shape}, but must have {tuple(shape)}", hint
-        )
+        raise Wrong("wrong shape", f"{label} has shape {thing.shape}, but must {wanted}", hint)
     if thing.dtype.kind not in "fiub":
         raise Wrong("wrong shape", f"{label} is of type {thing.dtype}, but must hold real numbers")
     if thing.dtype == np.float32:
@@ -175,8 +177,9 @@ def compare(name, yours, expected, explain=None, axes=(), given=None):
     place = ", ".join(
         f"{axes[k]} {e}" if k < len(axes) else str(e) for k, e in enumerate(entry)
     )  # fmt: skip
+    where = f"{name}[{place}]" if place else name
     if given is not None:
-        place += f"] for {given[0]} = [{float(given[1][entry]):.6g}"
+        where += f", {given[0]} = {float(given[1][entry]):.6g}"
     error = relative_error(yours, expected)
     if error < 1e-5:
         sentence = (
@@ -189,7 +192,7 @@ def compare(name, yours, expected, explain=None, axes=(), given=None):
         "wrong value",
         f"{name} is wrong",
         sentence or general(name, yours, expected),
-        (f"{name}[{place}]" if place else name, float(yours[entry]), float(expected[entry])),
+        (where, float(yours[entry]), float(expected[entry])),
     )
 
 
@@ -203,7 +206,12 @@ def general(name, yours, expected):
     """What can be said of a wrong array without knowing the mistake."""
     yours, expected = np.asarray(yours), np.asarray(expected)
     if not yours.any():
-        return f"{name} is all zeros: nothing is ever put into it, or added to it."
+        return (
+            f"{name} is zero everywhere: is nothing written into it, does what is added cancel, or "
+            "does the array hold whole numbers?"
+        )
+    if equal(yours, np.trunc(expected), 1e-9):
+        return f"{name} is cut down to whole numbers: the array that it is put into holds integers."
     if equal(yours, -expected, 1e-9):
         return f"{name} has the wrong sign everywhere."
     scale = (expected * expected).sum()
