@@ -196,7 +196,9 @@ def test_only_points_seed_and_what_was_wrong(tmp_path, capsys):
     assert bob["place 3"].startswith("RNNCell.backward") and "dgx" in bob["what 3"]
     said = (feedback / "bob.txt").read_text(encoding="utf-8")
     assert "10 of 30 points" in said and bob["what 3"][:30] in said
-    command(*words)  # the same seed: the same numbers
+    put(tmp_path / "last" / "ada", text=wrong)
+    command(*words, "--compare", tmp_path / "last")  # the same seed: the same numbers
+    assert "3: last/ada, identical" in rows(table)[1]["alike"]
     assert (feedback / "bob.txt").read_text(encoding="utf-8") == said
     assert "seed 5" in capsys.readouterr().out and right.is_dir()
 

@@ -867,7 +867,7 @@ def _(world):
     return world.command("exercises", "milestone", "mine", "5")
 
 
-@cause("no process for a hand-in")
+@cause("no process at all for a hand-in")
 def _(world):
     def refused(*_, **__):
         raise OSError(38, "Function not implemented")
@@ -944,7 +944,6 @@ def _(world):
 
 @cause("no process for a hand-in")
 def _(world):
-
     world.patch(sandbox.subprocess, "Popen", failing(BlockingIOError(errno.EAGAIN, "none left")))
     return graded(world)
 

@@ -136,7 +136,7 @@ def _grade(args):
         if left_out:
             names = ", ".join(printable(name, 40) for name in left_out[:10])
             print(f"no hand-ins, so not looked at: {names}" + ", ..." * (len(left_out) > 10))
-        alike = similarity.pairs(exercises, _places(class_), _places(others), conventions)
+        alike = similarity.pairs(exercises, _places(class_), _elsewhere(others), conventions)
         began, graded = time.monotonic(), []
         print(f"{'hand-in':30s}  total   {_numbers(exercises)}; seed {seed}", flush=True)
         options = dict(conventions=conventions, seconds=args.seconds, seed=seed)
@@ -177,6 +177,12 @@ def _sinks(args, exercises, names):
 
 def _places(class_):
     return {student.name: student.folder for student in class_ if student.folder is not None}
+
+
+def _elsewhere(others):
+    """The places of other hand-ins, whose names show that they are of another folder."""
+    return {f"{student.source.resolve().parent.name}/{student.name}": student.folder
+            for student in others if student.folder is not None}  # fmt: skip
 
 
 def fence_here():
