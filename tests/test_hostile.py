@@ -97,6 +97,9 @@ def test_large_files_links_and_pipes_are_not_read(tmp_path):
     assert check(BY_NUMBER[3], tmp_path).mark == "large"
     path.unlink()
     assert check(BY_NUMBER[3], tmp_path).mark == "missing"
+    path.mkdir()
+    assert check(BY_NUMBER[3], tmp_path).mark == "missing"
+    path.rmdir()
     if hasattr(os, "mkfifo"):
         os.mkfifo(path)
         assert check(BY_NUMBER[3], tmp_path).mark == "missing"
