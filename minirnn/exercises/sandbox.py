@@ -381,12 +381,15 @@ def _read(path):
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        with open(os.open(path, flags), "rb") as file:
-            if path.is_symlink() or not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
-            return file.read(SIZE + 1)
+        number = os.open(path, flags)
     except (OSError, ValueError):
         return None
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        stack.callback(os.close, number)
+        if stat.S_ISREG(os.fstat(number).st_mode) and not path.is_symlink():
+            with open(number, "rb", closefd=False) as file:
+                return file.read(SIZE + 1)
+    return None
 
 
 def _texts(table):
