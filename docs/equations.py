@@ -273,6 +273,27 @@ def _(rng):
     same(ours, CrossEntropy(log_prior=np.log(shares)).forward(logits, labels)[0])
 
 
+@equation("class-weight", r"L = -\frac{\sum_n w_{q_n} \log p_{n q_n}}{\sum_n w_{q_n}}")
+def _(rng):
+    logits, labels, w = rng.standard_normal((3, 4)), [1, 3, 1], [0.5, 2.0, 0.0, 3.0]
+    p = softmaxes(logits)
+    ours = -sum(w[q] * math.log(p[n][q]) for n, q in enumerate(labels)) / sum(w[q] for q in labels)
+    same(ours, CrossEntropy(class_weight=np.array(w)).forward(logits, np.array(labels))[0])
+
+
+@equation(
+    "label-smoothing",
+    r"L = -\frac{1}{N} \sum_n \left( (1 - \varepsilon) \log p_{n q_n} "
+    r"+ \frac{\varepsilon}{K} \sum_k \log p_{nk} \right)",
+)
+def _(rng):
+    logits, labels, e = rng.standard_normal((3, 4)), [1, 3, 1], 0.3
+    p, ours = softmaxes(logits), 0.0
+    for row, q in zip(p, labels, strict=True):
+        ours -= ((1 - e) * math.log(row[q]) + e / 4 * sum(map(math.log, row))) / 3
+    same(ours, CrossEntropy(label_smoothing=e).forward(logits, np.array(labels))[0])
+
+
 @equation("mse", r"L = \frac{1}{N} \sum_n (y_n - q_n)^2")
 def _(rng):
     y, q = rng.standard_normal((2, 6))

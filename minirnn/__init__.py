@@ -15,12 +15,12 @@ from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .data import Alphabet, load_names, split
 from .layers import Dropout, Embedding, Linear
 from .losses import CrossEntropy, MeanSquaredError
-from .models import NameClassifier
+from .models import NameClassifier, StepModel
 from .optim import SGD, Adam, AdamW, clip_grad_norm
-from .packing import pack, unpack
+from .packing import pack, pack_padded, pad_packed, unpack
 from .recurrent import Recurrent
 from .stacked import GRU, LSTM, RNN
-from .training import Trainer, evaluate
+from .training import Trainer, evaluate, predict
 
 __version__ = "0.2.0"
 
@@ -44,6 +44,7 @@ __all__ = [
     "RNNCell",
     "Recurrent",
     "Sequences",
+    "StepModel",
     "Trainer",
     "asarray",
     "asnumpy",
@@ -52,6 +53,9 @@ __all__ = [
     "get_array_module",
     "load_names",
     "pack",
+    "pack_padded",
+    "pad_packed",
+    "predict",
     "split",
     "unpack",
     "use",

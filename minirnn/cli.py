@@ -181,8 +181,7 @@ class Progress:
             shown = {"epoch": f"{trainer.epoch + 1}/{self.epochs}"}
             shown["loss"] = f"{trainer.mean_loss:.3f}"
             if trainer.history.rows:
-                score = trainer.history.rows[-1]["validation_balanced_accuracy"]
-                shown["val"] = f"{score:.3f}"
+                shown["val"] = f"{trainer.history.scores()[-1]:.3f}"
             shown[f"{self.unit}s/s"] = f"{trainer.per_second:,.0f}"
             bar.set_postfix(shown, refresh=False)
 

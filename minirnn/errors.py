@@ -182,6 +182,91 @@ def labels_of(what, labels, number, size):
     return array.astype(np.int64, copy=False)
 
 
+def targets_of(sequences, labels, targets, num_classes, ignore_index, dtype):
+    """(what a net shall say, K): classes as int64 and how many, or numbers [.., K] of this dtype.
+
+    labels: one for each of the sequences, [N]; or targets: one for every step of each, which come
+    back one sequence after the other, [S]. Raises `ArgumentError` where neither or both are given,
+    and `DataError` for anything else that cannot be.
+    """
+    if (labels is None) == (targets is None):
+        given = "neither is" if labels is None else "both are"
+        raise ArgumentError(
+            "labels are one for each sequence and targets one for every step, but "
+            f"{given} given: one must be"
+        )
+    what, number = "label", len(sequences)
+    if targets is not None:
+        labels = _joined_targets(sequences, list(targets))
+        what, number = "target", len(labels)
+    try:
+        found = np.asarray(labels)
+    except (ValueError, TypeError):
+        raise DataError(f"the {what}s are {short(labels)}, but must be an array") from None
+    if found.dtype.kind != "f" or num_classes is not None or not found.size:  # classes
+        ignored = np.zeros(found.shape, bool)
+        if ignore_index is not None:
+            ignored = found == ignore_index
+        filled = np.where(ignored, 0, found) if ignored.any() else found
+        classes = labels_of(what, filled, number, num_classes)
+        if ignored.all():
+            raise DataError(f"all {what}s are {ignore_index}, the ignore_index: none is left")
+        most = num_classes or int(classes.max()) + 1
+        return (np.where(ignored, ignore_index, classes) if ignored.any() else classes), most
+    if found.ndim not in (1, 2) or len(found) != number:
+        wanted = f"[{number}] or [{number}, K]"
+        raise DataError(f"the {what}s have shape {found.shape}, but must be {wanted}")
+    if ignore_index is not None:
+        raise ArgumentError(f"ignore_index is {ignore_index}, but numbers have none: leave it out")
+    numbers = finite(f"the {what}s", found.reshape(number, -1), dtype)
+    return numbers, numbers.shape[1]
+
+
+def _joined_targets(sequences, targets):
+    if len(targets) != len(sequences):
+        raise DataError(
+            f"there are {len(sequences)} sequences, but {len(targets)} lists of targets"
+        )
+    arrays = [as_numbers(f"the targets of sequence {k}", y) for k, y in enumerate(targets)]
+    for k, (x, y) in enumerate(zip(sequences, arrays, strict=True)):
+        if not y.ndim or hasattr(x, "__len__") and len(y) != len(x):
+            given = f"{len(y)} targets" if y.ndim else f"the target {short(targets[k])}"
+            raise DataError(
+                f"sequence {k} has {len(x)} steps, but {given}: give one for every step, or "
+                "labels, one for each sequence"
+            )
+        first = arrays[0]
+        if (y.shape[1:], y.dtype.kind == "f") != (first.shape[1:], first.dtype.kind == "f"):
+            raise DataError(
+                f"the targets of sequence {k} have shape {y.shape} of type {y.dtype}, but those of "
+                f"sequence 0 {first.shape} of {first.dtype}: all must be alike"
+            )
+    return np.concatenate(arrays) if arrays else np.empty(0, int)
+
+
+def inputs_of(sequences, num_symbols, dtype):
+    """(rows [S, ...], lengths [N]) of sequences of ids in 0 .. num_symbols - 1 (None: at least 0),
+    or of features, in this dtype; `DataError` for anything else."""
+    rows, lengths = joined(sequences, DataError)
+    ids, num_symbols = rows.dtype.kind in "iu", whole("num_symbols", num_symbols, none=True)
+    if rows.ndim != (1 if ids else 2):
+        given = f"sequence 0 has shape {np.shape(sequences[0])} of type {rows.dtype}"
+        wanted = "whole numbers [T], and features [T, D] such as x.astype('float32')"
+        raise DataError(f"{given}, but ids must be {wanted}")
+    if not ids:
+        return finite("the sequences", rows, dtype), lengths
+    in_range("id", rows, num_symbols or 2**62, DataError)
+    return rows, lengths
+
+
+def finite(what, array, dtype):
+    """The array in this dtype; `DataError` where a number in it is not finite."""
+    array = array.astype(dtype)
+    if not np.isfinite(array).all():
+        raise DataError(f"{what} hold NaN or infinite numbers, but must be finite")
+    return array
+
+
 def places(name, index, size):
     """Places [n] in a list of this size, from what NumPy and scikit-learn take for them: whole
     numbers, below 0 from the end, or a mask with True for each that is meant.
@@ -241,14 +326,14 @@ def joined(sequences, error, kinds="iuf"):
     return np.concatenate(arrays), np.array([len(array) for array in arrays])
 
 
-def whole_sizes(sizes):
+def whole_sizes(sizes, name="sizes"):
     """The sizes in Python's own integers: NumPy's small ones overflow; `ShapeError` for others."""
     try:
         return list(map(operator.index, sizes))
     except TypeError:
+        cure = "; the state goes by name, as state=(h0, ...)" if name == "sizes" else ""
         raise ShapeError(
-            f"sizes must be a list of whole numbers, but is {short(sizes)}; the state goes by "
-            "name, as state=(h0, ...)"
+            f"{name} must be a list of whole numbers, but is {short(sizes)}{cure}"
         ) from None
 
 
@@ -265,6 +350,19 @@ def parts_of(state, names, what):
         given = f"has {len(parts)} arrays" if parts else f"is {short(state)}"
         raise ShapeError(f"the {what} {given}, but the cell's is {names}: a tuple of arrays")
     return parts
+
+
+def carrying(net):
+    """Raises `ArgumentError` where a net can not go on with the state of an earlier batch."""
+    if not hasattr(net, "first_state"):
+        raise ArgumentError(
+            f"sampling is streams, but {type(net).__name__} carries no state on; take a StepModel"
+        )
+    if net.recurrent.directions == 2 or net.recurrent.reverse:
+        raise ArgumentError(
+            "sampling is streams, but the net reads backwards, where no state can be carried on: "
+            "take one direction"
+        )
 
 
 def parameters_of(given):

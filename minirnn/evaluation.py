@@ -1,94 +1,109 @@
-"""How well a net does: its guesses on a set of sequences, and what they are worth."""
+"""How well a net does: what it says to a set of sequences, and what that is worth."""
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .backend import asarray, asnumpy
-from .batches import Sequences
+from .batches import Sequences, side_by_side
 from .cuda.faults import is_out_of_memory
-from .errors import labels_of, places, whole
+from .errors import ShapeError, places, whole
+from .losses import CrossEntropy
+from .measures import Evaluation, measure_of
+from .packing import order_of_rows
 
 
-@dataclass
-class Evaluation:
-    """How well a net does on a set: the mean loss, and a confusion matrix of counts."""
+def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None,
+             streams: int | None = None) -> Any:  # fmt: skip
+    """Return how well the net does on the sequences at `index`; nothing is trained.
 
-    loss: float
-    confusion: np.ndarray  # [K true, K guessed]
+    Where classes are guessed, an `Evaluation`: accuracy, balanced accuracy, confusion, bits and
+    perplexity. Where numbers are said, a `Regression`: rmse and r2.
 
-    @classmethod
-    def of(cls, labels, guesses, num_classes):
-        """The evaluation of guesses [N] that something else made, beside the labels [N].
-
-        Raises `DataError` where they are not as many whole numbers in 0 .. num_classes - 1.
-        """
-        labels = labels_of("label", labels, np.size(labels), num_classes)
-        guesses = labels_of("guess", guesses, len(labels), num_classes)
-        confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
-        np.add.at(confusion, (labels, guesses), 1)
-        return cls(math.nan, confusion)
-
-    @property
-    def accuracy(self):
-        """The share of sequences guessed right: natural accuracy."""
-        return float(np.trace(self.confusion) / self.confusion.sum())
-
-    @property
-    def balanced_accuracy(self):
-        """The mean of the classes' own accuracies, over the classes that occur."""
-        of_class = self.confusion.sum(axis=1)
-        present = of_class > 0
-        return float((np.diagonal(self.confusion)[present] / of_class[present]).mean())
-
-
-def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None) -> Evaluation:
-    """Return an `Evaluation` of the net on the sequences at `index`; nothing is trained.
-
-    net: anything whose forward(batch) gives (logits [N, K], cache); nothing is dropped out.
-    index: places [N], or a mask. loss: a `CrossEntropy` for the evaluation's loss, NaN if left out.
+    net: anything whose forward(batch) gives (outputs, cache), outputs [N, K], or [S, K] where every
+    step has a target; nothing is dropped out. index: places [N], or a mask. loss: a `CrossEntropy`
+    or a `MeanSquaredError` for the evaluation's loss, NaN if left out. streams: as for `predict`.
     Has the net more outputs than there are classes, the confusion matrix has a column for each.
+    Raises `ArgumentError` where the loss is not one for these targets.
 
         >>> sequences = Sequences([[0, 1], [1, 1, 0], [1]], labels=[0, 1, 1])
         >>> evaluation = evaluate(NameClassifier(2, 2, hidden_size=4), sequences, np.arange(3))
         >>> int(evaluation.confusion.sum()), 0 <= evaluation.accuracy <= 1
         (3, True)
     """
-    index = places("index", index, len(sequences))
-    logits, labels = predict(net, sequences, index), sequences.labels[index]
-    classes = max(sequences.num_classes, logits.shape[-1])
-    evaluation = Evaluation.of(labels, logits.argmax(axis=-1), classes)
+    index, measure = places("index", index, len(sequences)), measure_of(loss, sequences)
+    outputs = _tried(net, sequences, index, 256, streams)
+    targets, ignored = sequences.targets(index), getattr(loss, "ignore_index", None)
+    if measure is Evaluation:
+        counted = targets != (sequences.ignore_index if ignored is None else ignored)
+        logits, labels = outputs[counted], targets[counted]
+        classes = max(sequences.num_classes, logits.shape[-1])
+        evaluation = measure.of(labels, logits.argmax(axis=-1), classes)
+        plain = CrossEntropy(log_prior=getattr(loss, "log_prior", None))
+        evaluation.nats = float(plain.forward(asarray(logits), asarray(labels))[0])
+    else:
+        evaluation = measure.of(targets, outputs)
     if loss is not None:
-        evaluation.loss = float(loss.forward(asarray(logits), asarray(labels))[0])
+        evaluation.loss = float(loss.forward(asarray(outputs), asarray(targets))[0])
     return evaluation
 
 
-def predict(net, sequences, index, batch_size=256):
-    """The net's logits [N, K] on the host, in the order of `index`.
+def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
+            streams: int | None = None) -> Any:  # fmt: skip
+    """Return the net's outputs on the host, in the order of `index`.
 
-    index: places [N], or a mask. Where the memory is too small for a batch, it is tried again with
-    half.
+    They are [N, K]; where every step has a target, a list of N arrays [T, K].
+    index: places [N], or a mask. streams: so many run side by side through the sequences, and the
+    net's state is carried on from one to the next (see `batches.streams`); left out, each begins
+    anew. Where the memory is too small for a batch, it is tried again with half.
     """
-    index, batch_size = places("index", index, len(sequences)), whole("batch_size", batch_size)
+    index = places("index", index, len(sequences))
+    outputs = _tried(net, sequences, index, whole("batch_size", batch_size), streams)
+    if not sequences.every_step:
+        return outputs
+    return np.split(outputs, np.cumsum(sequences.lengths[index])[:-1])
+
+
+def _tried(net, sequences, index, batch_size, streams):
+    """The outputs of `predict` in one array."""
+    streams = whole("streams", streams, none=True)
     while True:
         try:
-            return _predict(net, sequences, index, batch_size)
+            return _predict(net, sequences, index, batch_size, streams)
         except Exception as error:
-            if batch_size == 1 or not is_out_of_memory(error):
+            if batch_size == 1 or streams or not is_out_of_memory(error):
                 raise
         batch_size //= 2  # outside `except`: only now are the failed attempt's arrays freed
 
 
-def _predict(net, sequences, index, batch_size):
-    order = np.argsort(-sequences.lengths[index], kind="stable")  # like lengths together
-    logits = None
-    for start in range(0, len(order), batch_size):
-        places = order[start : start + batch_size]
-        batch = sequences.batch(index[places])
-        rows = asnumpy(net.forward(batch)[0])
-        if logits is None:
-            logits = np.empty((len(index), rows.shape[1]), rows.dtype)
-        logits[places] = rows  # lengths never grow within `places`, so the batch keeps its order
-    return logits
+def _predict(net, sequences, index, batch_size, streams):
+    lengths = sequences.lengths[index]
+    ends, state, outputs = np.cumsum(lengths), None, None
+    order = np.argsort(-lengths, kind="stable")  # like lengths together
+    batches = [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
+    if streams:
+        batches = side_by_side(lengths, min(streams, len(index)))
+    for rows in batches:
+        batch = sequences.batch(index[rows], state)
+        y, cache = net.forward(batch)
+        check_outputs(y, batch)
+        state = cache.state if streams else None
+        if sequences.every_step:  # lengths never grow within a batch, which keeps its order
+            rows = order_of_rows((ends - lengths)[rows], lengths[rows])[0]
+        if outputs is None:
+            number = ends[-1] if sequences.every_step else len(index)
+            outputs = np.empty((number, y.shape[1]), y.dtype)
+        outputs[rows] = asnumpy(y)
+    return outputs
+
+
+def check_outputs(outputs, batch, least=0):
+    """Raise `ShapeError` unless the net has an output for each target, at least so many wide."""
+    if outputs.shape[:1] != batch.labels.shape[:1]:
+        raise ShapeError(
+            f"the net has {len(outputs)} outputs for {len(batch.labels)} targets: labels, one for "
+            "each sequence, go with NameClassifier, and targets, one for every step, with StepModel"
+        )
+    if outputs.shape[-1] < least:
+        found = outputs.shape[-1]
+        raise ShapeError(f"the net has {found} outputs, but there are {least} classes")

@@ -6,23 +6,34 @@ another choice changes the size of every gradient, and with it what a learning r
 
 from typing import Any
 
-from .backend import Array, asarray, get_array_module, taken
-from .errors import ABOVE_0, ArgumentError, ShapeError, check_shape, in_range, real, short, whole
+from . import errors as check
+from .backend import Array, asarray, asnumpy, get_array_module, taken
+from .errors import ArgumentError, ShapeError
 from .functions import log_softmax
+from .layers import one_hot
+from .measures import Evaluation, Regression
 
-NORMALISER = "mean, sum or above 0", ABOVE_0[1]
+NORMALISER = "mean, sum or above 0", check.ABOVE_0[1]
 
 
 class CrossEntropy:
-    """loss = - sum_n log softmax(logits_n)[label_n] / normaliser.
+    """loss = - sum_n w[label_n] log softmax(logits_n)[label_n] / normaliser.
 
-    This is log-softmax followed by the negative log-likelihood. normaliser: "mean" (the number
-    of labels that are not ignored, as PyTorch's), "sum" (1), or a number. ignore_index: rows
-    with this label give no loss and no gradient. log_prior [K]: added to the logits, so that the
-    net itself learns what is left when the classes' frequencies are taken away, and its own
-    logits judge as if all classes were equally frequent (Menon et al. 2021, eq. 10). Raises
-    `ArgumentError` for another normaliser, an ignore_index that is no whole number, or a log_prior
-    that is not [K].
+    This is log-softmax followed by the negative log-likelihood; without class weights, w is 1.
+
+        normaliser       "mean" (the sum of w[label_n] over the labels that are not ignored: their
+                         number, without class weights; as PyTorch's), "sum" (1), or a number
+        ignore_index     rows with this label give no loss and no gradient
+        log_prior        [K], added to the logits, so that the net itself learns what is left when
+                         the classes' frequencies are taken away, and its own logits judge as if
+                         all classes were equally frequent (Menon et al. 2021, eq. 10)
+        class_weight     w [K], at least 0: how much a row of each class counts
+        label_smoothing  e: the net shall give this share to all classes alike (Szegedy et al. 2016,
+                         section 7): - w[label_n] log p[label_n] counts 1 - e, and the sum over all
+                         classes of - w[k] log p[k] / K counts e, as in `torch.nn.CrossEntropyLoss`
+
+    Raises `ArgumentError` for another normaliser, an ignore_index that is no whole number, weights
+    or a log_prior that are not [K], or a label_smoothing that is not 0 to 1.
 
         >>> loss = CrossEntropy()
         >>> value, cache = loss.forward(np.zeros((2, 4)), np.array([0, 3]))
@@ -30,15 +41,18 @@ class CrossEntropy:
         1.3863 [-0.375  0.125  0.125  0.125]
     """
 
+    measure = Evaluation  # what is measured where this is the loss
+
     def __init__(self, normaliser: str | float = "mean", ignore_index: int | None = None,
-                 log_prior: Any = None) -> None:  # fmt: skip
+                 log_prior: Any = None, class_weight: Any = None,
+                 label_smoothing: float = 0.0) -> None:  # fmt: skip
         self.normaliser = _normaliser(normaliser)
-        self.ignore_index = whole("ignore_index", ignore_index, least=None, none=True)
-        if log_prior is not None:
-            log_prior = asarray(taken(None, log_prior=log_prior))  # goes to a GPU once
-            if log_prior.ndim != 1:
-                raise ArgumentError(f"log_prior is {short(log_prior)}, but must be [K]")
-        self.log_prior = log_prior
+        self.ignore_index = check.whole("ignore_index", ignore_index, least=None, none=True)
+        self.log_prior = _classes("log_prior", log_prior)
+        self.class_weight = _classes("class_weight", class_weight)
+        if class_weight is not None and not (asnumpy(self.class_weight) >= 0).all():
+            raise ArgumentError("class_weight holds a number below 0 or NaN, but must not")
+        self.label_smoothing = check.real("label_smoothing", label_smoothing, check.PART)
 
     def forward(self, logits: Array, labels: Array) -> tuple[Array, Any]:
         """Return the loss, a 0-d array, and a cache. logits [..., K], labels [...] whole numbers.
@@ -52,34 +66,49 @@ class CrossEntropy:
             given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
             raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
         shape, logits, labels = logits.shape, logits.reshape(-1, K), labels.reshape(-1)
-        keep = None
+        keep = xp.ones(len(labels), bool)
         if self.ignore_index is not None:
             keep = labels != self.ignore_index
             labels = xp.where(keep, labels, 0)
             usable = keep[:, None] | xp.isfinite(logits)  # a NaN there would be one here
             logits = xp.where(usable, logits, 0)
-        in_range("label", labels, K, note=f"with {K} classes ")
+        check.in_range("label", labels, K, note=f"with {K} classes ")
         if self.log_prior is not None:
-            check_shape("log_prior", self.log_prior, (K,), note=": [K]")
-            logits = logits + xp.asarray(self.log_prior, dtype=logits.dtype)
-        log_p = log_softmax(logits)
-        losses = -log_p[xp.arange(len(labels)), labels]
-        count = len(labels)
-        if keep is not None:
-            keep = keep.astype(logits.real.dtype)
-            losses, count = losses * keep, xp.maximum(keep.sum(), 1)
+            logits = logits + self._for_each("log_prior", logits)
+        log_p, e, w = log_softmax(logits), self.label_smoothing, xp.ones(K, logits.real.dtype)
+        if self.class_weight is not None:
+            w = self._for_each("class_weight", logits)
+        wanted = keep[:, None] * (w * one_hot(labels, K, w.dtype))
+        weight = wanted.sum(axis=1)
+        loss = -((1 - e) * weight * log_p[xp.arange(len(labels)), labels]).sum()
+        if e:
+            alike = keep[:, None] * (w / K)
+            loss = loss - e * (alike * log_p).sum()
+            wanted = (1 - e) * wanted + e * alike
+        count = weight.sum()
+        count = xp.where(count == 0, 1, count)
         divisor = {"mean": count, "sum": 1}.get(self.normaliser, self.normaliser)
-        return losses.sum() / divisor, (log_p, labels, keep, divisor, shape)
+        return loss / divisor, (log_p, wanted, divisor, shape)
 
     def backward(self, cache: Any, dloss: float = 1.0) -> Array:
-        """dlogits = (softmax(logits) - one-hot label) / normaliser."""
-        log_p, labels, keep, divisor, shape = cache
-        xp = get_array_module(log_p)
-        dlogits = xp.exp(log_p)
-        dlogits[xp.arange(len(labels)), labels] -= 1
-        if keep is not None:
-            dlogits *= keep[:, None]
+        """dlogits = w[label] (softmax(logits) - one-hot label) / normaliser, if none is smoothed.
+
+        In general (softmax(logits) sum q - q) / normaliser, where q is what log p is weighted with.
+        """
+        log_p, wanted, divisor, shape = cache
+        dlogits = get_array_module(log_p).exp(log_p) * wanted.sum(axis=1, keepdims=True) - wanted
         return (dlogits * (dloss / divisor)).reshape(shape)
+
+    def score(self, logits: Array, labels: Array) -> Array:
+        """Return how many rows are guessed right, a 0-d array; those that are ignored are not."""
+        right = logits.argmax(axis=-1) == labels
+        return (right if self.ignore_index is None else right & (labels != self.ignore_index)).sum()
+
+    def _for_each(self, name, logits):
+        """log_prior or class_weight, in the type of the logits; `ShapeError` where not [K]."""
+        given, xp = getattr(self, name), get_array_module(logits)
+        check.check_shape(name, given, logits.shape[-1:], note=": [K]")
+        return xp.asarray(given, dtype=logits.real.dtype)
 
 
 class MeanSquaredError:
@@ -94,6 +123,8 @@ class MeanSquaredError:
         2.0 [ 0. -2.]
     """
 
+    measure = Regression
+
     def __init__(self, normaliser: str | float = "mean") -> None:
         self.normaliser = _normaliser(normaliser)
 
@@ -101,7 +132,7 @@ class MeanSquaredError:
         """Return the loss, a 0-d array, and a cache; `ShapeError` where the two shapes differ."""
         y = taken(None, whole=False, y=y)
         target = taken(y, whole=False, target=target)
-        check_shape("y", y, target.shape, "the target has")
+        check.check_shape("y", y, target.shape, "the target has")
         difference = y - target
         divisor = {"mean": difference.size, "sum": 1}.get(self.normaliser, self.normaliser)
         return (difference * difference).sum() / divisor, (difference, divisor)
@@ -111,7 +142,21 @@ class MeanSquaredError:
         difference, divisor = cache
         return difference * (2 * dloss / divisor)
 
+    def score(self, y: Array, target: Array) -> Array:
+        """Return the sum over rows of the mean of (y - target)^2, a 0-d array."""
+        return ((y - target) ** 2).sum() / y.shape[-1]
+
+
+def _classes(name, given):
+    """Numbers for each class, on a GPU once and for all; or None."""
+    if given is None:
+        return None
+    numbers = asarray(taken(None, **{name: given}))
+    if numbers.ndim != 1:
+        raise ArgumentError(f"{name} is {check.short(numbers)}, but must be [K]")
+    return numbers
+
 
 def _normaliser(given):
     named = isinstance(given, str) and given in ("mean", "sum")
-    return given if named else real("normaliser", given, NORMALISER)
+    return given if named else check.real("normaliser", given, NORMALISER)

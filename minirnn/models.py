@@ -1,9 +1,9 @@
-"""Whole nets: letters in, a language out."""
+"""Whole nets: a sequence in; out comes one answer, or one at every step."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from .backend import Array, Dtype, Rng, get_array_module
-from .errors import MinirnnError, whole
+from .backend import Array, Dtype, Rng, get_array_module, taken
+from .errors import MinirnnError, check_shape, one_of, whole
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
 from .stacked import GRU, LSTM, RNN, Stack
@@ -14,13 +14,14 @@ cells = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 class NameClassifier(Module):
     """logits = [h forward, h backward] W + b: the last states of both directions, classified.
 
-        num_symbols  V, how many letters there are
-        num_classes  K
+        num_symbols  V, how many letters there are; of features instead of letters, how many
+        num_classes  K; of numbers instead of classes, how many at once
         rng          the NumPy generator of first values and of dropout; left out, a fresh one
         cell         "rnn", "lstm", "gru", or a cell: `GRUBeforeCell`, `RNNCell("relu")`, your own
         hidden_size  H
         dropout      its probability: on embedded letters, between layers, on the last states
-        embedding    how many learned numbers stand for a letter; None: one-hot rows
+        embedding    how many learned numbers stand for a letter; None: one-hot rows, or features;
+                     or the first values of those numbers [V, E], see `freeze`
 
     num_layers, bidirectional, reverse, biases, init, forget_bias and dtype are those of `LSTM`.
     Raises `MinirnnError` for another name of a cell, `ArgumentError` for sizes that cannot be.
@@ -36,20 +37,23 @@ class NameClassifier(Module):
 
     def __init__(self, num_symbols: int, num_classes: int, *, rng: Rng = None, cell: Any = "lstm",
                  hidden_size: int = 128, num_layers: int = 1, bidirectional: bool = False,
-                 reverse: bool = False, dropout: float = 0.0, embedding: int | None = None,
+                 reverse: bool = False, dropout: float = 0.0, embedding: Any = None,
                  biases: int = 2, init: str = "pytorch", forget_bias: float | None = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
         if isinstance(cell, str) and cell not in cells:
             raise MinirnnError(f"there is no cell {cell!r}; choose one of: {', '.join(cells)}")
         num_symbols, num_layers = whole("num_symbols", num_symbols), whole("num_layers", num_layers)
-        embedding = whole("embedding", embedding, none=True)
         options = dict(num_layers=num_layers, bidirectional=bidirectional, reverse=reverse,
                        biases=biases, init=init, forget_bias=forget_bias, dtype=dtype, rng=rng,
                        dropout=dropout if num_layers > 1 else 0.0)  # fmt: skip
         self.embedding: Any = None
-        if embedding is not None:
-            self.embedding = Embedding(num_symbols, embedding, rng=rng, dtype=dtype)
-        width = embedding or num_symbols
+        given, width = hasattr(embedding, "ndim") and embedding.ndim == 2, num_symbols
+        if given or whole("embedding", embedding, none=True):
+            width = embedding.shape[1] if given else embedding
+            self.embedding = Embedding(num_symbols, width, rng=rng, dtype=dtype)
+        if given:
+            W = self.embedding.W.data
+            W[...] = check_shape("embedding", taken(W, embedding=embedding), W.shape)
         if isinstance(cell, str):
             self.recurrent = cells[cell](width, hidden_size, **options)
         else:
@@ -64,35 +68,33 @@ class NameClassifier(Module):
     def from_settings(
         cls, settings: dict, *, rng: Rng = None, cell: Any = None
     ) -> "NameClassifier":
-        """Make the net that the settings of `examples/names.py` describe, with a cell of your own.
+        """Make the net that the settings of an example describe, with a cell of your own.
 
         settings: what stands beside a net in its file; a cell of one's own is there by name only.
+        "net" among them names another class of `nets`.
         """
+        kind = nets[one_of("net", settings.get("net", cls.__name__), nets)]
         sizes = {name: settings[name] for name in cls.SIZES}
         symbols, classes = len(settings["alphabet"]), len(settings["languages"])
-        return cls(symbols, classes, rng=rng, cell=cell or settings["model"],
-                   dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
+        return kind(symbols, classes, rng=rng, cell=cell or settings["model"],
+                    dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
         """Return logits [N, K] of a `Batch` of ids, and a cache."""
-        x, x_cache, x_mask = batch.x, None, None
-        if self.embedding is not None:
-            x, x_cache = self.embedding.forward(x)
-            x, x_mask = self.dropout.forward(x, training)
+        x, x_cache = self._embed(batch.x, training)
         _, state, cache = self.recurrent.forward(x, batch.sizes, training=training)
         last, h_shape = self._join(state[0])
         last, mask = self.dropout.forward(last, training)
         logits, linear_cache = self.linear.forward(last)
-        return logits, (x_cache, x_mask, cache, state, h_shape, mask, linear_cache)
+        return logits, (x_cache, cache, state, h_shape, mask, linear_cache)
 
-    def backward(self, dlogits: Array, cache: Any) -> None:
-        """Add to every parameter's gradient; letters have none."""
-        x_cache, x_mask, cache, state, h_shape, mask, linear_cache = cache
+    def backward(self, dlogits: Array, cache: Any) -> Any:
+        """Add to every parameter's gradient; dx of features comes back, None of letters."""
+        x_cache, cache, state, h_shape, mask, linear_cache = cache
         dlast = self.dropout.backward(self.linear.backward(dlogits, linear_cache), mask)
         dstate = (self._split(dlast, h_shape), *[None] * (len(state) - 1))
         dx, _ = self.recurrent.backward(None, cache, dstate)
-        if self.embedding is not None:
-            self.embedding.backward(self.dropout.backward(dx, x_mask), x_cache)
+        return self._embed_back(dx, x_cache)
 
     def gates(self, batch: Any) -> dict[str, Array]:
         """Return {gate: [T, H]} of the first layer's first direction, for a batch of one sequence.
@@ -103,6 +105,21 @@ class NameClassifier(Module):
         layer = self.recurrent.layers[0]
         output, _, cache = layer.forward(x[::-1] if self.recurrent.reverse else x, batch.sizes)
         return layer.gates(cache) or {"output": output}
+
+    def _embed(self, x, training):
+        """Learned numbers for letters, some dropped; without an embedding, x as it is."""
+        if self.embedding is None:
+            return x, None
+        x, ids = self.embedding.forward(x)
+        x, mask = self.dropout.forward(x, training)
+        return x, (ids, mask)
+
+    def _embed_back(self, dx, cache):
+        """`_embed` undone: the embedding's gradient."""
+        if cache is None:
+            return dx
+        ids, mask = cache
+        return self.embedding.backward(self.dropout.backward(dx, mask), ids)
 
     def _join(self, h):
         """The last layer's states [directions, N, H], side by side: [N, directions * H]."""
@@ -117,3 +134,59 @@ class NameClassifier(Module):
             return dh
         xp = get_array_module(dlast)
         return xp.concatenate([xp.zeros((h_shape[0] - len(dh), N, H), dlast.dtype), dh])
+
+
+class StepCache(NamedTuple):
+    """What `StepModel.forward` keeps for backward; `state` is where a next batch goes on."""
+
+    x: Any
+    recurrent: Any
+    mask: Any
+    linear: Any
+    state: tuple
+
+
+class StepModel(NameClassifier):
+    """y_t = h_t W + b: something is said at every step, classes or numbers.
+
+    The arguments are those of `NameClassifier`: symbols or features in, layers, and a linear one on
+    every output. A language model says the next letter, a tagger what each letter is. It begins
+    with the batch's state where there is one, and `states` gives every state that it went through.
+
+        >>> net = StepModel(26, 3, cell="gru", hidden_size=8)
+        >>> data = Sequences([[2, 0, 19], [14, 23]], targets=[[0, 1, 0], [2, 2]])
+        >>> y, cache = net.forward(data.batch([0, 1]))
+        >>> y.shape, net.states(cache)[0]["h"].shape
+        ((5, 3), (5, 8))
+    """
+
+    def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
+        """Return y [S, K] of a `Batch`, packed as its x is, and a cache."""
+        x, x_cache = self._embed(batch.x, training)
+        recurrent, given = self.recurrent, (x, batch.sizes, batch.state)
+        output, state, cache = recurrent.forward(*given, training=training)
+        output, mask = self.dropout.forward(output, training)
+        y, linear_cache = self.linear.forward(output)
+        return y, StepCache(x_cache, cache, mask, linear_cache, state)
+
+    def backward(self, dy: Array, cache: Any) -> Any:
+        """Add to every parameter's gradient; dx of features comes back, None of ids.
+
+        No gradient goes into the state that the batch began with: that is truncated BPTT.
+        """
+        doutput = self.dropout.backward(self.linear.backward(dy, cache.linear), cache.mask)
+        dx, _ = self.recurrent.backward(doutput, cache.recurrent)
+        return self._embed_back(dx, cache.x)
+
+    def first_state(self, N):
+        """Zeros for the state of N sequences: a tuple of arrays [layers, N, H]."""
+        layer, layers = self.recurrent.layers[0], len(self.recurrent.layers)
+        xp, shape = get_array_module(layer.Wh.data), (layers, N, self.recurrent.hidden_size)
+        return tuple(xp.zeros(shape, layer.Wh.data.dtype) for _ in layer.cell.states)
+
+    def states(self, cache: Any) -> list:
+        """Return every state of every layer at every step, see `Stack.states`."""
+        return self.recurrent.states(cache.recurrent)
+
+
+nets = {"NameClassifier": NameClassifier, "StepModel": StepModel}

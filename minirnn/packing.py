@@ -11,10 +11,12 @@ are still alive at step t, so the rows of step t are the next sizes[t] rows:
 The sum of sizes is S, the number of rows. This is PyTorch's `PackedSequence`.
 """
 
+from typing import Any
+
 import numpy as np
 
-from .backend import Array
-from .errors import ShapeError, joined, whole_sizes
+from .backend import Array, get_array_module
+from .errors import ShapeError, as_numbers, joined, one_of, whole_sizes
 
 
 def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray]:
@@ -64,6 +66,50 @@ def unpack(rows: Array, sizes: list[int], order: Array) -> list[Array]:
         length = sum(n > k for n in sizes)
         sequences[order[k]] = rows[starts[:length] + k]
     return sequences
+
+
+def pack_padded(
+    x: np.ndarray, lengths: Any, *, batch_first: bool
+) -> tuple[np.ndarray, list[int], np.ndarray]:
+    """Return what `pack` does for sequences that were padded to one length.
+
+    x: [N, T, ...] if batch_first, else [T, N, ...], on the host; it has to be said, since a wrong
+    guess would go unnoticed. lengths: [N], from 1 to T; what follows in x is not looked at.
+    Raises `ShapeError` where they do not fit x.
+
+        >>> x = np.array([[1, 2, 0], [3, 4, 5]])
+        >>> rows, sizes, order = pack_padded(x, [2, 3], batch_first=True)
+        >>> print(rows, sizes, order)
+        [3 1 4 2 5] [2, 2, 1] [1 0]
+    """
+    x, lengths = as_numbers("x", x), whole_sizes(lengths, "lengths")
+    rows = x if one_of("batch_first", batch_first, (True, False)) else x.swapaxes(0, 1)
+    if len(lengths) != len(rows) or not all(1 <= n <= rows.shape[1] for n in lengths):
+        axes = "[N, T, ...]" if batch_first else "[T, N, ...]"
+        wanted = f"one from 1 to {rows.shape[1]} for each of {len(rows)} sequences"
+        given = f"x has shape {x.shape}, {axes}, and lengths {_short(lengths)}"
+        raise ShapeError(f"{given}, but lengths must hold {wanted}")
+    return pack([row[:n] for row, n in zip(rows, lengths, strict=True)])
+
+
+def pad_packed(
+    rows: Array, sizes: list[int], order: Array, *, batch_first: bool, value: float = 0
+) -> tuple[Array, list[int]]:
+    """Return (x, lengths): rows [S, ...] as `unpack` takes them, padded with `value` to one length.
+
+    x is [N, T, ...] if batch_first, else [T, N, ...]. Raises `ShapeError` as `unpack` does.
+
+        >>> pad_packed(*pack([np.array([1, 2]), np.array([3, 4, 5])]), batch_first=True)
+        (array([[1, 2, 0],
+               [3, 4, 5]]), [2, 3])
+    """
+    one_of("batch_first", batch_first, (True, False))
+    sequences = unpack(rows, sizes, order)
+    xp, shape = get_array_module(rows), (len(sequences), len(sizes), *rows.shape[1:])
+    x = xp.full(shape, value, rows.dtype)
+    for k, sequence in enumerate(sequences):
+        x[k, : len(sequence)] = sequence
+    return x if batch_first else x.swapaxes(0, 1), [len(sequence) for sequence in sequences]
 
 
 def sizes_of(lengths):

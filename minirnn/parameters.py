@@ -20,6 +20,7 @@ class Parameter:
         self.data = asarray(data)
         floating("the type of a parameter", self.data.dtype)
         self.grad = get_array_module(self.data).zeros_like(self.data)
+        self.frozen = False  # whether it stays as it is
 
     @property
     def shape(self):
@@ -84,8 +85,18 @@ class Module:
         return named
 
     def parameters(self):
-        """The list of all parameters, each once."""
-        return list({id(p): p for p in self.named_parameters().values()}.values())
+        """The list of all parameters that are learned, each once: none that is frozen."""
+        named = self.named_parameters().values()
+        return list({id(p): p for p in named if not p.frozen}.values())
+
+    def freeze(self):
+        """Leave its parameters as they are: none of them is among `parameters()` any more.
+
+        Before the optimiser is made, which holds on to what it was given. Returns the module.
+        """
+        for parameter in self.named_parameters().values():
+            parameter.frozen = True
+        return self
 
     def number_of_parameters(self):
         """Return how many numbers are learned."""
@@ -93,7 +104,7 @@ class Module:
 
     def zero_grad(self):
         """Set every gradient to zero; `backward` only ever adds."""
-        for parameter in self.parameters():
+        for parameter in self.named_parameters().values():
             parameter.grad[...] = 0
 
     def state_dict(self):

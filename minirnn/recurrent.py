@@ -22,6 +22,7 @@ class RecurrentCache(NamedTuple):
     x: Any
     sizes: list
     steps: list  # the cell's cache of each step
+    states: list  # after each step
     product: Product
     truncate: int | None
     shape: tuple | None  # the [T, N] of a dense batch
@@ -105,6 +106,7 @@ class Recurrent(Module):
         product = Product(self.cell.gates, self.Wh.data, None if self._merged else _data(self.bh))
 
         outputs, steps, ended, end = [], [], [], 0
+        states = []
         for n in sizes:
             if n < len(state[0]):  # some sequences ended: set their states aside
                 ended.append([s[n:] for s in state])
@@ -115,11 +117,12 @@ class Recurrent(Module):
                 check_state(self.cell, state, (n, self.hidden_size))
             outputs.append(state[0])
             steps.append(cache)
+            states.append(state)
         ended.append(state)
 
         final = tuple(xp.concatenate(parts) for parts in zip(*reversed(ended), strict=True))
         output = xp.concatenate(outputs)
-        cache = RecurrentCache(x, sizes, steps, product, truncate, shape, dtype)
+        cache = RecurrentCache(x, sizes, steps, states, product, truncate, shape, dtype)
         return output.reshape(*shape, -1) if shape else output, final, cache
 
     def backward(self, doutput: Array, cache: Any, dfinal: Any = None) -> tuple[Array, Any]:
@@ -127,7 +130,7 @@ class Recurrent(Module):
 
         Either of doutput and dfinal, and any part of dfinal, may be None: zero.
         """
-        x, sizes, steps, product, truncate, shape, dtype = cache
+        x, sizes, steps, _, product, truncate, shape, dtype = cache
         xp, S, H = get_array_module(product.Wh), len(x), self.hidden_size
         doutput, dfinal = self._upstream(doutput, dfinal, (S, H), sizes[0], shape, dtype)
         undo, dgates = ProductBackward(product, S, dtype), []
@@ -161,6 +164,14 @@ class Recurrent(Module):
             name: xp.concatenate([getattr(step, name) for step in cache.steps])
             for name in self.cell.gates
             if name in fields
+        }
+
+    def states(self, cache: Any) -> dict[str, Array]:
+        """Return {"h": ...}, each state after every step, [S, H] or [T, N, H] as the output."""
+        xp, shape = get_array_module(self.Wx.data), cache.shape or (-1,)
+        parts = zip(self.cell.states, zip(*cache.states, strict=True), strict=True)
+        return {
+            name: xp.concatenate(part).reshape(*shape, self.hidden_size) for name, part in parts
         }
 
     @property

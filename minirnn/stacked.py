@@ -117,6 +117,21 @@ class Stack(Module):
             dx = dx.reshape(*shape[:-1], -1)
         return dx, dstate
 
+    def states(self, cache: Any) -> list[dict[str, Array]]:
+        """Return each layer's states after every step, {"h": ..., }, as `layers` has them.
+
+        [S, H] or [T, N, H] as the output; step t of the backward direction stands where it read
+        element t. cache: what forward returned.
+        """
+        caches, _, order, (*shape, _) = cache
+        found = [layer.states(one) for layer, one in zip(self.layers, caches, strict=True)]
+        if order is not None:
+            for k, states in enumerate(found):
+                for name, s in states.items():
+                    s = s[order] if self.reverse or k % self.directions else s
+                    states[name] = s.reshape(*shape, -1)
+        return found
+
     def _split(self, state, name):
         """[state of layer 0 forward, ...] of a state with a leading layer axis."""
         first, L = self.layers[0], len(self.layers)

@@ -10,13 +10,13 @@ from . import errors as check
 from .backend import Rng, asnumpy, current
 from .batches import Sequences, samplers
 from .cuda.faults import is_out_of_memory, out_of_memory
-from .errors import BackendError, NumberError, ShapeError
-from .evaluation import Evaluation, evaluate, predict
-from .history import History
+from .errors import BackendError, NumberError
+from .evaluation import check_outputs, evaluate, predict
+from .measures import Evaluation, History, Regression, better, measure_of
 from .optim import Optimizer, clip_grad_norm, grad_norm
-from .storage.saved_state import check_state, joined, numbers, parted
+from .storage.saved_state import state_of, take_up
 
-__all__ = ["Evaluation", "History", "Trainer", "evaluate", "predict"]
+__all__ = ["Evaluation", "History", "Regression", "Trainer", "evaluate", "predict"]
 
 GPU_READ_EVERY = 50  # steps between reads of the loss and the flag: each makes the GPU wait
 
@@ -24,17 +24,21 @@ GPU_READ_EVERY = 50  # steps between reads of the loss and the flag: each makes 
 class Trainer:
     """Training with early stopping: the best weights on the validation part are kept.
 
-        net              net.forward(batch, training=True) gives (logits, cache),
-                         net.backward(dlogits, cache) adds to the gradients
-        loss, optimizer  one of `losses`, one of `optim`
+        net              net.forward(batch, training=True) gives (outputs, cache),
+                         net.backward(doutputs, cache) adds to the gradients
+        loss, optimizer  one of `losses`, which says what is measured; one of `optim`
         sequences        all of them; train, validation: the index arrays of two parts
         rng              the NumPy generator that draws the batches; left out, a fresh one
         epochs           how many at the most
         batch_size       how many sequences there are in a step
-        sampling         "natural", "balanced" or "bucketed", see `batches`
+        sampling         "natural", "balanced", "bucketed" or "streams", see `batches`; in streams,
+                         each batch begins with the state in which the one before has ended
         schedule         a function of the step that gives its learning rate
         clip             the largest norm of all gradients
-        patience         stop after that many epochs without a better balanced validation accuracy
+        patience         stop after that many epochs without a better score
+        monitor          the measure of the validation part that is the score: "balanced_accuracy",
+                         "accuracy", "bits", "perplexity"; of numbers "rmse", "r2"; or "loss". Left
+                         out, the first of each
 
     Everything that a later step depends on is in `state_dict`, so a run that is stopped after
     any step and taken up again ends with the same bits as one that was not, if net and trainer
@@ -56,7 +60,8 @@ class Trainer:
     def __init__(self, net: Any, loss: Any, optimizer: Optimizer, sequences: Sequences,
                  train: np.ndarray, validation: np.ndarray, *, rng: Rng = None, epochs: int,
                  batch_size: int = 128, sampling: str = "natural", schedule: Any = None,
-                 clip: float | None = None, patience: int | None = None) -> None:  # fmt: skip
+                 clip: float | None = None, patience: int | None = None,
+                 monitor: str | None = None) -> None:  # fmt: skip
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.sequences, self.train = sequences, check.places("train", train, len(sequences))
         self.validation = check.places("validation", validation, len(sequences))
@@ -67,16 +72,20 @@ class Trainer:
         self.patience = check.whole("patience", patience, none=True)
         self.schedule = check.function("schedule", schedule)
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
-        self.sums = None  # of this epoch so far: loss, number right (on the device), number seen
-        self.batches = self.epoch_rng = None  # of this epoch, and the generator that drew them
+        self.sums = None  # of this epoch so far: loss, score (on the device), number of targets
+        self.epoch_rng = None  # the generator that drew this epoch's batches
         self._first_loss = None  # on the device
-        self.best, self.best_score, self.best_epoch = None, -math.inf, 0
-        self.history = History()
+        self.carries, self.state = sampling == "streams", None  # from one batch to the next
+        if self.carries:
+            check.carrying(net), self.draw_epoch()  # so that what cannot be is said now
+        self.batches = None
+        self.best, self.best_score, self.best_epoch = None, None, 0
+        self.history = History(measure=measure_of(loss, sequences), monitor=monitor)
         self.mean_loss = math.nan  # of this epoch, when last read
         self.ok = None  # on the device: whether everything was finite so far
         self.unread = []  # what is needed to say which step went bad, since `ok` was last read
         self.stopped = False  # set it, and training stops after the current step
-        self.seconds, self.trained = 0.0, 0  # of training steps, for sequences per second
+        self.seconds, self.trained = 0.0, 0  # of training steps, for targets per second
 
     def fit(self, progress: Any = None, checkpoint: Any = None) -> History:
         """Train to the end, or until `stopped`; then the best weights are put into the net.
@@ -107,18 +116,18 @@ class Trainer:
         started = time.perf_counter()
         while self.position < len(self.batches) and not self.stopped:
             index = self.batches[self.position]
-            loss, correct = self.train_step(index)
+            loss, score = self.train_step(index)
             if self._first_loss is None:
                 self._first_loss = loss
-            losses, right, seen = self.sums
-            self.sums = losses + loss * len(index), right + correct, seen + len(index)
+            number, (losses, scores, seen) = self.sequences.number(index), self.sums
+            self.sums = losses + loss * number, scores + score, seen + number
             self.position += 1
             if self.position % every == 0 or self.position == len(self.batches):
                 self.check()
-                self.mean_loss = float(self.sums[0]) / self.sums[2]
+                self.mean_loss = float(self.sums[0]) / max(self.sums[2], 1)
                 if checkpoint and self.position < len(self.batches):
                     checkpoint(self)
-            self.trained += len(index)
+            self.trained += number
             if progress:
                 self.seconds += time.perf_counter() - started
                 progress(self)
@@ -138,39 +147,39 @@ class Trainer:
         self.epoch_rng = self.rng.bit_generator.state
         self.batches = self.sample(self.sequences, self.train, self.batch_size, self.rng)
         self.position, self.sums = 0, (0.0, 0, 0)
+        self.state = self.net.first_state(self.batch_size) if self.carries else None
 
     def finish_epoch(self):
         """Evaluate on the validation part, add a row to the history, keep the best weights.
 
         Raises `NumberError` where the validation loss is not finite.
         """
-        result = evaluate(self.net, self.sequences, self.validation, self.loss)
+        streams = {"streams": self.batch_size} if self.carries else {}
+        result = evaluate(self.net, self.sequences, self.validation, self.loss, **streams)
         if not math.isfinite(result.loss):
             after = f"after step {self.step} (epoch {self.epoch + 1})"
             raise self.not_finite(f"the validation loss is not finite {after}")
         self.epoch += 1
-        self.history.rows.append({
-            "epoch": self.epoch, "step": self.step, "lr": float(self.optimizer.lr),
-            "train_loss": self.mean_loss, "train_accuracy": float(self.sums[1]) / self.sums[2],
-            "validation_loss": result.loss, "validation_accuracy": result.accuracy,
-            "validation_balanced_accuracy": result.balanced_accuracy,
-        })  # fmt: skip
-        if result.balanced_accuracy > self.best_score:
-            self.best_score, self.best_epoch = result.balanced_accuracy, self.epoch
+        score = self.history.add(
+            *self.sums[1:], result, epoch=self.epoch, step=self.step, lr=float(self.optimizer.lr),
+            train_loss=self.mean_loss,
+        )  # fmt: skip
+        if better(self.history.monitor, score, self.best_score):
+            self.best_score, self.best_epoch = score, self.epoch
             self.best = self.net.state_dict()
         self.batches, self.position = None, 0
 
     def train_step(self, index):
-        """One batch forward, backward, and the step; (loss, number right) on the device.
+        """One batch forward, backward, and the step; (loss, score) on the device.
 
         Raises `NumberError` where something is not finite, on the CPU before the weights move, and
         `BackendError` where the memory has no room for the batch.
         """
         if self.schedule is not None:
             self.optimizer.lr = self.schedule(self.step)
-        before = self.rng.bit_generator.state
+        before = self.rng.bit_generator.state, self.state
         try:
-            loss, correct, ok = self.gradients(index, self.clip)
+            loss, score, ok = self.gradients(index, self.clip)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -183,26 +192,28 @@ class Trainer:
             self.optimizer.step()
         else:  # once something was bad, no later step moves the weights
             self.optimizer.step(self.ok)
-        return loss, correct
+        return loss, score
 
     def gradients(self, index, clip=None):
-        """Forward and backward on one batch; (loss, number right, whether all is finite).
+        """Forward and backward on one batch; (loss, score, whether all is finite).
 
-        Raises `ShapeError` where the net has fewer outputs than there are classes.
+        The score adds up over batches: how many are right, or the squares of what is off. Raises
+        `ShapeError` where the net has not an output for each target, or fewer than there are
+        classes.
         """
-        batch = self.sequences.batch(index)
+        batch = self.sequences.batch(index, self.state)
         self.optimizer.zero_grad()
-        logits, cache = self.net.forward(batch, training=True)
-        if logits.shape[-1] < self.sequences.num_classes:
-            found, wanted = logits.shape[-1], self.sequences.num_classes
-            raise ShapeError(f"the net has {found} outputs, but there are {wanted} classes")
-        loss, loss_cache = self.loss.forward(logits, batch.labels)
+        outputs, cache = self.net.forward(batch, training=True)
+        check_outputs(outputs, batch, self.sequences.num_classes)
+        loss, loss_cache = self.loss.forward(outputs, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
+        if self.carries:
+            self.state = cache.state
         whole = [self.optimizer.whole]
         norm = clip_grad_norm(whole, clip) if clip else grad_norm(whole)
         total = loss + norm
         ok = total - total == 0  # false for NaN and for infinity
-        return loss, (logits.argmax(axis=-1) == batch.labels).sum(), ok
+        return loss, self.loss.score(outputs, batch.labels), ok
 
     def check(self):
         """Read the flag; `NumberError` that names the first bad step since the last look."""
@@ -212,7 +223,7 @@ class Trainer:
         step, batch, index, before, _ = next(u for u in self.unread if not bool(u[-1]))
         # The weights are still those before that step. Once more, with the same dropout, but
         # not clipped: clipping by a norm that is NaN spoils every gradient.
-        self.rng.bit_generator.state = before
+        self.rng.bit_generator.state, self.state = before
         self.gradients(index)
         at = f"step {step} (epoch {self.epoch + 1}, batch {batch} of {self.batches_per_epoch()})"
         raise self.not_finite(f"the loss or a gradient is not finite at {at}")
@@ -247,48 +258,14 @@ class Trainer:
 
     @property
     def per_second(self):
-        """Sequences trained on in a second of training."""
+        """Targets trained on in a second of training: sequences, or steps where each has one."""
         return self.trained / self.seconds if self.seconds else 0.0
 
     def state_dict(self):
-        """({name: array}, facts for JSON) of everything that a later step depends on.
-
-        The best score and its epoch, patience, the step and so the schedule follow from the
-        history and the position.
-        """
-        optimizer = self.optimizer.state_dict()
-        arrays = joined(net=self.net.state_dict(), best=self.best or {}, optimizer=optimizer)
-        inside = self.position > 0  # an epoch that is drawn but not begun is drawn again
-        begun = inside or self.batches is None
-        facts = {
-            "optimizer": numbers(optimizer),
-            "history": self.history.rows,
-            "over": self.is_over(),
-            "first_loss": self.first_loss,
-            "position": self.position,
-            "losses": float(self.sums[0]) if inside else 0.0,  # exact: a float holds any float32
-            "right": int(self.sums[1]) if inside else 0,
-            "epoch_rng": self.epoch_rng if inside else None,
-            "rng": self.rng.bit_generator.state if begun else self.epoch_rng,
-        }
-        return arrays, facts
+        """({name: array}, facts for JSON) of everything that a later step depends on."""
+        return state_of(self)
 
     def load_state_dict(self, arrays, facts):
         """Take up what `state_dict` gave. Raises `CheckpointError` where something does not fit,
         before anything is assigned."""
-        self.batches = check_state(self, arrays, facts)
-        net, best, optimizer = parted(arrays, "net", "best", "optimizer")
-        self.net.load_state_dict(net)
-        self.optimizer.load_state_dict({**optimizer, **facts["optimizer"]})
-        self.history, self.epoch = History(facts["history"]), len(facts["history"])
-        self.best, self.best_score, self.best_epoch = None, -math.inf, 0
-        if self.epoch:
-            self.best, (self.best_score, self.best_epoch) = best, self.history.best()
-        self.position, self._first_loss = facts["position"], facts["first_loss"]
-        self.step = self.epoch * self.batches_per_epoch() + self.position
-        self.epoch_rng = facts["epoch_rng"]
-        if self.batches is not None:
-            seen = sum(map(len, self.batches[: self.position]))
-            self.sums = facts["losses"], facts["right"], seen
-            self.mean_loss = facts["losses"] / seen
-        self.rng.bit_generator.state = facts["rng"]
+        take_up(self, arrays, facts)

@@ -36,7 +36,12 @@ def made(lengths, features=None, seed=0):
         ([[1], [], [2]], [0, 1, 0], {}, "sequence 1 is empty"),
         ([[1], [2]], [0, 3], {"num_classes": 3}, "label 3 is out of range: it must be 0 to 2"),
         ([[1], [2]], [0, -1], {}, "label -1 is out of range"),
-        ([[1], [2]], [0.0, 1.0], {}, "labels must be whole numbers, but are of type float64"),
+        (
+            [[1], [2]],
+            [0.0, 1.0],
+            {"num_classes": 2},
+            "labels must be whole numbers, but are of type float64",
+        ),
         ([[1], [5, 9]], [0, 1], {"num_symbols": 9}, "id 9 is out of range: it must be 0 to 8"),
         ([[1], [-2, 0]], [0, 1], {}, "id -2 is out of range"),
         ([[[1.0, np.nan]]], [0], {}, "NaN or infinite"),
@@ -156,7 +161,7 @@ def test_natural_and_bucketed_give_each_once(lengths, batch_size, seed, sampler)
     assert sizes[1:] == [batch_size] * (len(batches) - 1) and 0 < sizes[0] <= batch_size
 
 
-@pytest.mark.parametrize("name", samplers)
+@pytest.mark.parametrize("name", sorted({*samplers} - {"streams"}))
 def test_an_epoch_differs_by_its_seed_alone(name):
     lengths, labels = np.arange(60) % 9 + 1, np.arange(60) % 3
     a, b, c = (drawn(samplers[name], lengths, labels, 8, seed) for seed in (1, 1, 2))

@@ -21,9 +21,9 @@ from minirnn.data import Names, split
 from minirnn.errors import MinirnnError
 from minirnn.evaluation import Evaluation, evaluate, predict
 from minirnn.functions import sigmoid
-from minirnn.history import History
 from minirnn.layers import Dropout, Embedding, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.measures import History
 from minirnn.models import NameClassifier
 from minirnn.optim import SGD, Adam, AdamW, clip_grad_norm
 from minirnn.packing import pack, unpack

@@ -97,13 +97,15 @@ def test_embedding(seed):
     agrees_with_differences(problem, right(problem, seed))
 
 
-@given(seed=seeds, ignore=st.booleans(), prior=st.booleans(),
+@given(seed=seeds, ignore=st.booleans(), prior=st.booleans(), weighted=st.booleans(),
+       smoothing=st.sampled_from([0.0, 0.3]),
        normaliser=st.sampled_from(["mean", "sum", 7.0]))  # fmt: skip
-def test_cross_entropy(seed, ignore, prior, normaliser):
+def test_cross_entropy(seed, ignore, prior, weighted, smoothing, normaliser):
     rng = np.random.default_rng(seed)
     labels = np.array([[2, 0, 3], [3, 1, 2]])
     log_prior = np.log([0.1, 0.2, 0.3, 0.4]) if prior else None
-    loss = losses.CrossEntropy(normaliser, 3 if ignore else None, log_prior)
+    w = np.array([0.5, 2.0, 0.0, 1.0]) if weighted else None
+    loss = losses.CrossEntropy(normaliser, 3 if ignore else None, log_prior, w, smoothing)
     problem = loss_problem(loss, 2 * rng.standard_normal((2, 3, 4)), labels)
     agrees_with_differences(problem, right(problem, seed))
 

@@ -163,3 +163,62 @@ def test_nothing_given_is_changed():
     first, second = loss.backward(cache), loss.backward(cache)
     np.testing.assert_array_equal(first, second)
     assert (logits == kept[0]).all() and (labels == kept[1]).all()
+
+
+def smoothed(logits, labels, w, e):
+    """sum over rows of (1 - e) w[q] l[q] + e / K sum_k w[k] l[k], where l = -log p."""
+    K, total = len(w), 0.0
+    for row, q in zip(logits, labels, strict=True):
+        losses = plain([row] * K, range(K))
+        total += (1 - e) * w[q] * losses[q] + e / K * sum(
+            map(math.prod, zip(w, losses, strict=True))
+        )
+    return total
+
+
+@given(problems(), st.sampled_from([0.0, 0.1, 1.0]), st.integers(0, 2**16))
+def test_class_weights_and_smoothing(problem, e, seed):
+    logits, labels, _ = problem
+    w = np.random.default_rng(seed).random(logits.shape[1]) + 0.1
+    ignored = np.random.default_rng(seed).random(len(labels)) < 0.3
+    total = smoothed(logits[~ignored], labels[~ignored], w.tolist(), e)
+    count = w[labels[~ignored]].sum() or 1
+    labels = np.where(ignored, -1, labels)
+    for normaliser, divisor in [("mean", count), ("sum", 1), (2.5, 2.5)]:
+        loss = CrossEntropy(normaliser, -1, class_weight=w, label_smoothing=e)
+        found, cache = loss.forward(logits, labels)
+        assert float(found) == pytest.approx(total / divisor, rel=1e-9, abs=1e-9)
+        assert not loss.backward(cache)[ignored].any()
+
+
+def test_in_numbers():
+    """p = [1/4, 3/4], weights 1 and 3: (ln 4 + 3 ln 4/3) / 4; a share of 1/2 for both alike."""
+    logits, labels = np.array([[0.0, math.log(3)]] * 2), np.array([0, 1])
+    low, high = math.log(4), math.log(4 / 3)
+    weighted = value(CrossEntropy(class_weight=np.array([1.0, 3.0])), logits, labels)
+    assert weighted == pytest.approx((low + 3 * high) / 4)
+    half = value(CrossEntropy(label_smoothing=0.5), logits[:1], labels[:1])
+    assert half == pytest.approx(0.5 * low + 0.25 * (low + high))
+
+
+@pytest.mark.parametrize("normaliser", ["mean", "sum"])
+@pytest.mark.parametrize("e", [0.0, 0.2])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("ignore_index", [None, 2])
+def test_as_pytorch(normaliser, e, weighted, ignore_index):
+    """Value and gradient of `torch.nn.CrossEntropyLoss`, where PyTorch is installed."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    logits, labels, w = rng.standard_normal((9, 4)), rng.integers(0, 4, 9), rng.random(4) + 0.1
+    theirs = torch.nn.CrossEntropyLoss(
+        torch.from_numpy(w) if weighted else None, reduction=normaliser, label_smoothing=e,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+    )  # fmt: skip
+    a = torch.from_numpy(logits).requires_grad_()
+    expected = theirs(a, torch.from_numpy(labels))
+    expected.backward()
+    ours = CrossEntropy(normaliser, ignore_index, class_weight=w if weighted else None,
+                        label_smoothing=e)  # fmt: skip
+    found, cache = ours.forward(logits, labels)
+    assert float(found) == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(ours.backward(cache), a.grad.numpy(), rtol=1e-10, atol=1e-14)

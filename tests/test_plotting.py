@@ -19,7 +19,7 @@ HOSTILE = ["$\\frac{$", "a\x1b[31mb", "x\u202ey", "e" + "\u0301" * 50, "_hidden"
 def history(epochs=4):
     rows = []
     for k in range(1, epochs + 1):
-        row = dict.fromkeys(History.columns, 0.5)
+        row = dict.fromkeys(History().columns, 0.5)
         row |= {"epoch": k, "train_loss": 2 / k, "validation_loss": 2.1 / k}
         rows.append(row | {"train_accuracy": 1 - 0.9 / k, "validation_accuracy": 1 - 0.95 / k})
     return History(rows)

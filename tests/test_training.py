@@ -260,7 +260,7 @@ def test_csv_is_exact():
 
 
 def test_csv_of_numbers_that_are_hard_to_write():
-    row = dict.fromkeys(History.columns, 0.1) | {"epoch": 3, "lr": 1 / 3, "train_loss": math.nan}
+    row = dict.fromkeys(History().columns, 0.1) | {"epoch": 3, "lr": 1 / 3, "train_loss": math.nan}
     lines = History([row]).csv().splitlines()
     assert lines[1] == "3,0.1,0.3333333333333333,nan,0.1,0.1,0.1,0.1"
 

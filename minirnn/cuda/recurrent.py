@@ -91,6 +91,18 @@ class CudaRecurrent(Recurrent):
         parts = gates.reshape(len(gates), G, -1)
         return {name: parts[:, k].copy() for k, name in enumerate(self.cell.gates)}
 
+    def states(self, cache):
+        if not isinstance(cache, CudaCache):
+            return super().states(cache)
+        gates, loop, shape = self.gates(cache), cache.loop, cache.shape or (-1,)
+        states = {"h": gates.get("h")}
+        if type(self.cell) is LSTMCell:
+            c = gates["f"] * loop.c_prevs + gates["i"] * gates["g"]
+            states = {"h": gates["o"] * loop.tanh_cs, "c": c}
+        elif "z" in gates:
+            states["h"] = (1 - gates["z"]) * gates["n"] + gates["z"] * loop.h_prevs
+        return {name: s.reshape(*shape, self.hidden_size) for name, s in states.items()}
+
     def _biases(self):
         """(what is added to gx [G H], what is added to a GRU's product of gate n [H]); or None."""
         bx, bh = (None if b is None else b.data for b in (self.bx, self.bh))

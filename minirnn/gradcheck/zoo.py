@@ -410,18 +410,17 @@ ZOO = [
     # losses
     Bug("loss-not-divided", "losses.CrossEntropy", "dlogits * (dloss / divisor)", "dlogits * dloss",
         "the loss is divided by its normaliser, but its gradient is not"),
-    Bug("loss-no-one-hot", "losses.CrossEntropy", "labels] -= 1", "labels] -= 0",
+    Bug("loss-no-one-hot", "losses.CrossEntropy", "keepdims=True) - wanted", "keepdims=True)",
         "the 1 of the true class is not subtracted from the softmax"),
     Bug("loss-wrong-sign", "losses.CrossEntropy", "return (dlogits *", "return (-dlogits *",
         "the gradient points uphill: its sign is wrong"),
-    Bug("loss-padding-counted", "losses.CrossEntropy",
-        "dlogits[xp.arange(len(labels)), labels] -= 1\n        if keep is not None:\n"
-        "            dlogits *= keep[:, None]",
-        "if keep is not None:\n"
-        "            labels = xp.where(keep > 0, labels, self.ignore_index % log_p.shape[1])\n"
-        "        dlogits[xp.arange(len(labels)), labels] -= 1",
+    Bug("loss-padding-counted", "losses.CrossEntropy", "        dlogits = get_array_module(log_p)",
+        "        wanted, ignored = wanted.copy(), wanted.sum(axis=1) == 0\n"
+        "        wanted[ignored, (self.ignore_index or 0) % log_p.shape[1]] = 1\n"
+        "        dlogits = get_array_module(log_p)",
         "ignored labels (padding) get a gradient too"),
-    Bug("loss-ignored-in-mean", "losses.CrossEntropy", "xp.maximum(keep.sum(), 1)", "len(labels)",
+    Bug("loss-ignored-in-mean", "losses.CrossEntropy", "count = weight.sum()",
+        "count = len(labels)",
         "ignored labels are counted in the mean", gradient=False),
     Bug("loss-upstream-ignored", "losses.CrossEntropy", "(dloss / divisor)", "(1.0 / divisor)",
         "the gradient that comes from above the loss is ignored"),
@@ -447,8 +446,8 @@ ZOO = [
         ".asarray(max_norm / (norm + 1e-6))", "small gradients are scaled up to the norm",
         gradient=False),
     # data
-    Bug("labels-not-sorted", "batches.Sequences", "asarray(self.labels[index]), index)",
-        "asarray(self.labels[np.sort(index)]), index)",
+    Bug("labels-not-sorted", "batches.Sequences", "else index[order]]",
+        "else np.sort(index)]",
         "the sequences are sorted by length, but their labels are not", gradient=False),
 ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Checks of a saved training state, before any of it is taken up.
+"""A training state that is saved and taken up, and the checks before any of it is.
 
 A checkpoint may be damaged, or a stranger's. What the trainer would write itself is known: which
 arrays, their shapes and dtypes, and how the numbers hang together.
@@ -6,8 +6,64 @@ arrays, their shapes and dtypes, and how the numbers hang together.
 
 import numpy as np
 
+from ..backend import asarray, asnumpy
 from ..errors import CheckpointError
-from ..history import History
+from ..measures import Evaluation
+
+
+def state_of(trainer):
+    """({name: array}, facts for JSON) of everything that a later step of a `Trainer` depends on.
+
+    The best score and its epoch, patience, the step and so the schedule follow from the
+    history and the position.
+    """
+    optimizer = trainer.optimizer.state_dict()
+    inside = trainer.position > 0  # an epoch that is drawn but not begun is drawn again
+    state = carried(trainer.state) if inside else {}
+    arrays = joined(
+        net=trainer.net.state_dict(), best=trainer.best or {}, optimizer=optimizer, state=state
+    )
+    begun = inside or trainer.batches is None
+    facts = {
+        "optimizer": numbers(optimizer),
+        "history": trainer.history.rows,
+        "over": trainer.is_over(),
+        "first_loss": trainer.first_loss,
+        "position": trainer.position,
+        "losses": float(trainer.sums[0]) if inside else 0.0,  # exact: a float holds any float32
+        "right": asnumpy(trainer.sums[1]).item() if inside else 0,
+        "epoch_rng": trainer.epoch_rng if inside else None,
+        "rng": trainer.rng.bit_generator.state if begun else trainer.epoch_rng,
+    }
+    return arrays, facts
+
+
+def take_up(trainer, arrays, facts):
+    """Bring a `Trainer` to what `state_of` gave. Raises `CheckpointError` where something does not
+    fit, before anything is assigned."""
+    trainer.batches = check_state(trainer, arrays, facts)
+    net, best, optimizer, state = parted(arrays, "net", "best", "optimizer", "state")
+    trainer.net.load_state_dict(net)
+    trainer.optimizer.load_state_dict({**optimizer, **facts["optimizer"]})
+    trainer.history.rows, trainer.epoch = list(facts["history"]), len(facts["history"])
+    trainer.best, trainer.best_score, trainer.best_epoch = None, None, 0
+    if trainer.epoch:
+        trainer.best, (trainer.best_score, trainer.best_epoch) = best, trainer.history.best()
+    trainer.position, trainer._first_loss = facts["position"], facts["first_loss"]
+    trainer.step = trainer.epoch * trainer.batches_per_epoch() + trainer.position
+    trainer.epoch_rng = facts["epoch_rng"]
+    trainer.state = tuple(map(asarray, state.values())) or None
+    if trainer.batches is not None:
+        done = trainer.batches[: trainer.position]
+        seen = sum(map(trainer.sequences.number, done))
+        trainer.sums = facts["losses"], facts["right"], seen
+        trainer.mean_loss = facts["losses"] / max(seen, 1)
+    trainer.rng.bit_generator.state = facts["rng"]
+
+
+def carried(state):
+    """{"0": array, ...} of a state that is carried from one batch to the next, or of None."""
+    return {str(k): asnumpy(array) for k, array in enumerate(state or ())}
 
 
 def check_state(trainer, arrays, facts):
@@ -19,7 +75,7 @@ def check_state(trainer, arrays, facts):
     require(isinstance(facts, dict) and facts.keys() == own_facts.keys(), "its facts are not whole")
     per_epoch = trainer.batches_per_epoch()
     rows, position = facts["history"], facts["position"]
-    check_rows(rows, trainer.epochs, per_epoch)
+    check_rows(rows, trainer.epochs, per_epoch, trainer.history.columns)
     most = per_epoch - 1 if len(rows) < trainer.epochs else 0
     check_position(position, most, "epoch")
     step = len(rows) * per_epoch + position
@@ -31,6 +87,8 @@ def check_state(trainer, arrays, facts):
     if rows:
         best = {n.replace("net", "best", 1): a for n, a in expected.items() if n.startswith("net.")}
         expected |= best
+    if position and trainer.carries:
+        expected |= joined(state=carried(trainer.net.first_state(trainer.batch_size)))
     check_arrays(arrays, expected)
     generator_at(facts["rng"], trainer.rng)
     if not position:
@@ -39,14 +97,14 @@ def check_state(trainer, arrays, facts):
     else:
         rng = generator_at(facts["epoch_rng"], trainer.rng)
         batches = trainer.sample(trainer.sequences, trainer.train, trainer.batch_size, rng)
-        seen = sum(map(len, batches[:position]))
+        seen = sum(map(trainer.sequences.number, batches[:position]))
     losses, right = facts["losses"], facts["right"]
     small = is_number(losses) and abs(losses) < 1e38  # else float32 could not add to it
     require(small, f"its sum of losses is {losses!r}")
-    require(
-        is_whole(right) and 0 <= right <= seen,
-        f"its number of right guesses is {right!r}, but must be 0 to {seen}",
-    )
+    if trainer.history.measure is Evaluation:
+        guesses = is_whole(right) and 0 <= right <= seen
+        require(guesses, f"its number of right guesses is {right!r}, but must be 0 to {seen}")
+    require(is_number(right) and right >= 0, f"its sum of squares is {right!r}")
     return batches
 
 
@@ -77,14 +135,14 @@ def numbers(state):
     return {name: value for name, value in state.items() if not isinstance(value, np.ndarray)}
 
 
-def check_rows(rows, epochs, per_epoch):
-    """A history: an epoch a row, at most `epochs`, each with every column and finite numbers."""
+def check_rows(rows, epochs, per_epoch, columns):
+    """A history: an epoch a row, at most `epochs`, each with all columns and finite numbers."""
     require(
         isinstance(rows, list) and len(rows) <= epochs, f"its history is not 0 to {epochs} rows"
     )
     for k, row in enumerate(rows):
         where = f"row {k + 1} of its history"
-        require(isinstance(row, dict) and row.keys() == set(History.columns), f"{where} is not one")
+        require(isinstance(row, dict) and row.keys() == set(columns), f"{where} is not one")
         for column, number in row.items():
             require(is_number(number), f"{where} has {column} = {number!r}")
         whole = is_whole(row["epoch"]) and is_whole(row["step"])

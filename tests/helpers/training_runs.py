@@ -6,7 +6,7 @@ import numpy as np
 
 from minirnn.batches import Sequences
 from minirnn.losses import CrossEntropy
-from minirnn.models import NameClassifier
+from minirnn.models import NameClassifier, StepModel
 from minirnn.optim import SGD, Adam, AdamW, one_cycle
 from minirnn.storage import checkpoints
 from minirnn.storage.checkpoints import Checkpoint
@@ -35,16 +35,18 @@ def problem():
 
 
 PROBLEM = problem()
+TEXT = Sequences([[0, 1, 2, 3, 4]] * 50, targets=[[1, 2, 0, 1, 2]] * 50, num_symbols=5)
 
 
 def trainer(sampling, dropout, patience, schedule, optimizer, cell, seed=0):
     rng, index = np.random.default_rng(seed), np.arange(50)
-    net = NameClassifier(
+    streams = sampling == "streams"
+    net = (StepModel if streams else NameClassifier)(
         5, 3, rng=rng, cell=cell, hidden_size=4, embedding=3, dropout=dropout, num_layers=2
     )
     return Trainer(
-        net, CrossEntropy(), OPTIMISERS[optimizer](net.parameters()), PROBLEM, index[:34],
-        index[34:], rng=rng, epochs=EPOCHS, batch_size=7, clip=1.0, sampling=sampling,
+        net, CrossEntropy(), OPTIMISERS[optimizer](net.parameters()), TEXT if streams else PROBLEM,
+        index[:34], index[34:], rng=rng, epochs=EPOCHS, batch_size=7, clip=1.0, sampling=sampling,
         patience=patience, schedule=one_cycle(0.02, EPOCHS * STEPS) if schedule else None,
     )  # fmt: skip
 

@@ -1,0 +1,190 @@
+"""What is measured: how well a net does on a set, and how training went, epoch by epoch.
+
+The loss decides which: a `CrossEntropy` guesses classes (`Evaluation`), a `MeanSquaredError`
+numbers (`Regression`).
+"""
+
+import csv
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import ArgumentError, labels_of, one_of
+
+LOWER_IS_BETTER = "loss", "bits", "perplexity", "rmse"
+
+
+@dataclass
+class Evaluation:
+    """How well a net guesses classes: the mean loss, and a confusion matrix of counts.
+
+    nats: the mean of -log p of the true class; NaN where there are guesses alone.
+    """
+
+    loss: float
+    confusion: np.ndarray  # [K true, K guessed]
+    nats: float = math.nan
+
+    wanted = "classes, whole numbers such as y.astype('int64')"
+    kinds = "iu"  # NumPy's letters of the targets' types
+    in_training = "accuracy"
+    usual = "accuracy", "balanced_accuracy"  # of the history; the last is the usual monitor
+    all = (*usual, "loss", "bits", "perplexity")
+
+    @classmethod
+    def of(cls, labels, guesses, num_classes):
+        """The evaluation of guesses [N] that something else made, beside the labels [N].
+
+        Raises `DataError` where they are not as many whole numbers in 0 .. num_classes - 1.
+        """
+        labels = labels_of("label", labels, np.size(labels), num_classes)
+        guesses = labels_of("guess", guesses, len(labels), num_classes)
+        confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
+        np.add.at(confusion, (labels, guesses), 1)
+        return cls(math.nan, confusion)
+
+    @property
+    def accuracy(self):
+        """The share guessed right: natural accuracy."""
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    @property
+    def balanced_accuracy(self):
+        """The mean of the classes' own accuracies, over the classes that occur."""
+        of_class = self.confusion.sum(axis=1)
+        present = of_class > 0
+        return float((np.diagonal(self.confusion)[present] / of_class[present]).mean())
+
+    @property
+    def bits(self):
+        """The mean of -log2 p of the true class: bits per symbol."""
+        return self.nats / math.log(2)
+
+    @property
+    def perplexity(self):
+        """exp of the mean of -log p: among how many equally likely classes the net wavers."""
+        return math.exp(min(self.nats, 700.0))  # what follows is infinite
+
+    @staticmethod
+    def on_the_way(right, number):
+        """The accuracy of so many right guesses among a number of them."""
+        return right / number
+
+
+@dataclass
+class Regression:
+    """How well a net says numbers: the mean loss, root mean square of the errors, and R^2."""
+
+    loss: float
+    rmse: float
+    r2: float
+
+    wanted = "numbers, such as y.astype('float32')"
+    kinds = "f"
+    in_training = "rmse"
+    usual = "r2", "rmse"
+    all = (*usual, "loss")
+
+    @classmethod
+    def of(cls, target, y):
+        """Of numbers y [N, K] beside what they should be, [N, K].
+
+        rmse is sqrt(mean (y - target)^2), and R^2 = 1 - sum (y - target)^2 / sum (target - mean)^2
+        with the mean of each of the K; where the targets are all alike it is 1 for a net that says
+        them, else 0.
+        """
+        target, y = np.asarray(target, "float64"), np.asarray(y, "float64")
+        squares = float(((y - target) ** 2).sum())
+        spread = float(((target - target.mean(axis=0)) ** 2).sum())
+        r2 = 1 - squares / spread if spread else float(squares == 0)
+        return cls(math.nan, math.sqrt(squares / y.size), r2)
+
+    @staticmethod
+    def on_the_way(squares, number):
+        """The root of the mean of so many squares."""
+        return math.sqrt(squares / number)
+
+
+def measure_of(loss, sequences):
+    """The class above that this loss measures; for None, the one that the targets ask for.
+
+    Raises `ArgumentError` where the targets are of the other kind, or the loss ignores other ones.
+    """
+    kind = sequences.labels.dtype.kind
+    if loss is None:
+        return Evaluation if kind in Evaluation.kinds else Regression
+    measure, name = getattr(loss, "measure", Evaluation), type(loss).__name__
+    if kind not in measure.kinds:
+        given = f"the targets are of type {sequences.labels.dtype}"
+        raise ArgumentError(f"{given}, but {name} needs {measure.wanted}")
+    ignored, own = sequences.ignore_index, getattr(loss, "ignore_index", None)
+    if ignored is not None and ignored != own:
+        raise ArgumentError(
+            f"ignore_index is {ignored} for the sequences, but {own} for {name}: give both the same"
+        )
+    return measure
+
+
+def monitor_of(measure, monitor):
+    """The measure that training goes by; `ArgumentError` for one that the loss has not."""
+    return measure.usual[-1] if monitor is None else one_of("monitor", monitor, measure.all)
+
+
+def better(monitor, score, best):
+    """Whether a score is better than the best so far, or the first."""
+    return best is None or (score < best if monitor in LOWER_IS_BETTER else score > best)
+
+
+class History:
+    """One row for each epoch: {column: number}.
+
+    measure: what the loss measures; monitor: the measure by which one epoch is the best.
+    """
+
+    def __init__(self, rows=(), measure=Evaluation, monitor=None):
+        self.rows, self.measure = list(rows), measure
+        self.monitor = monitor_of(measure, monitor)
+        measured = dict.fromkeys(("loss", *measure.usual, self.monitor))  # each once
+        self.columns = (
+            "epoch", "step", "lr", "train_loss", f"train_{measure.in_training}",
+            *(f"validation_{name}" for name in measured),
+        )  # fmt: skip
+
+    def __getitem__(self, column):
+        """The numbers of one column, epoch by epoch."""
+        return [row[column] for row in self.rows]
+
+    def add(self, score, number, result, **columns):
+        """One more row: what is given, the score in training of so many targets, and what was
+        measured on the validation part. Returns what the monitor measured."""
+        on_the_way = self.measure.on_the_way(float(score), max(number, 1))
+        row = {**columns, f"train_{self.measure.in_training}": on_the_way}
+        for column in self.columns[len(row) :]:
+            row[column] = getattr(result, column.removeprefix("validation_"))
+        self.rows.append(row)
+        return self.scores()[-1]
+
+    def scores(self):
+        """What the monitor measured on the validation part, epoch by epoch."""
+        return self[f"validation_{self.monitor}"]
+
+    def best(self):
+        """(the monitor's best score on the validation part, its epoch): the first of equals.
+
+        Raises `ArgumentError` where there is no epoch.
+        """
+        if not self.rows:
+            raise ArgumentError("the history is empty, but must have a row: train an epoch first")
+        scores = self.scores()
+        best = (min if self.monitor in LOWER_IS_BETTER else max)(scores)
+        return best, scores.index(best) + 1
+
+    def csv(self):
+        """The table as text, with numbers written so that reading them back gives the same."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({c: repr(row[c]) for c in self.columns} for row in self.rows)
+        return text.getvalue()
