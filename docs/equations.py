@@ -25,6 +25,7 @@ from minirnn.gradcheck import oracles, rtrl
 from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.measures import Regression
 from minirnn.models import NameClassifier, StepModel
 from minirnn.parameters import Parameter
 from minirnn.product import Product, ProductBackward
@@ -40,6 +41,12 @@ spec = importlib.util.spec_from_file_location(
 )
 other_cells = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(other_cells)
+
+spec = importlib.util.spec_from_file_location(
+    "series", Path(__file__).resolve().parent.parent / "examples" / "series.py"
+)
+series = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(series)
 
 CHECKS = {}  # {label: function(rng) that raises AssertionError where the equation does not hold}
 TEXTS = {}  # {label: the equations as the chapter has them}
@@ -1206,3 +1213,41 @@ def _(rng):
 
     next(go_on(net, [1], Watched(), s))
     same(ours, drawn["p"])
+
+
+# 16 Numbers
+
+
+@equation(
+    "mackey-glass",
+    r"x_{t+1} = x_t + \frac{1}{10} \left( \frac{0.2 \, x_{t-170}}{1 + x_{t-170}^{10}} "
+    r"- 0.1 \, x_t \right)",
+)
+def _(rng):
+    s = watched(series.mackey_glass, lambda: series.mackey_glass(20))[0]
+    for t in (170, 1000, 4000):
+        late = s.x[t - 170]
+        same(s.x[t] + (0.2 * late / (1 + late**10) - 0.1 * s.x[t]) / 10, np.array(s.x[t + 1]))
+
+
+@equation("rmse", r"\sqrt{\frac{1}{N} \sum_n (y_n - q_n)^2}")
+def _(rng):
+    y, q = rng.standard_normal((2, 6, 1))
+    ours = sum((a - b) ** 2 for a, b in zip(y[:, 0].tolist(), q[:, 0].tolist(), strict=True))
+    same(math.sqrt(ours / 6), Regression.of(q, y).rmse)
+
+
+@equation("free", r"x_{t+1} = y_t")
+def _(rng):
+    net = StepModel(1, 1, rng=rng, hidden_size=3, cell="gru")
+    read, forward = [], net.forward
+
+    def watched_forward(batch):
+        y, cache = forward(batch)
+        read.append((batch.x[-1, 0], y[-1, 0]))
+        return y, cache
+
+    net.forward = watched_forward
+    series.run_free(net, rng.standard_normal(4))
+    for (_, said), (x, _) in zip(read, read[1:], strict=False):
+        same(float(said), np.array(x, "float64"))
