@@ -91,14 +91,12 @@ def say(text):
 
 def _fit(trainer, iterations):
     """Train with a bar, for `AT_MOST` seconds; how many it took."""
-    from tqdm import tqdm
-
     began = time.monotonic()
 
     def seconds():
         return time.monotonic() - began
 
-    with tqdm(total=iterations, unit="step", disable=None, leave=False) as bar:
+    with cli.progress_bar(total=iterations, unit="step", leave=False) as bar:
         if not trainer.fit(bar.update, stopped=lambda: seconds() > AT_MOST):
             trainer.add_row()
     return seconds()
