@@ -35,7 +35,7 @@ def all_judged(hand_ins, **options):
 
 
 def rows(step=1):
-    """(number, name, result, names the place, names the mistake) of every `step`-th wrong hand-in."""
+    """(number, name, result, right place, right mistake) of every `step`-th wrong hand-in."""
     wrong = collection.wrong()[::step]
     results = all_judged([(number, text) for number, *_, text in wrong], seed=0)
     for (number, name, place, mistake, _), result in zip(wrong, results, strict=True):
