@@ -8,9 +8,12 @@ pages with the source, and docs/api.md becomes the API reference.
 import html
 import importlib
 import re
+import shutil
+from pathlib import Path
 
 import sync
 from api import public
+from lesson import page as lesson
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
@@ -55,8 +58,8 @@ def on_source_read(app, name, source):
 
 
 def contents(text):
-    """The chapters that README.md links to, in its order, as the site's table of contents."""
-    listed = dict.fromkeys(CHAPTER_LINK.findall(text))
+    """The pages that README.md lists, in its order, as the site's table of contents."""
+    listed = dict.fromkeys(CHAPTER_LINK.findall(text.partition("\n## All pages\n")[2]))
     lines = "\n".join(name for name in listed if (sync.DOCS / f"{name}.md").exists())
     return f"\n```{{toctree}}\n:hidden:\n:maxdepth: 2\n\n{lines}\n```\n"
 
@@ -98,8 +101,11 @@ def on_page_context(app, name, template, context, doctree):
         {"path": path, "page": page(path), "html": coloured(path, f"beside-{k}")}
         for k, path in enumerate(paths)
     ]
-    if name == "stepper":
-        context["body"] += widget(demo.data())
+    if name == "stepper":  # below what it is, and above what there is to see in it
+        text, end, rest = context["body"].partition("</p>")
+        context["body"] = text + end + widget(demo.data()) + rest
+    if "body" in context:
+        context["body"] = lesson.filled(context["body"])
 
 
 def source_pages(app):
@@ -145,6 +151,13 @@ def on_init(app):
     app.env.minirnn_outside = getattr(app.env, "minirnn_outside", {})
 
 
+def on_finished(app, error):
+    """The first page under the name that a folder is opened by, too."""
+    if error is None and app.builder.name == "html":
+        first = Path(app.outdir, f"{app.config.root_doc}.html")
+        shutil.copyfile(first, first.with_name("index.html"))
+
+
 def setup(app):
     app.connect("builder-inited", on_init)
     app.connect("source-read", on_source_read)
@@ -152,6 +165,7 @@ def setup(app):
     app.connect("html-collect-pages", source_pages)
     app.connect("autodoc-process-docstring", on_docstring)
     app.connect("autodoc-skip-member", skip)
+    app.connect("build-finished", on_finished)
     # Pages hold parts of other files, so nothing is taken from an earlier build.
     app.connect("env-get-outdated", lambda app, env, *changed: list(env.found_docs))
     return {"parallel_read_safe": False}

@@ -7,10 +7,12 @@ python examples/names.py --cell my_cell.py:MyCell     your own cell in the same 
 python examples/names.py --predict Kowalski Nguyen    what the trained net says
 python examples/names.py --compare runs/names-lstm runs/names-gru   which net is better
 python examples/names.py --snapshots                  keep the net of every epoch, to look at
+mpiexec -n 4 python examples/names.py --mpi           the same, shared among four processes
 """
 
 # ruff: noqa: E402
 import argparse
+import functools
 import os
 import sys
 from pathlib import Path
@@ -30,12 +32,14 @@ from minirnn.functions import softmax
 from minirnn.losses import CrossEntropy
 from minirnn.measures import log_shares
 from minirnn.models import NameClassifier
+from minirnn.mpi import world
+from minirnn.mpi.shared import SharedTrainer
 from minirnn.storage import comparison, summary
 from minirnn.storage.checkpoints import Checkpoint, Snapshots, load_net, save_net
 from minirnn.training import Trainer, predict
 
 # what the weights don't depend on; the names themselves count, not where they lie
-UNSAVED = "output resume predict prior compare backend cell snapshots data".split()
+UNSAVED = "output resume predict prior compare backend cell snapshots data mpi".split()
 
 
 def parse():
@@ -62,14 +66,11 @@ def parse():
     add("--seed", type=cli.seed, default=0)
     add("--resume", action="store_true", help=cli.RESUME)
     add("--snapshots", action="store_true", help="also write epoch-000.npz, epoch-001.npz, ...")
+    add("--mpi", action="store_true", help="share each batch among the processes of mpiexec")
     add("--output", type=Path, metavar="DIR", help="(default: runs/names-<model>)")
     add("--predict", metavar="NAME", nargs="+", help="load the trained net and guess these names")
-    add(
-        "--prior",
-        choices=["natural", "balanced"],
-        default="balanced",
-        help="guess as if languages were as frequent as in training, or equally frequent (default)",
-    )
+    frequent = "guess as if languages were as frequent as in training, or equally (the default)"
+    add("--prior", choices=["natural", "balanced"], default="balanced", help=frequent)
     add("--compare", type=Path, metavar="DIR", nargs=2, help="two trained nets on the same names")
     args = parser.parse_args()
     if args.cell:
@@ -132,6 +133,7 @@ def guess(args, rng):
 
 
 def train(args, rng):
+    make_trainer = functools.partial(SharedTrainer, world.join()) if args.mpi else Trainer
     alphabet = Alphabet()
     names = load_names(args.data, alphabet)
     K, settings = len(names.languages), {k: v for k, v in vars(args).items() if k not in UNSAVED}
@@ -139,18 +141,20 @@ def train(args, rng):
     parts = dict(zip(("train", "validation", "test"), split(names, rng), strict=True))
     sequences = Sequences.of_names(names, alphabet)
     net = NameClassifier.from_settings(settings, rng=rng, cell=own_cell(args))
-    output = cli.output_folder(args.output)
 
     counts = np.bincount(names.labels[parts["train"]], minlength=K)
     settings |= {"counts": counts.tolist(), "names": names.digest()}
     loss = CrossEntropy(log_prior=log_shares(counts))
     make, lr = {"sgd": (optim.SGD, 1.0), "adam": (optim.AdamW, 4e-3)}[args.optimizer]
     lr, batches = args.lr or lr, -(-len(parts["train"]) // args.batch_size)
-    trainer = Trainer(
+    trainer = make_trainer(
         net, loss, make(net.parameters(), lr), sequences, parts["train"], parts["validation"],
         schedule=optim.one_cycle(lr, args.epochs * batches), rng=rng, epochs=args.epochs,
         batch_size=args.batch_size, clip=args.clip, patience=args.patience,
     )  # fmt: skip
+    if world.rank():
+        return cli.follow(trainer)
+    output = cli.output_folder(args.output)
     kind = Snapshots if args.snapshots else Checkpoint
     checkpoint = kind(output / "checkpoint.npz", settings)
     if args.snapshots and not args.resume:

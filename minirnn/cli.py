@@ -18,6 +18,7 @@ from .contract import check_cell
 from .cuda.faults import is_out_of_memory
 from .data import printable
 from .errors import CellError, DataError, MinirnnError, NumberError
+from .mpi import world
 from .storage.files import alone_in, remove_leftovers
 from .storage.stored_runs import same_settings
 
@@ -33,7 +34,7 @@ def main(run):
     if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with handled([signal.SIGTERM], _interrupt), np.errstate(over="ignore", invalid="ignore"):
+        with handled(stops(), _interrupt), np.errstate(over="ignore", invalid="ignore"):
             # `Trainer` looks for bad numbers
             code = run() or 0
             sys.stdout.flush()  # here, where a pipe or a disk that takes no more can be answered
@@ -45,12 +46,15 @@ def main(run):
         text = sentence(error)
         if text is None:
             raise
-        print(f"error: {printable(text, 1000)}", file=sys.stderr)
+        print(f"error: {printable(world.last_words(text), 1000)}", file=sys.stderr)
         _forget_output_that_cannot_be_written()
+        world.end_all(2)
         return 2
     except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)
-        return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+        code = 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+        world.end_all(code)
+        return code
 
 
 def sentence(error):
@@ -211,6 +215,13 @@ class Progress:
         self.bar.close()
 
 
+def say_beside_bars(text):
+    """Print a text to standard output without tearing a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stdout)
+
+
 def train(trainer, checkpoint, resume, unit="name"):
     """Fit with a progress bar and checkpoints; after Ctrl-C or SIGTERM, save, say so, and raise
     the `interruption`. Raises `NumberError` where a number is not finite, and names the checkpoint
@@ -234,18 +245,32 @@ def train(trainer, checkpoint, resume, unit="name"):
             raise interruption(trainer.stopped)
 
 
+def follow(trainer):
+    """Fit on a rank that is not the first, which neither writes nor shows anything."""
+    with stop_on_interrupt(trainer):
+        trainer.fit()
+
+
 @contextmanager
 def stop_on_interrupt(trainer):
     """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, to its number, so that the trainer
-    can finish its step; a second one stops at once."""
+    can finish its step; a second one raises the `interruption` at once."""
 
     def handler(number, _):
         if trainer.stopped:
             raise interruption(number)
         trainer.stopped = number
 
-    with handled([signal.SIGINT, signal.SIGTERM], handler):
+    with handled([signal.SIGINT, *stops()], handler):
         yield
+
+
+def stops():
+    """Return the signals that ask a process to stop.
+
+    SIGUSR1 is one under mpiexec: it hands that on, and does not kill all ranks a moment later.
+    """
+    return [signal.SIGTERM, signal.SIGUSR1] if world.started() else [signal.SIGTERM]
 
 
 @contextmanager

@@ -100,9 +100,10 @@ def _predict(net, sequences, index, batch_size, streams):
 def check_outputs(outputs, batch, least=0):
     """Raise `ShapeError` unless the net has an output for each target, at least so many wide."""
     if outputs.shape[:1] != batch.labels.shape[:1]:
+        given = f"{len(outputs)} outputs, but there are {len(batch.labels)} targets"
         raise ShapeError(
-            f"the net has {len(outputs)} outputs for {len(batch.labels)} targets: labels, one for "
-            "each sequence, go with NameClassifier, and targets, one for every step, with StepModel"
+            f"the net has {given}: labels, one for each sequence, go with NameClassifier, and "
+            "targets, one for every step, with StepModel"
         )
     if outputs.shape[-1] < least:
         found = outputs.shape[-1]

@@ -56,7 +56,7 @@ class Linear(Module):
 
         Raises `ShapeError` where dy has not the shape of y.
         """
-        x, dy = taken(None, cache=cache), taken(self.W.data, whole=False, dy=dy)
+        x, dy = cache, taken(self.W.data, whole=False, dy=dy)
         check_shape("dy", dy, (*x.shape[:-1], self.W.shape[1]), "y had")
         rows_x, rows_dy = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
         # y = x W + b
@@ -98,10 +98,9 @@ class Embedding(Module):
 
     def backward(self, dy: Array, cache: Any) -> None:
         """Add to dW; ids have no gradient, so None comes back. `ShapeError` for another dy."""
-        ids, dy = taken(None, cache=cache), taken(self.W.data, whole=False, dy=dy)
-        check_shape("dy", dy, (*ids.shape, self.W.shape[1]), "y had")
-        one = one_hot(ids.reshape(-1), self.W.shape[0], dy.dtype)
-        self.W.grad += one.T @ dy.reshape(-1, dy.shape[-1])
+        ids, dy = cache.reshape(-1), taken(self.W.data, whole=False, dy=dy)
+        check_shape("dy", dy, (*cache.shape, self.W.shape[1]), "y had")
+        self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)
         return None
 
     def extra_repr(self):
@@ -129,7 +128,7 @@ class Dropout(Module):
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Any]:
         """Return x with a new mask, or x itself when not training, and a cache."""
         x = taken(None, whole=False, x=x)
-        if not check.one_of("training", training, (False, True)) or self.p == 0:
+        if not training or self.p == 0:
             return x, None
         mask = self.rng.random(x.shape, dtype=np.float32) >= self.p
         mask = get_array_module(x).asarray(mask).astype(x.dtype)  # a byte an entry goes to a GPU
@@ -138,8 +137,8 @@ class Dropout(Module):
 
     def backward(self, dy: Array, cache: Any) -> Array:
         """dx = dy m / (1 - p), with the mask of forward."""
-        mask, dy = cache, taken(None, whole=False, dy=dy)
-        return dy if mask is None else check_shape("dy", dy, mask.shape, "y had") * mask
+        mask = cache
+        return dy if mask is None else dy * mask
 
     def extra_repr(self):
         return f"p={self.p}"

@@ -75,7 +75,8 @@ class NameClassifier(Module):
         """
         kind = nets[one_of("net", settings.get("net", cls.__name__), nets)]
         sizes = {name: settings[name] for name in cls.SIZES}
-        symbols, classes = len(settings["alphabet"]), len(settings["languages"])
+        symbols = len(settings["alphabet"])
+        classes = len(settings.get("languages", settings["alphabet"]))
         return kind(symbols, classes, rng=rng, cell=cell or settings["model"],
                     dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
 
@@ -130,8 +131,6 @@ class NameClassifier(Module):
         """`_join` undone: zeros for the layers below."""
         _, N, H = h_shape
         dh = dlast.reshape(N, -1, H).swapaxes(0, 1)
-        if len(dh) == h_shape[0]:
-            return dh
         xp = get_array_module(dlast)
         return xp.concatenate([xp.zeros((h_shape[0] - len(dh), N, H), dlast.dtype), dh])
 

@@ -1,11 +1,17 @@
 """Hypothesis profiles, figures without a screen, and the reason why GPU tests are skipped."""
 
 import functools
+import importlib.util
 import os
 import signal
+import subprocess
+import sys
+import time
 import warnings
+from pathlib import Path
 
 import pytest
+from browser import Browser, chromium
 from hypothesis import HealthCheck, Phase, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -55,6 +61,33 @@ def without_figures():
         for owner in (files, summary):
             patch.setattr(owner, "write_figure", write_nothing)
         yield
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The folder of the site, built as docs/README.md says."""
+    needed = ("sphinx", "myst_parser", "furo", "sphinxext")
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    folder = tmp_path_factory.mktemp("site") / "html"
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "docs", folder],
+        cwd=Path(__file__).resolve().parent.parent, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert time.perf_counter() - started < 60
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium without a network."""
+    if chromium() is None:
+        pytest.skip("there is no chromium on this machine")
+    made = Browser(tmp_path_factory.mktemp("profile"))
+    yield made
+    made.close()
 
 
 @functools.cache

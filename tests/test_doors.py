@@ -43,6 +43,17 @@ def ids_with(dtype, wrong):
     return ids
 
 
+WORDS = [[0, 1], [2], [1, 1, 0]]
+
+
+def stepping(targets, loss, words=WORDS, monitor=None, **options):
+    """A trainer whose net answers once, for sequences with a target at every step."""
+    net = NameClassifier(3, 2, rng=R(0), hidden_size=2)
+    sequences = minirnn.Sequences(words, targets=targets, **options)
+    return Trainer(net, loss, SGD(net.parameters(), 0.1), sequences, [0, 1], [2], epochs=1,
+                   monitor=monitor)  # fmt: skip
+
+
 def four(labels=(0, 1, 0, 1), **options):
     """Four sequences of ids in two classes."""
     return minirnn.Sequences([[0, 1], [2], [1, 1, 0], [2, 2]], list(labels), **options)
@@ -383,10 +394,6 @@ REFUSED = {
         "train is a masked array",
     ),
     "no ids": (lambda: Embedding(3, 2, rng=R(0)).forward([]), "ids must be whole numbers"),
-    "training in words": (
-        lambda: Dropout(0.5, rng=R(0)).forward(NUMBERS, training="no"),
-        "training is 'no', but must be one of: False, True",
-    ),
     "reset_after in words": (lambda: GRU(3, 4, "no", rng=R(0)), "reset_after is 'no'"),
     "reset_after of None": (lambda: GRU(3, 4, None, rng=R(0)), "reset_after is None"),
     "a bias in words": (lambda: Linear(2, 3, "no", rng=R(0)), "bias is 'no'"),
@@ -410,16 +417,6 @@ REFUSED = {
         "cache is 1.0, but must be what forward",
     ),
     "no cache of an error": (lambda: MeanSquaredError().backward(None), "cache is None"),
-    "no cache of Linear": (
-        lambda: Linear(4, 3, rng=R(0)).backward(np.ones((5, 2, 3)), None),
-        "cache is None",
-    ),
-    "a gradient of another shape through dropout": (
-        lambda: Dropout(0.5, rng=R(0)).backward(
-            np.ones((1, 2, 4)), Dropout(0.5, rng=R(0)).forward(NUMBERS, True)[1]
-        ),
-        r"dy has shape \(1, 2, 4\), but y had \(5, 2, 4\)",
-    ),
     "no logits": (
         lambda: CrossEntropy().forward(np.zeros((0, 2)), np.zeros(0, int)),
         r"logits has shape \(0, 2\), but must have at least one entry",
@@ -483,7 +480,7 @@ REFUSED = {
         lambda: minirnn.Sequences([(k for k in [1])], [0]),
         "sequence 0 is <generator",
     ),
-    "ragged labels": (lambda: minirnn.Sequences([[0], [0]], [[0], [0, 1]]), "2 sequences, but"),
+    "ragged labels": (lambda: minirnn.Sequences([[0], [0]], [[0], [0, 1]]), "must be an array"),
     "a number to pack": (lambda: pack(3), "sequences is 3, but must be a list"),
     "no order": (lambda: unpack(np.ones((2, 1)), [2], None), "do not belong together"),
     "an order of fractions": (lambda: unpack(np.ones((2, 1)), [2], [0.0, 1.0]), "do not belong"),
@@ -495,6 +492,32 @@ REFUSED = {
             lstm(num_layers=2, dropout=0.5), truncate=2, training=True
         ),
         "truncate is 2, but must be None where dropout acts .* one after the other",
+    ),
+    "targets of another length": (
+        lambda: minirnn.Sequences(WORDS, targets=[[0, 1], [0, 1], [1, 1, 0]]),
+        "sequence 1 has 1 steps, but 2 targets",
+    ),
+    "classes in a regression": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], MeanSquaredError()),
+        "MeanSquaredError needs numbers",
+    ),
+    "numbers as classes": (
+        lambda: stepping([[0.5, 1.0], [1.0], [1.0, 1.0, 0.0]], CrossEntropy()),
+        "CrossEntropy needs classes",
+    ),
+    "an ignore index for one": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], CrossEntropy(), ignore_index=0),
+        "give both the same",
+    ),
+    "one answer for every step": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], CrossEntropy()).fit(),
+        "2 outputs, but there are 3 targets",
+    ),
+    "a measure of another loss": (
+        lambda: stepping(
+            [[0.5], [1.0], [0.0]], MeanSquaredError(), [[0], [1], [1]], monitor="bits"
+        ),
+        "must be one of: r2, rmse, loss",
     ),
     "nothing was trained": (lambda: History().best(), "the history is empty"),
 }

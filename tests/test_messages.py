@@ -30,6 +30,7 @@ from minirnn import backend, cli, data, training
 from minirnn.data import Alphabet
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.models import NameClassifier
+from minirnn.mpi import world as mpi
 from minirnn.reports import processes
 from minirnn.reports.generation import small_classifier
 from minirnn.storage import checkpoints, download, files
@@ -1057,7 +1058,85 @@ def _(world):
     return world.command("download", "--url", "http://127.0.0.1:9/data.zip")
 
 
+@cause("a text that is there already")
+def _(world):
+    Path("text-classic.txt").write_text("a")
+    return world.command("download", "text")
+
+
+TEXTS = {"short.txt": b"too short", "latin.txt": b"a\xe9b", "ab.txt": b"ab" * 300}
+
+
+@cause("a text too short for its streams", "a text that is not UTF-8", "a text that is not there",
+       "a prompt before training", "a letter that the net has not met")  # fmt: skip
+def _(world):
+    for name, text in TEXTS.items():
+        Path(name).write_bytes(text)
+
+    def text(*options):
+        return world.example("text.py", "--output", "out", *options, data=False)
+
+    small = "--hidden-size 2 --embedding 2 --streams 2 --steps 8 --epochs 1".split()
+    if world.name == "a letter that the net has not met":
+        assert text("--text", "ab.txt", *small) == 0
+    return text(*{
+        "a text too short for its streams": ("--text", "short.txt"),
+        "a text that is not UTF-8": ("--text", "latin.txt"),
+        "a text that is not there": ("--text", "nowhere.txt"),
+        "a prompt before training": ("--prompt", "a"),
+        "a letter that the net has not met": ("--prompt", "aq"),
+    }[world.name])  # fmt: skip
+
+
 @cause("a download that is there already")
 def _(world):
     Path("names-classic").mkdir()
     return world.command("download")
+
+
+class Ranks:
+    """Stands for mpi4py's communicator: two or more ranks, of which the last has something else."""
+
+    rank = 0
+
+    def __init__(self, size=2, odd=None):
+        self.size, self.odd = size, odd
+
+    def allgather(self, digests):
+        return [digests, [b"" if k == self.odd else one for k, one in enumerate(digests)]]
+
+    def Abort(self, code):
+        pass  # it would end the tests
+
+
+@cause("`--mpi` without mpi4py", "`--mpi` outside mpiexec", "mpi4py without an MPI library")
+def _(world):
+    world.patch(mpi.importlib.util, "find_spec", lambda name: "without mpi4py" not in world.name)
+    for name in mpi.GIVEN:
+        world.monkeypatch.delenv(name, raising=False)
+    if "library" in world.name:
+        world.monkeypatch.setenv(mpi.GIVEN[0], "0")
+        world.monkeypatch.setitem(sys.modules, "mpi4py", None)
+    return world.run("--mpi")
+
+
+@cause(
+    "more ranks than sequences in a batch", "ranks with other settings", "ranks with other data",
+    "ranks with other versions",
+)  # fmt: skip
+def _(world):
+    odd = {"versions": 0, "data": 1, "settings": 2}.get(world.name.split()[-1])
+    comm = Ranks(odd=odd) if odd is not None else Ranks(9)
+    world.patch(mpi, "_comm", comm)
+    world.patch(mpi, "join", lambda: comm)
+    return world.run("--mpi")
+
+
+@cause("an error of another rank than the first")
+def _(world):
+    comm = Ranks()
+    comm.rank = 1
+    world.patch(mpi, "_comm", comm)
+    world.patch(mpi, "join", lambda: comm)
+    world.patch(mpi, "COURTESY", 0)
+    return world.run("--mpi", "--data", "nowhere")

@@ -4,50 +4,18 @@ Skipped, with the reason, where Sphinx or a Chromium is missing: `pip install -e
 """
 
 import base64
-import importlib.util
 import json
 import re
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
-NEEDED = ("sphinx", "myst_parser", "furo")
-MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
-]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the built site."""
-    folder = tmp_path_factory.mktemp("site") / "html"
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "docs", folder],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert time.perf_counter() - started < 60
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if chromium() is None:
-        pytest.skip("there is no chromium on this machine")
-    made = Browser(tmp_path_factory.mktemp("profile"))
-    yield made
-    made.close()
+pytestmark = pytest.mark.slow
 
 
 def open_page(browser, site, name, width=1500, dark=False, anchor=""):
@@ -105,6 +73,7 @@ QUOTING = [
 def test_code_column_follows_the_text(browser, site, name):
     """Every quotation, brought to the reading line, is what the column marks and shows."""
     open_page(browser, site, name)
+    browser.run("document.querySelectorAll('article details').forEach((d) => { d.open = true; })")
     count = browser.run("document.querySelectorAll('article .quote').length")
     assert count > 0
     checked = 0
@@ -146,6 +115,36 @@ def test_two_columns_only_where_there_is_room(browser, site):
         if expected:
             left = browser.run("document.querySelector('.beside').getBoundingClientRect().left")
             assert browser.run(f"{box}.right") <= left
+
+
+def test_the_first_page_says_what_this_is(site):
+    """Under the name that a folder is opened by, with a picture and a description."""
+    text = (site / "index.html").read_text(encoding="utf-8")
+    assert text == (site / "README.html").read_text(encoding="utf-8")
+    for target in (
+        "lstm-backpropagation",
+        "00-a-beginning",
+        "microlstm",
+        "stepper",
+        "teaching",
+        "api",
+    ):
+        assert f'href="{target}.html"' in text
+    assert "stepper.gif" in text
+    metas = [meta for meta in re.findall(r"<meta [^>]*>", text) if "content=" in meta]
+    for name in ('name="description"', 'property="og:title"', 'property="og:description"'):
+        (meta,) = [meta for meta in metas if name in meta]
+        assert len(re.search(r'content="([^"]*)"', meta)[1]) > 5, name
+
+
+def test_folded_code_opens_and_is_followed(browser, site):
+    """Nothing that is folded away is marked in the column; what is opened is."""
+    open_page(browser, site, "05-through-time")
+    quotes = "document.querySelectorAll('article details:not([open]) .quote').length"
+    assert browser.run(quotes) > 3
+    browser.run("document.querySelector('article details summary').click()")
+    assert browser.run("document.querySelector('article details').open")
+    assert browser.errors == []
 
 
 def test_links_between_chapters_work(browser, site):
@@ -316,6 +315,71 @@ def test_stepper_adds_up_the_gradients_of_the_weights(browser, site):
                     assert float(text.rpartition(": ")[2]) == right and right != 0
                 else:
                     assert "not computed yet" in text
+
+
+def test_stepper_comes_first_and_its_bar_stays(browser, site):
+    """Also on a phone, and in a window at twice its size."""
+    top = "document.querySelector('.stepper-top').getBoundingClientRect().top"
+    for width in (390, 720, 1024, 1440):
+        open_page(browser, site, "stepper", width)
+        assert browser.run("document.querySelector('.stepper').getBoundingClientRect().top") < 400
+        browser.run("""document.querySelectorAll('.stepper figure')[20].scrollIntoView(
+            { block: 'start', behavior: 'instant' })""")
+        header = browser.run("""(() => {
+            const bar = document.querySelector('.mobile-header');
+            return getComputedStyle(bar).display === 'none' ? 0 : bar.offsetHeight;
+        })()""")
+        assert abs(browser.run(top) - header) <= 1, width
+
+
+def test_stepper_tells_numbers_to_the_keyboard(browser, site):
+    open_page(browser, site, "stepper")
+    data = page_data(site / "stepper.html")
+    press(browser, "last")
+    assert browser.run("document.querySelectorAll('.stepper canvas[tabindex=\"0\"]').length") == 1
+    browser.run("document.querySelector('.stepper canvas[tabindex=\"0\"]').focus()")
+
+    def key(name):
+        codes = {"ArrowRight": 39, "ArrowDown": 40, "PageDown": 34, "PageUp": 33}
+        for kind in ("rawKeyDown", "keyUp"):
+            browser.call("Input.dispatchKeyEvent", type=kind, key=name, code=name,
+                         windowsVirtualKeyCode=codes[name])  # fmt: skip
+        return browser.run("document.querySelector('[data-is=number]').textContent")
+
+    panels = [values for _, values in numbers(data, f"1/0/{len(data['epochs']) - 1}/0")]
+    for moves, panel, column, unit in [
+        (["ArrowRight", "ArrowRight", "ArrowDown"], 0, 2, 1),
+        (["PageDown"], 1, 2, 1),
+        (["PageDown", "ArrowDown"], 2, 2, 2),
+        (["PageUp", "PageUp", "PageUp"], 0, 2, 2),
+    ]:
+        for move in moves:
+            text = key(move)
+        right = float(panels[panel][column, unit])
+        assert float(text.rpartition(": ")[2]) == pytest.approx(right, rel=2e-6), moves
+    where = "document.querySelector('.stepper [data-is=where]').textContent"
+    assert "letter 1 of" in browser.run(where)  # the arrows did not move the step
+    assert browser.errors == []
+
+
+def test_stepper_draws_the_sizes_of_all_cells_gradients(browser, site):
+    open_page(browser, site, "stepper")
+    data = page_data(site / "stepper.html")
+    for name, epoch in [(0, 5), (2, 0), (5, 3)]:
+        choose(browser, "name", name)
+        choose(browser, "epoch", epoch)
+        sizes = {}
+        for kind, label in enumerate(k["label"] for k in data["kinds"]):
+            for panel, values in numbers(data, f"{kind}/{name}/{epoch}/0"):
+                if panel["phase"] == "backward" and panel["variable"] in ("dh", "dc"):
+                    # the last panel of a name has the sum
+                    sizes[f"{label} |{panel['variable']}|"] = np.linalg.norm(values, axis=1)
+        said = dict(re.findall(r"([A-Z]+ \|d.\|): ([\d.e-]+)", browser.run(
+            "document.querySelector('.stepper-strip').lastChild.textContent")))  # fmt: skip
+        ratios = {line: size[0] / size[-1] for line, size in sizes.items()}
+        assert {k: float(v) for k, v in said.items()} == pytest.approx(ratios, rel=0.06)
+        assert browser.run("document.querySelectorAll('.stepper-strip .size').length") == 4
+        assert browser.run("document.querySelectorAll('.stepper-strip .size.here').length") == 2
 
 
 def test_stepper_of_a_trained_model(browser, tmp_path):

@@ -233,8 +233,14 @@ def test_what_is_not_known_stands_as_in_the_code():
     assert found["pi"].endswith("self.p.data")
 
 
-def test_the_demo_is_small_and_has_learned():
-    data = demo.data()
+@pytest.fixture(scope="module")
+def shown_on_the_site():
+    """What the site's page draws: trained once for all tests."""
+    return demo.data()
+
+
+def test_the_demo_is_small_and_has_learned(shown_on_the_site):
+    data = shown_on_the_site
     text = page(data)
     assert len(text) < 2_000_000
     last = len(data["epochs"]) - 1
@@ -298,3 +304,42 @@ def test_command_refuses_in_one_sentence(tmp_path, monkeypatch, capsys, argument
     assert command(*arguments) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1 and error.startswith("error: ")
+
+
+def backward_norms(data, kind, name, epoch, variable="dh"):
+    """The size of the gradient at each letter."""
+    layer, H = data["kinds"][kind]["layers"][0], data["kinds"][kind]["hidden"]
+    T = len(data["names"][name]["ids"])
+    flat = np.frombuffer(
+        base64.b64decode(data["runs"][f"{kind}/{name}/{epoch}/0"]["values"]), "<f4"
+    )
+    panels = [(p["phase"], p["variable"]) for p in layer["panels"] if p["phase"] != "sum"]
+    k = max(k for k, panel in enumerate(panels) if panel == ("backward", variable))
+    return np.linalg.norm(flat[k * T * H : (k + 1) * T * H].reshape(T, H), axis=1)
+
+
+def test_the_page_says_what_the_nets_show(shown_on_the_site):
+    """What docs/stepper.md says of the gradients, and of the untrained gates."""
+    data = shown_on_the_site
+    names, last = range(len(data["names"])), len(data["epochs"]) - 1
+
+    def ratio(kind, name, epoch):
+        sizes = backward_norms(data, kind, name, epoch)
+        return sizes[0] / sizes[-1]
+
+    assert [kind["label"] for kind in data["kinds"]] == ["RNN", "LSTM", "GRU"]
+    assert all(ratio(kind, name, 0) < 0.25 for kind in range(3) for name in names)
+    untrained = [ratio(0, name, 0) for name in names]
+    assert max(untrained) < 1 / 20 and sum(r < 1e-3 for r in untrained) >= 2
+    more = [ratio(0, name, last) > ratio(1, name, last) for name in names]
+    assert sum(more) == 4 and len(more) == 6
+    assert max(ratio(0, name, last) for name in names) > 2
+    layer, H = data["kinds"][1]["layers"][0], data["kinds"][1]["hidden"]
+    for name in names:
+        T = len(data["names"][name]["ids"])
+        flat = np.frombuffer(base64.b64decode(data["runs"][f"1/{name}/0/0"]["values"]), "<f4")
+        panels = [p["variable"] for p in layer["panels"] if p["phase"] == "forward"]
+        for gate in "ifo":
+            k = panels.index(gate)
+            gates = flat[k * T * H : (k + 1) * T * H]
+            assert gates.min() > 0.25 and gates.max() < 0.76, (name, gate)

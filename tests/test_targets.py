@@ -460,10 +460,10 @@ REFUSED = {
     "another monitor": (lambda: train(numbers(), MeanSquaredError(), monitor="bits"),
         "monitor is 'bits', but must be one of: r2, rmse, loss"),
     "one answer for many steps": (lambda: train(sequences(targets=STEPS), CrossEntropy()).fit(),
-        "2 outputs for 3 targets: labels, .* with NameClassifier, and targets, .* StepModel"),
+        "2 outputs, but there are 3 targets: labels, .* NameClassifier, and targets, .* StepM"),
     "an answer a step for one": (
         lambda: predict(StepModel(3, 3, hidden_size=2), sequences([0, 1, 2]), [0, 1]),
-        "3 outputs for 2 targets"),
+        "3 outputs, but there are 2 targets"),
     "fewer numbers than targets": (
         lambda: train(sequences(np.ones((3, 4))), MeanSquaredError()).fit(), "3 outputs, but .* 4"),
     "a state that is not carried": (

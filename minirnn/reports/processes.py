@@ -1,4 +1,4 @@
-"""Tasks in parallel worker processes, with progress bars and one way to stop."""
+"""Tasks side by side, in processes or on the ranks of MPI: progress bars, and one way to stop."""
 
 import errno
 import multiprocessing
@@ -6,12 +6,13 @@ import os
 import queue
 import signal
 import threading
-import traceback
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-from ..cli import interruption, progress_bar, sentence, stop_on_interrupt
+from ..cli import interruption, progress_bar, stop_on_interrupt
 from ..errors import MinirnnError
+from ..mpi import world
+from ..mpi.pool import Ranks, outcome
 
 
 def cores():
@@ -22,7 +23,8 @@ def cores():
 
 
 def run(function, tasks, jobs):
-    """Yield (task, result) of function(task, progress, stopped), `jobs` tasks at a time.
+    """Yield (task, result) of function(task, progress, stopped): on the ranks of mpiexec where it
+    started this process and `serve` was called, else in `jobs` processes at a time.
 
     The function may call progress(steps), for its bar, and should end soon once stopped() is
     true; a task has `name` and `iterations`. On Ctrl-C or SIGTERM the tasks that run are let to
@@ -30,63 +32,95 @@ def run(function, tasks, jobs):
     at once. The first task that fails stops the others likewise; its error is raised as
     `MinirnnError`.
     """
-    # one thread a process: with several at once, more of them only wait for each other
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    context = multiprocessing.get_context("spawn")
-    messages, stop = context.Queue(), context.Event()
+    pool = Ranks(function) if world.size() > 1 else Processes(function, jobs)
     waiting, running, error, user = list(tasks), {}, None, SimpleNamespace(stopped=False)
-    with Bars() as bars, stop_on_interrupt(user):
-        try:
-            while running or (waiting and not user.stopped and error is None):
-                while waiting and len(running) < jobs and not user.stopped and error is None:
-                    task = waiting.pop(0)
-                    with interrupts_held():
-                        process = start(context, function, task, messages, stop)
-                    running[task.name] = task, process
-                if (user.stopped or error is not None) and not stop.is_set():
-                    stop.set()
-                kind, name, value = next_message(messages, running)
-                if kind == "steps":
-                    bars.update(running[name][0], value)
-                elif kind != "none":
-                    task, process = running.pop(name)
-                    process.join()
-                    bars.close(task)
-                    if kind == "result":
-                        yield task, value
-                    else:
-                        error = error or MinirnnError(f"{name}: {value}")
-        finally:
-            for _, process in running.values():
-                process.kill()  # SIGTERM is for the first process alone
+    with Bars() as bars, stop_on_interrupt(user), pool:
+        while running or (waiting and not user.stopped and error is None):
+            while waiting and len(running) < pool.jobs and not user.stopped and error is None:
+                task = waiting.pop(0)
+                pool.start(task)
+                running[task.name] = task
+            if user.stopped or error is not None:
+                pool.stop()
+            kind, name, value = pool.message()
+            if kind == "steps" and name in running:
+                bars.update(running[name], value)
+            elif kind in ("result", "error"):
+                task = running.pop(name)
+                bars.close(task)
+                if kind == "result":
+                    yield task, value
+                else:
+                    error = error or MinirnnError(f"{name}: {value}")
     if error is not None:
         raise error
     if user.stopped:
         raise interruption(user.stopped)
 
 
-def start(context, function, task, messages, stop):
-    """A process that does the task, started."""
-    process = context.Process(target=work, args=(function, task, messages, stop), daemon=True)
-    process.start()
-    return process
+class Processes:
+    """A pool of processes on this machine, a task each."""
+
+    def __init__(self, function, jobs):
+        # one thread a process: with several at once, more of them only wait for each other
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        self.function, self.jobs, self.processes = function, jobs, {}
+        self.context = multiprocessing.get_context("spawn")
+        self.messages, self.stopping = self.context.Queue(), self.context.Event()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for process in self.processes.values():
+            process.kill()  # SIGTERM is for the first process alone
+
+    def start(self, task):
+        """Begin a task in a process of its own."""
+        given = self.function, task, self.messages, self.stopping
+        process = self.context.Process(target=work, args=given, daemon=True)
+        with interrupts_held():
+            process.start()
+        self.processes[task.name] = process
+
+    def stop(self):
+        """Let stopped() be true in all tasks."""
+        self.stopping.set()
+
+    def message(self):
+        """Return (kind, name of the task, value) of what comes next: "none" after a while, and an
+        error where a process has died without a word."""
+        try:
+            kind, name, value = self.messages.get(timeout=0.3)
+        except queue.Empty:
+            for name, process in self.processes.items():
+                if not process.is_alive() and self.messages.empty():
+                    del self.processes[name]
+                    if process.exitcode == errno.ENOMEM:
+                        return "error", name, "out of memory; try fewer --jobs"
+                    return "error", name, f"its process ended with code {process.exitcode}"
+            return "none", None, None
+        if kind != "steps":
+            self.processes.pop(name).join()
+        return kind, name, value
 
 
-def work(function, task, messages, stop):
+def work(function, task, messages, stopping):
     """Run a task in a worker process, and send one message with its result or its error."""
     for one in (signal.SIGINT, signal.SIGTERM):  # they reach all; only the first process acts
         signal.signal(one, signal.SIG_IGN)
+
+    def steps(number):
+        messages.put(("steps", task.name, number))
+
     try:
         threading.Thread(target=end_with_the_first, daemon=True).start()
-        messages.put(("steps", task.name, 0))  # the queue starts its thread now, or never
+        steps(0)  # the queue starts its thread now, or never
     except RuntimeError:  # there is no memory for a thread, and so no way to say it
         os._exit(errno.ENOMEM)
-    try:
-        result = function(task, lambda n: messages.put(("steps", task.name, n)), stop.is_set)
-        messages.put(("result", task.name, result))
-    except Exception as error:
-        messages.put(("error", task.name, sentence(error) or traceback.format_exc()))
+    kind, value = outcome(function, task, steps, stopping.is_set)
+    messages.put((kind, task.name, value))
 
 
 def end_with_the_first():
@@ -94,19 +128,6 @@ def end_with_the_first():
     read the result, while a new call may train the same."""
     multiprocessing.parent_process().join()
     os._exit(1)
-
-
-def next_message(messages, running):
-    """The next message, or none for a while; an error where a process has died without one."""
-    try:
-        return messages.get(timeout=0.3)
-    except queue.Empty:
-        for name, (_, process) in running.items():
-            if not process.is_alive() and messages.empty():
-                if process.exitcode == errno.ENOMEM:
-                    return "error", name, "out of memory; try fewer --jobs"
-                return "error", name, f"its process ended with code {process.exitcode}"
-    return "none", None, None
 
 
 @contextmanager

@@ -176,7 +176,7 @@ def _read(net, ids, label):
     finally:
         for layer, cell in zip(layers, cells, strict=True):
             layer.cell = cell
-    _, _, (caches, *_), *_ = cache
+    _, (caches, *_), *_ = cache
     return asnumpy(logits)[0], loss, traced, [cache.x for cache in caches]
 
 

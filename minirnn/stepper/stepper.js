@@ -97,9 +97,12 @@
         (data.guessed ? " (the net's own answer)" : "")),
     );
     part("epoch-text").textContent = data.epochs[at.epoch];
-    part("letters").replaceChildren(...text().map((c, t) => element("span", {
-      textContent: c, onclick: () => go(t + 1),
-    })));
+    part("letters").replaceChildren(...text().map((c, t) => {
+      const made = element("button", { type: "button", textContent: c, onclick: () => go(t + 1) });
+      made.setAttribute("aria-label", `to letter ${t + 1}, ${c}`);
+      return made;
+    }));
+    strip();
     const titles = {
       forward: "Forward: a row is a hidden unit, a column a letter",
       backward: "Backward: gradients of the loss, from the last letter to the first",
@@ -135,6 +138,10 @@
     made.dataset.line = panel.line;
     made.dataset.phase = panel.phase;
     Object.assign(value, { canvas, width, height, figure: made });
+    canvas.setAttribute("role", "application"); // the arrows are its own
+    canvas.setAttribute("aria-label", `${made.firstChild.textContent}: arrows lead from number ` +
+      "to number, Page Down and Page Up to the next panel and back");
+    canvas.tabIndex = shown.length ? -1 : 0;
     const look = (event) => {
       const box = canvas.getBoundingClientRect();
       const column = Math.floor((event.clientX - box.left) / box.width * columns);
@@ -143,11 +150,95 @@
         unit: Math.max(0, Math.min(unit, hidden - 1)) };
       tell();
     };
+    canvas.addEventListener("focus", () => {
+      for (const other of shown) other.canvas.tabIndex = other === value ? 0 : -1;
+      const { column = 0, unit = 0 } = hovered || {};
+      hovered = { value, column: Math.min(column, columns - 1), unit };
+      mark(panel, made);
+      tell();
+    });
+    canvas.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+      const panels = { PageDown: 1, PageUp: -1 }, move = by[event.key];
+      if (!move && !panels[event.key] || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      if (!move) {
+        shown[shown.indexOf(value) + panels[event.key]]?.canvas.focus();
+        return;
+      }
+      const within = (k, size) => Math.max(0, Math.min(k, size - 1));
+      hovered = { value, column: within(hovered.column + move[0], columns),
+        unit: within(hovered.unit + move[1], hidden) };
+      tell();
+    });
     canvas.addEventListener("pointermove", look);
     canvas.addEventListener("pointerdown", look);
     made.addEventListener("pointerenter", () => mark(panel, made));
     shown.push(value);
     return made;
+  }
+
+  // The sizes of dh and dc at each letter, of one run: the last panel of each name has the sum of
+  // all that arrives. [{name, sizes}]
+  const sizes = new Map();
+  function norms(key, layer, hidden, T) {
+    if (sizes.has(key)) return sizes.get(key);
+    const bytes = Uint8Array.from(atob(data.runs[key].values), (c) => c.charCodeAt(0));
+    const flat = new Float32Array(bytes.buffer), panels = new Map();
+    layer.panels.filter((panel) => panel.phase !== "sum").forEach(({ phase, variable }, k) => {
+      if (phase !== "backward" || !["dh", "dc"].includes(variable)) return;
+      panels.set(variable, Array.from({ length: T }, (_, t) => {
+        const row = flat.subarray((k * T + t) * hidden, (k * T + t + 1) * hidden);
+        return Math.hypot(...row);
+      }));
+    });
+    const list = [...panels].map(([name, values]) => ({ name, values }));
+    sizes.set(key, list);
+    return list;
+  }
+
+  // All cells on one logarithmic axis: how large the gradient is at each letter.
+  function strip() {
+    const T = text().length, lines = [];
+    data.kinds.forEach(({ label, layers, hidden }, k) => {
+      const key = `${k}/${at.name}/${at.epoch}/${at.layer}`;
+      if (!data.runs[key] || !layers[at.layer]) return;
+      for (const { name, values } of norms(key, layers[at.layer], hidden, T)) {
+        lines.push({ label, name, values, here: k === at.kind, kind: k });
+      }
+    });
+    const logs = lines.flatMap(({ values }) => values).filter((v) => v > 0).map(Math.log10);
+    part("strip").hidden = T < 2 || !logs.length;
+    if (part("strip").hidden) return;
+    const low = Math.floor(Math.min(...logs)), high = Math.max(low + 1, Math.ceil(Math.max(...logs)));
+    const width = 360, height = 150, left = 44, top = 8;
+    const x = (t) => left + (width - left - 8) * t / (T - 1);
+    const y = (v) => top + height * (1 - (Math.log10(v) - low) / (high - low));
+    const marks = [];
+    for (let e = low; e <= high; e++) {
+      marks.push(`<path class="grid" d="M${left} ${y(10 ** e)}H${width - 8}"/>`,
+        `<text x="${left - 6}" y="${y(10 ** e) + 4}" text-anchor="end">${
+          e < -4 ? `1e${e}` : Number((10 ** e).toPrecision(1))}</text>`);
+    }
+    const letter = (c) => c.replace(/[&<]/g, (one) => `&#${one.charCodeAt(0)};`);
+    text().forEach((c, t) => marks.push(
+      `<text x="${x(t)}" y="${top + height + 16}" text-anchor="middle">${letter(c)}</text>`));
+    const drawn = lines.map(({ values, name, here, kind }) => {
+      const points = values.map((v, t) => (v > 0 ? `${x(t).toFixed(1)} ${y(v).toFixed(1)}` : null));
+      const d = points.filter(Boolean).join("L");
+      return `<path class="size kind-${kind % 3}${here ? " here" : ""}${
+        name === "dc" ? " memory" : ""}" d="M${d}"/>`;
+    });
+    const said = lines.map(({ label, name, values, kind }) => {
+      const share = values[T - 1] > 0 ? values[0] / values[T - 1] : 0;
+      return `<span class="kind-${kind % 3}">${label} |${name}|: ${share.toPrecision(2)}</span>`;
+    });
+    part("strip").innerHTML = "<p>How large the gradients are at each letter, on a logarithmic " +
+      "axis; |dc| is dashed, the cell chosen above is thick</p>" +
+      `<svg viewBox="0 0 ${width} ${top + height + 24}" role="img" aria-label="${
+        "The sizes of the gradients at each letter; their ratios stand below"}">${
+        marks.join("")}${drawn.join("")}</svg>` +
+      `<p>At the first letter, over the last: ${said.join(", ")}</p>`;
   }
 
   const short = (x) => (x === 0 ? "0" : String(Number(x.toPrecision(2))));
@@ -249,7 +340,8 @@
         hovered.column < value.columns);
       if (!same) {
         hovered = null;
-        out.textContent = "Move over a square, or touch it, to see its number.";
+        out.textContent = "Move over a square, touch it, or go there with Tab and the arrows, " +
+          "to see its number.";
         return;
       }
       hovered.value = same;
@@ -280,7 +372,7 @@
     button.addEventListener("click", moves[button.dataset.to]);
   }
   root.addEventListener("keydown", (event) => {
-    if (event.target.matches("select, input")) return;
+    if (event.target.matches("select, input, canvas")) return;
     const move = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" }[event.key];
     if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();

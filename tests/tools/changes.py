@@ -59,7 +59,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
      "test_parameters.py"),
     ("layers.py", ">= self.p", ">= 1 - self.p", DROPOUT),
     ("layers.py", "mask *= 1 / (1 - self.p)", "mask *= 1.0", DROPOUT),
-    ("layers.py", "(False, True)) or self.p == 0:", "(False, True)) and self.p == 0:",
+    ("layers.py", "if not training or self.p == 0:", "if not training and self.p == 0:",
      "test_training.py test_laws.py"),
     # losses
     ("losses.py", '{"mean": count, "sum": 1}', '{"mean": count, "sum": count}',
@@ -178,7 +178,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     ("storage/summary.py", "TrigramBayes(text[train], labels[train], K)",
      "TrigramBayes(text, labels, K)", "test_baselines.py"),
     ("convert.py", 'bh[ours.index("n")].any()', "bh[0].any()", "test_gold.py"),
-    ("training.py", "losses + loss * len(index)", "losses + loss", "test_training.py"),
+    ("training.py", "losses + loss * number", "losses + loss", "test_training.py"),
     ("training.py", "self.best_epoch < self.patience", "self.best_epoch <= self.patience",
      "test_training.py"),
     ("training.py", "check.rate_of(self.schedule, self.step)",

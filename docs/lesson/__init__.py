@@ -1,0 +1,1 @@
+"""The page "How backpropagation through an LSTM works": its numbers, drawings and script."""
