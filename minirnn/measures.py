@@ -147,15 +147,11 @@ class Comparison:
         McNemar's test (1947) in its exact form, the binomial one, for both sides: small where
         chance alone can hardly be the reason.
         """
-        n, least = (
-            int((self.first + self.second).sum()),
-            int(min(sum(self.first), sum(self.second))),
-        )
-        logs = (
-            math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-            for k in range(least + 1)
-        )
-        return min(1.0, 2 * math.fsum(math.exp(log - n * math.log(2)) for log in logs))
+        b, c = int(self.first.sum()), int(self.second.sum())
+        n = b + c
+        log = math.lgamma(n + 1) - n * math.log(2)  # of n! / 2^n
+        tail = (math.lgamma(k + 1) + math.lgamma(n - k + 1) for k in range(min(b, c) + 1))
+        return min(1.0, 2 * math.fsum(math.exp(log - chosen) for chosen in tail))
 
     def _of_class(self):
         return (self.first - self.second) / np.maximum(self.of_class, 1)
