@@ -1347,11 +1347,14 @@ def _(rng):
 
 @equation(
     "mcnemar",
-    r"p = \min \left( 1,\; 2 \sum_{i=0}^{\min(b, c)} \binom{b + c}{i} \frac{1}{2^{b + c}} \right)",
+    r"p = \min \left( 1,\; 2 \sum_{i=0}^{\min(b, c)} "
+    r"\frac{(b + c)!}{i! \, (b + c - i)! \, 2^{b + c}} \right)",
 )
 def _(rng):
     comparison, b, c = pair(rng)
-    tail = sum(math.comb(b + c, i) / 2 ** (b + c) for i in range(min(b, c) + 1))
+    tail, of = 0.0, math.factorial
+    for i in range(min(b, c) + 1):
+        tail += of(b + c) / (of(i) * of(b + c - i) * 2 ** (b + c))
     same(min(1, 2 * tail), comparison.p_value)
 
 

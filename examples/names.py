@@ -57,6 +57,7 @@ def parse():
     add("--embedding", type=cli.whole, default=64, help="how many numbers stand for a letter")
     add("--one-hot", dest="embedding", action="store_const", const=None, help="no embedding")
     add("--dropout", type=cli.share, default=0.4)
+    add("--label-smoothing", type=cli.share, default=0.1, help="0: none")
     add("--epochs", type=cli.whole, default=20)
     add("--batch-size", type=cli.whole, default=128)
     add("--optimizer", choices=["sgd", "adam"], default="adam", help="adam is AdamW")
@@ -144,7 +145,7 @@ def train(args, rng):
 
     counts = np.bincount(names.labels[parts["train"]], minlength=K)
     settings |= {"counts": counts.tolist(), "names": names.digest()}
-    loss = CrossEntropy(log_prior=log_shares(counts))
+    loss = CrossEntropy(log_prior=log_shares(counts), label_smoothing=args.label_smoothing)
     make, lr = {"sgd": (optim.SGD, 1.0), "adam": (optim.AdamW, 4e-3)}[args.optimizer]
     lr, batches = args.lr or lr, -(-len(parts["train"]) // args.batch_size)
     trainer = make_trainer(
