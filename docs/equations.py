@@ -29,6 +29,7 @@ from minirnn.gradcheck import oracles, rtrl
 from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.measures import Regression
 from minirnn.models import NameClassifier, StepModel
 from minirnn.mpi import cost
 from minirnn.parameters import Parameter
@@ -56,6 +57,8 @@ other_cells = load("tests/helpers/other_cells.py")
 microlstm = load("examples/microlstm.py")
 SLSTMCell = load("examples/cells/slstm.py").SLSTMCell
 MinGRUCell = load("examples/cells/mingru.py").MinGRUCell
+
+series = load("examples/series.py")
 
 CHECKS = {}  # {label: function(rng) that raises AssertionError where the equation does not hold}
 TEXTS = {}  # {label: the equations as the chapter has them}
@@ -1452,6 +1455,44 @@ def _(rng):
 
     next(go_on(net, [1], Watched(), s))
     same(ours, drawn["p"])
+
+
+# 16 Numbers
+
+
+@equation(
+    "mackey-glass",
+    r"x_{t+1} = x_t + \frac{1}{10} \left( \frac{0.2 \, x_{t-170}}{1 + x_{t-170}^{10}} "
+    r"- 0.1 \, x_t \right)",
+)
+def _(rng):
+    s = watched(series.mackey_glass, lambda: series.mackey_glass(20))[0]
+    for t in (170, 1000, 4000):
+        late = s.x[t - 170]
+        same(s.x[t] + (0.2 * late / (1 + late**10) - 0.1 * s.x[t]) / 10, np.array(s.x[t + 1]))
+
+
+@equation("rmse", r"\sqrt{\frac{1}{N} \sum_n (y_n - q_n)^2}")
+def _(rng):
+    y, q = rng.standard_normal((2, 6, 1))
+    ours = sum((a - b) ** 2 for a, b in zip(y[:, 0].tolist(), q[:, 0].tolist(), strict=True))
+    same(math.sqrt(ours / 6), Regression.of(q, y).rmse)
+
+
+@equation("free", r"x_{t+1} = y_t")
+def _(rng):
+    net = StepModel(1, 1, rng=rng, hidden_size=3, cell="gru")
+    read, forward = [], net.forward
+
+    def watched_forward(batch):
+        y, cache = forward(batch)
+        read.append((batch.x[-1, 0], y[-1, 0]))
+        return y, cache
+
+    net.forward = watched_forward
+    series.run_free(net, rng.standard_normal(4))
+    for (_, said), (x, _) in zip(read, read[1:], strict=False):
+        same(float(said), np.array(x, "float64"))
 
 
 # 18 After the LSTM
