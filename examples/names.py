@@ -97,7 +97,8 @@ def trained(folder, args, rng):
 
     def build(settings):
         cell = own_cell(args) if settings["model"] == args.model else None
-        return NameClassifier.from_settings(settings, rng=rng, cell=cell)
+        known = {**settings, "languages": settings["languages"]}  # a net that writes has none
+        return NameClassifier.from_settings(known, rng=rng, cell=cell)
 
     return path, *load_net(path, build)
 
