@@ -152,7 +152,7 @@ def train(args, rng):
     trainer = make_trainer(
         net, loss, make(net.parameters(), lr), sequences, parts["train"], parts["validation"],
         schedule=optim.one_cycle(lr, args.epochs * batches), rng=rng, epochs=args.epochs,
-        batch_size=args.batch_size, clip=args.clip, patience=args.patience,
+        batch_size=args.batch_size, clip=args.clip, patience=args.patience, monitor="loss",
     )  # fmt: skip
     if world.rank():
         return cli.follow(trainer)
