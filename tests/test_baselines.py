@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from minirnn.baselines import TrigramBayes, majority, trigrams
 from minirnn.batches import Sequences
 from minirnn.data import Alphabet, Names
+from minirnn.measures import Evaluation
 from minirnn.models import NameClassifier
 from minirnn.storage import summary
 
@@ -112,3 +113,10 @@ def test_the_table_asks_both_questions_of_both():
     )
     assert rows[summary.TRIGRAMS].natural.confusion.tolist() == [[0, 1], [0, 1]]
     assert rows[summary.TRIGRAMS].balanced.confusion.tolist() == [[1, 0], [1, 0]]
+
+
+def test_each_number_of_a_row_is_of_its_own_question():
+    natural, balanced = (Evaluation(0.0, np.array(n)) for n in ([[8, 0], [1, 1]], [[6, 2], [0, 2]]))
+    errors = (0.9 * 0.1 / 10) ** 0.5, (0.75 * 0.25 / 8) ** 0.5 / 2
+    expected = 0.9, errors[0], 0.875, errors[1]
+    np.testing.assert_allclose(summary.Answers(natural, balanced).numbers(), expected)
