@@ -66,5 +66,5 @@ def compare(names, nets):
     )  # fmt: skip
     print(f"{len(test):,} test names, seen by neither\n\n{table(rows)}\n")
     alone = f"{natural.first.sum():,} times, the second {natural.second.sum():,} times"
-    p = f"{natural.p_value:.2g} (McNemar's test)"
-    print(f"natural: the first alone is right {alone}; so uneven by chance with p = {p}")
+    p = f"p = {natural.p_value:.2g}" if natural.p_value >= 1e-4 else "p < 0.0001"
+    print(f"natural: the first alone is right {alone}; {p} by McNemar's test")
