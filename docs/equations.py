@@ -21,7 +21,7 @@ from unittest import mock
 
 import numpy as np
 
-from minirnn import functions, optim, packing, plotting
+from minirnn import functions, measures, optim, packing, plotting
 from minirnn.baselines import TrigramBayes, trigrams
 from minirnn.batches import Sequences, balanced
 from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
@@ -1272,6 +1272,21 @@ def _(rng):
     same(sum(n[k][k] / sum(n[k]) for k in range(3)) / 3, evaluation.balanced_accuracy)
 
 
+@equation(
+    "with-prior",
+    r"p_k = \frac{e^{a_k} \mathrm{share}_k}{\sum_j e^{a_j} \mathrm{share}_j}",
+)
+def _(rng):
+    scores, counts = rng.standard_normal((20, 3)), [7, 2, 1]
+    natural, balanced = measures.two_guesses(scores, measures.log_shares(counts))
+    odds = [[math.exp(a) * n / 10 for a, n in zip(row, counts, strict=True)] for row in scores]
+    p = [[v / sum(row) for v in row] for row in odds]
+    same(p, functions.softmax(scores + measures.log_shares(counts)))
+    assert natural.tolist() == [row.index(max(row)) for row in p]
+    assert balanced.tolist() == [row.index(max(row)) for row in scores.tolist()]
+    assert natural.tolist() != balanced.tolist()
+
+
 def dropped(rng):
     layer, x = Dropout(0.4, rng=rng), rng.standard_normal((4, 5))
     y, mask = layer.forward(x, training=True)
@@ -1314,6 +1329,47 @@ def _(rng):
     mean = sum(c * share for c, share in zip(chance, shares, strict=True))
     spread = sum(c * (share - mean) ** 2 for c, share in zip(chance, shares, strict=True))
     same(math.sqrt(p * (1 - p) / N), np.array(math.sqrt(spread)))
+
+
+@equation("balanced-standard-error", r"\frac{1}{K} \sqrt{\sum_k \frac{p_k (1 - p_k)}{n_k}}")
+def _(rng):
+    evaluation, n = confusion(rng)
+    terms = []
+    for k in range(3):
+        p = n[k][k] / sum(n[k])
+        terms.append(p * (1 - p) / sum(n[k]))
+    same(math.sqrt(sum(terms)) / 3, evaluation.balanced_standard_error)
+
+
+def pair(rng):
+    """A comparison of two lists of guesses, with b and c counted one by one."""
+    labels, one, two = (rng.integers(3, size=60).tolist() for _ in range(3))
+    rows = list(zip(labels, one, two, strict=True))
+    b, c = (sum(right == q != wrong for q, right, wrong in r) for r in
+            (rows, [(q, y, x) for q, x, y in rows]))  # fmt: skip
+    return measures.Comparison.of(labels, one, two, 3), b, c
+
+
+@equation(
+    "paired-error",
+    r"\sqrt{\frac{1}{N} \left( \frac{b + c}{N} - \left( \frac{b - c}{N} \right)^2 \right)}",
+)
+def _(rng):
+    comparison, b, c = pair(rng)
+    same(math.sqrt(((b + c) / 60 - ((b - c) / 60) ** 2) / 60), comparison.standard_error)
+
+
+@equation(
+    "mcnemar",
+    r"p = \min \left( 1,\; 2 \sum_{i=0}^{\min(b, c)} "
+    r"\frac{(b + c)!}{i! \, (b + c - i)! \, 2^{b + c}} \right)",
+)
+def _(rng):
+    comparison, b, c = pair(rng)
+    tail, of = 0.0, math.factorial
+    for i in range(min(b, c) + 1):
+        tail += of(b + c) / (of(i) * of(b + c - i) * 2 ** (b + c))
+    same(min(1, 2 * tail), comparison.p_value)
 
 
 @equation("confusion-share", r"p_{ik} = \frac{n_{ik}}{\sum_j n_{ij}}")

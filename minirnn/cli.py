@@ -198,7 +198,7 @@ def load_module(file, argument):
 
 
 class Progress:
-    """A tqdm bar over all epochs: loss, last validation accuracy, sequences a second."""
+    """A tqdm bar over all epochs: loss, last score of the validation part, sequences a second."""
 
     def __init__(self, epochs, unit="name"):
         self.bar, self.epochs, self.unit = progress_bar(unit="batch"), epochs, unit

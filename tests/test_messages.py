@@ -36,7 +36,7 @@ from minirnn.mpi import world as mpi
 from minirnn.reports import processes
 from minirnn.reports.generation import small_classifier
 from minirnn.storage import checkpoints, download, files
-from minirnn.storage.checkpoints import save_net
+from minirnn.storage.checkpoints import load_net, save_net
 from minirnn.storage.files import read_npz, write_npz
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -138,6 +138,23 @@ class World:
         text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         write_npz("out/model.npz", {"facts": text, **arrays})
         return self.predict()
+
+    def rewritten(self, folder, change):
+        """The trained net in a folder, with its settings changed by change(settings)."""
+        if not Path(folder).exists():
+            shutil.copytree(self.trained, folder)
+        path = Path(folder) / "model.npz"
+        net, settings = load_net(path, NameClassifier.from_settings)
+        change(settings)
+        save_net(path, net, settings)
+
+    def without(self, name):
+        self.rewritten("out", lambda settings: settings.pop(name))
+
+    def two_nets(self, **changes):
+        """The trained net, and the same in another folder with other settings."""
+        self.train()
+        self.rewritten("other", lambda settings: settings.update(changes))
 
     def cell(self, text, name="MyCell"):
         Path("cell.py").write_text(text)
@@ -444,6 +461,38 @@ def _(world):
 @cause("no trained model")
 def _(world):
     return world.predict()
+
+
+@cause("languages as frequent as in training, of a net that does not tell")
+def _(world):
+    world.without("counts")
+    return world.run("--prior", "natural", "--predict", "Bo")
+
+
+@cause("one net compared with itself")
+def _(world):
+    world.train()
+    return world.run("--compare", "out", "out")
+
+
+@cause("nets of other names to compare")
+def _(world):
+    world.two_nets()
+    world.lists(Ab="oz")
+    return world.run("--compare", "out", "other")
+
+
+@cause("nets of two splits to compare")
+def _(world):
+    world.two_nets(seed=1)
+    return world.run("--compare", "out", "other")
+
+
+@cause("a net without a seed to compare")
+def _(world):
+    world.two_nets()
+    world.without("seed")
+    return world.run("--compare", "out", "other")
 
 
 @cause("a file that is cut off or of another kind")
