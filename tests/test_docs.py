@@ -520,6 +520,31 @@ def test_what_is_folded_is_library_code_behind_an_outline():
     assert count >= 6
 
 
+ANSWERED = [chapter for chapter in CHAPTERS if re.match("0[2-7]-", chapter)]
+
+
+def unanswered(body):
+    """The first words of every question that has no answer folded behind it, in its section."""
+    questions = re.split(r"^\*\*Try it\.\*\*", body, flags=re.M)[1:]
+    parts = [re.split(r"^## ", question, flags=re.M)[0] for question in questions]
+    return [part[:40] for part in parts if [s for s, _ in FOLDED.findall(part)][:1] != ["Answer"]]
+
+
+@pytest.mark.parametrize("chapter", ANSWERED)
+def test_every_question_has_its_answer_behind_it(chapter):
+    assert "**Try it.**" in text(chapter) and unanswered(text(chapter)) == []
+    assert text(chapter).count("**Try it.**") == text(chapter).count("<summary>Answer</summary>")
+
+
+def test_a_question_without_an_answer_is_noticed():
+    answer = "<details>\n<summary>Answer</summary>\n\n4.\n\n</details>\n\n"
+    asked = "**Try it.** What is 2 + 2?\n\n"
+    assert unanswered(asked + answer + asked + answer) == []
+    assert len(unanswered(asked + asked + answer)) == 1
+    assert len(unanswered(asked + "## Next\n\n" + answer)) == 1
+    assert len(unanswered(asked + answer.replace("Answer", "The code"))) == 1
+
+
 def test_what_may_be_skipped_is_marked_and_told():
     marked = [c for c in CHAPTERS if re.search(r"^\*May be skipped at first\.\*$", text(c), re.M)]
     assert len(marked) >= 5
