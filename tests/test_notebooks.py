@@ -54,7 +54,8 @@ def test_what_a_cell_ends_with_is_one_short_line():
 
 def test_a_name_has_its_language():
     names = load_names()
-    assert names[0] == (names.names[0], "Arabic") and names[-1][1] == names.languages[-1]
+    assert names[0] == (names.names[0], "Arabic")
+    assert names[-1] == (names.names[-1], names.languages[-1])
     assert sum(1 for _ in names) == len(names)
 
 
