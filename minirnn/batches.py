@@ -4,9 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import errors as check
 from .backend import Dtype, asarray
-from .errors import DataError, generator, places, whole
+from .errors import DataError, floating, generator, inputs_of, listed, places, targets_of, whole
 from .packing import order_of_rows
 
 
@@ -18,6 +17,9 @@ class Batch(NamedTuple):
     labels: Any  # [N, ...] in the order of the packed sequences; or [S, ...], one for every step
     index: Any  # [N]: the sequences' places in the data, on the host
     state: Any = None  # that the net begins with, where it is carried on from the batch before
+
+    def __repr__(self):
+        return f"Batch({len(self.index)} sequences, {len(self.x):,} rows, {len(self.sizes)} steps)"
 
 
 class Sequences:
@@ -47,13 +49,13 @@ class Sequences:
     def __init__(self, sequences: Any, labels: Any = None, num_classes: int | None = None,
                  num_symbols: int | None = None, dtype: Dtype = "float32", *, targets: Any = None,
                  ignore_index: int | None = None) -> None:  # fmt: skip
-        sequences = check.listed("sequences", sequences, DataError)
-        dtype, self.every_step = check.floating("dtype", dtype), labels is None
+        sequences = listed("sequences", sequences, DataError)
+        dtype, self.every_step = floating("dtype", dtype), labels is None
         self.ignore_index = whole("ignore_index", ignore_index, least=None, none=True)
-        self.labels, self.num_classes = check.targets_of(
+        self.labels, self.num_classes = targets_of(
             sequences, labels, targets, num_classes, self.ignore_index, dtype
         )  # num_classes: of numbers, how many there are at once
-        self.rows, self.lengths = check.inputs_of(sequences, num_symbols, dtype)
+        self.rows, self.lengths = inputs_of(sequences, num_symbols, dtype)
         self.starts = np.cumsum(self.lengths) - self.lengths
 
     @classmethod
@@ -64,6 +66,10 @@ class Sequences:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def __repr__(self) -> str:
+        said = "targets" if self.every_step else "labels"
+        return f"Sequences({len(self):,} with {len(self.rows):,} steps, {self.labels.dtype} {said})"
 
     def batch(self, index: Any, state: Any = None) -> Batch:
         """Return the sequences at `index` as a `Batch` on the current backend.

@@ -18,6 +18,7 @@ from .contract import check_cell
 from .cuda.faults import is_out_of_memory
 from .data import printable
 from .errors import CellError, DataError, MinirnnError, NumberError
+from .measures import Progress
 from .mpi import world
 from .storage.files import alone_in, remove_leftovers
 from .storage.stored_runs import same_settings
@@ -171,14 +172,6 @@ def load_cell(text, argument="--cell"):
     return cell
 
 
-def progress_bar(**options):
-    """Return a tqdm bar, on a terminal only, without the thread that tqdm starts beside it."""
-    from tqdm import tqdm
-
-    tqdm.monitor_interval = 0
-    return tqdm(disable=None, **options)
-
-
 def load_module(file, argument):
     """The module in a Python file of the user's, which is run. Raises `CellError` where it fails,
     or is not there; argument: what it was given as."""
@@ -195,31 +188,6 @@ def load_module(file, argument):
     except (Exception, SystemExit) as error:
         raise CellError(f"{argument}: {file} fails: {type(error).__name__}: {error}") from error
     return module
-
-
-class Progress:
-    """A tqdm bar over all epochs: loss, last score of the validation part, sequences a second."""
-
-    def __init__(self, epochs, unit="name"):
-        self.bar, self.epochs, self.unit = progress_bar(unit="batch"), epochs, unit
-
-    def __call__(self, trainer):
-        bar, batches = self.bar, len(trainer.batches)
-        bar.total = self.epochs * batches
-        bar.update(trainer.step - bar.n)
-        if trainer.position % 10 == 0 or trainer.position == batches:
-            shown = {"epoch": f"{trainer.epoch + 1}/{self.epochs}"}
-            shown["loss"] = f"{trainer.mean_loss:.3f}"
-            if trainer.history.rows:
-                shown["val"] = f"{trainer.history.scores()[-1]:.3f}"
-            shown[f"{self.unit}s/s"] = f"{trainer.per_second:,.0f}"
-            bar.set_postfix(shown, refresh=False)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.bar.close()
 
 
 def say_beside_bars(text):

@@ -94,6 +94,13 @@ class Names:
     def __len__(self):
         return len(self.names)
 
+    def __getitem__(self, k):
+        """Return (name, language) of the k-th name."""
+        return self.names[k], self.languages[self.labels[k]]
+
+    def __repr__(self):
+        return f"Names({len(self):,} names of {len(self.languages)} languages, {self.source})"
+
     def digest(self):
         """A SHA-256 of all names and languages: two data sets with the same are the same."""
         lines = (f"{self.languages[c]}\t{n}" for n, c in zip(self.names, self.labels, strict=True))

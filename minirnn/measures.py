@@ -1,4 +1,4 @@
-"""What is measured: how well a net does on a set, and how training went, epoch by epoch.
+"""What is measured: how well a net does on a set, and how training goes, epoch by epoch.
 
 The loss decides which: a `CrossEntropy` guesses classes (`Evaluation`), a `MeanSquaredError`
 numbers (`Regression`).
@@ -7,6 +7,8 @@ numbers (`Regression`).
 import csv
 import io
 import math
+import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +34,11 @@ class Evaluation:
     in_training = "accuracy"
     usual = "accuracy", "balanced_accuracy"  # of the history; the last is the usual monitor
     all = (*usual, "loss", "bits", "perplexity")
+
+    def __repr__(self):
+        number = int(self.confusion.sum())
+        shown = ("accuracy", "balanced_accuracy", "bits", "loss") if number else ()
+        return f"Evaluation({number:,} targets{_finite(self, shown)})"
 
     @classmethod
     def of(cls, labels, guesses, num_classes):
@@ -192,6 +199,9 @@ class Regression:
     usual = "r2", "rmse"
     all = (*usual, "loss")
 
+    def __repr__(self):
+        return f"Regression({_finite(self, ('rmse', 'r2', 'loss')).removeprefix(', ')})"
+
     @classmethod
     def of(cls, target, y):
         """Of numbers y [N, K] beside what they should be, [N, K].
@@ -210,6 +220,12 @@ class Regression:
     def on_the_way(squares, number):
         """The root of the mean of so many squares."""
         return math.sqrt(squares / number)
+
+
+def _finite(measured, names):
+    """These numbers of an evaluation, without those that were not asked for, which are NaN."""
+    numbers = {name: getattr(measured, name) for name in names}
+    return "".join(f", {name}={x:.4g}" for name, x in numbers.items() if math.isfinite(x))
 
 
 def measure_of(loss, sequences):
@@ -257,6 +273,13 @@ class History:
             *(f"validation_{name}" for name in measured),
         )  # fmt: skip
 
+    def __repr__(self):
+        if not self.rows:
+            return "History(0 epochs)"
+        score, epoch = self.best()
+        best = f"best {self.monitor} {score:.4g} after epoch {epoch}"
+        return f"History({len(self.rows)} epochs, {best})"
+
     def __getitem__(self, column):
         """The numbers of one column, epoch by epoch."""
         return [row[column] for row in self.rows]
@@ -293,3 +316,52 @@ class History:
         writer.writeheader()
         writer.writerows({c: repr(row[c]) for c in self.columns} for row in self.rows)
         return text.getvalue()
+
+
+def progress_bar(**options):
+    """Return a tqdm bar, without the thread that tqdm starts beside it; on a terminal only, unless
+    `disable` says otherwise."""
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0
+    return tqdm(**{"disable": None, **options})
+
+
+class Progress:
+    """A tqdm bar over all epochs: loss, last validation score, sequences a second."""
+
+    def __init__(self, epochs, unit="name", **options):
+        self.bar, self.epochs, self.unit = progress_bar(unit="batch", **options), epochs, unit
+
+    def __call__(self, trainer):
+        bar, batches = self.bar, len(trainer.batches)
+        bar.total = self.epochs * batches
+        bar.update(trainer.step - bar.n)
+        if trainer.position % 10 == 0 or trainer.position == batches:
+            shown = {"epoch": f"{trainer.epoch + 1}/{self.epochs}"}
+            shown["loss"] = f"{trainer.mean_loss:.3f}"
+            if trainer.history.rows:
+                shown["val"] = f"{trainer.history.scores()[-1]:.3f}"
+            shown[f"{self.unit}s/s"] = f"{trainer.per_second:,.0f}"
+            bar.set_postfix(shown, refresh=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.bar.close()
+
+
+def shown(progress, trainer):
+    """Return a context with what `fit` calls after every step: a bar for True, or the function.
+
+    The bar is there in a notebook too. Raises `ArgumentError` for what is neither.
+    """
+    if progress is True:
+        unit = "step" if trainer.sequences.every_step else "sequence"
+        done = {"total": trainer.epochs * trainer.batches_per_epoch(), "initial": trainer.step}
+        return Progress(trainer.epochs, unit, disable=False, file=sys.stdout, **done)
+    if progress and not callable(progress):
+        raise ArgumentError(f"progress is {short(progress)}, but must be True for a bar, or a "
+                            "function that takes the trainer")  # fmt: skip
+    return nullcontext(progress)

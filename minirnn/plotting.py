@@ -1,8 +1,11 @@
 """Pictures of a training run. Matplotlib is imported only when one is drawn.
 
 Every function returns a `matplotlib.figure.Figure`, which needs no screen; `figure.savefig(path)`
-writes it.
+writes it, and a notebook shows it.
 """
+
+import io
+from functools import partial
 
 import numpy as np
 
@@ -99,10 +102,8 @@ def plot_gates(gates, letters, title=None):
                 f"[{len(letters)}, H]"
             )
     order = np.argsort(values[names[0]].mean(axis=0))[::-1]
-    from matplotlib.figure import Figure
-
     width = max(2.0, 0.25 * len(letters) + 1.2)
-    figure = Figure(figsize=(width * len(names) + 0.6, 4.6), layout="constrained")
+    figure = _blank(width * len(names) + 0.6, 4.6)
     for k, name in enumerate(names):
         axes = figure.add_subplot(1, len(names), k + 1)
         low = 0 if values[name].min() >= 0 else -1  # sigmoids from 0, tanhs from -1
@@ -123,10 +124,24 @@ def plot_gates(gates, letters, title=None):
 
 
 def _figure(width, height):
+    figure = _blank(width, height)
+    return figure, figure.add_subplot()
+
+
+def _blank(width, height):
+    """A figure of so many inches. A notebook asks `_repr_png_` for a picture; by itself it shows
+    only figures of pyplot, which keeps each one that it makes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.add_subplot()
+    figure._repr_png_ = partial(_png, figure)
+    return figure
+
+
+def _png(figure):
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
 
 
 def _finish(axes):
@@ -141,9 +156,7 @@ def plot_curves(panels, xlabel, ylabel, *, title=None, log=False, ylim=None, lev
 
     log: a logarithmic y axis. levels, {label: y}: dashed lines across every panel.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(1.5 + 4.3 * len(panels), 3.8), layout="constrained")
+    figure = _blank(1.5 + 4.3 * len(panels), 3.8)
     first = None
     for k, (name, curves) in enumerate(panels.items()):
         axes = figure.add_subplot(1, len(panels), k + 1, sharey=first)

@@ -10,9 +10,8 @@ from . import errors as check
 from .backend import Rng, asnumpy, current
 from .batches import Sequences, samplers
 from .cuda.faults import is_out_of_memory, out_of_memory
-from .errors import BackendError, NumberError
 from .evaluation import check_outputs, evaluate, predict
-from .measures import Evaluation, History, Regression, better, measure_of
+from .measures import Evaluation, History, Regression, better, measure_of, shown
 from .optim import Optimizer, clip_grad_norm, grad_norm
 from .storage.saved_state import state_of, take_up
 
@@ -75,15 +74,13 @@ class Trainer:
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
         self.sums = None  # of this epoch so far: loss, score (on the device), number of targets
         self.epoch_rng = None  # the generator that drew this epoch's batches
-        self._first_loss = None  # on the device
+        self._first_loss = self.ok = None  # on the device; ok: whether all was finite so far
         self.carries, self.state = sampling == "streams", None  # from one batch to the next
         if self.carries:
             check.carrying(net), self.draw_epoch()  # so that what cannot be is said now
-        self.batches = None
-        self.best, self.best_score, self.best_epoch = None, None, 0
+        self.batches, self.best, self.best_score, self.best_epoch = None, None, None, 0
         self.history = History(measure=measure_of(loss, sequences), monitor=monitor)
         self.mean_loss = math.nan  # of this epoch, when last read
-        self.ok = None  # on the device: whether everything was finite so far
         self.unread = []  # what is needed to say which step went bad, since `ok` was last read
         self.stopped = False  # set it, and training stops after the current step
         self.seconds, self.trained = 0.0, 0  # of training steps, for targets per second
@@ -91,18 +88,24 @@ class Trainer:
     def fit(self, progress: Any = None, checkpoint: Any = None) -> History:
         """Train to the end, or until `stopped`; then the best weights are put into the net.
 
-        progress(trainer) is called after every step, checkpoint(trainer) at moments when the loss
-        and the gradients are known to have been finite. Raises `NumberError` where one is NaN or
-        infinite; the weights are then those before that step, and the best so far are there.
+        progress: True shows a bar, in a notebook too; or progress(trainer) is called after every
+        step. checkpoint(trainer) is called at moments when the loss and the gradients are known to
+        have been finite. Raises `NumberError` where one is NaN or infinite; the weights are then
+        those before that step, and the best so far are there. Raises `ArgumentError` where progress
+        is neither.
         """
-        while not self.is_over() and not self.stopped:
-            self.run_epoch(progress, checkpoint)
+        with shown(progress, self) as told:
+            while not self.is_over() and not self.stopped:
+                self.run_epoch(told, checkpoint)
         self.check()
         if checkpoint:
             checkpoint(self)
         if not self.stopped:
             self.restore_best()
         return self.history
+
+    def __repr__(self):
+        return f"Trainer(epoch {self.epoch} of {self.epochs}, step {self.step:,}; {self.history})"
 
     def is_over(self):
         """Whether all epochs are done, or patience is at its end."""
@@ -188,7 +191,7 @@ class Trainer:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            raise BackendError(out_of_memory(len(index))) from None
+            raise check.BackendError(out_of_memory(len(index))) from None
         self.step += 1
         self.ok = ok if self.ok is None else self.ok & ok
         self.unread.append((self.step, self.position + 1, index, before, self.ok))
@@ -254,7 +257,7 @@ class Trainer:
     def not_finite(self, what):
         """The error that says this, which parameter is the first, and what to try."""
         cure = f"try a smaller --lr, or --clip {self.clip / 10 if self.clip else 1.0:g}"
-        return NumberError(f"{what}{self.first_bad()}; {cure}")
+        return check.NumberError(f"{what}{self.first_bad()}; {cure}")
 
     @property
     def first_loss(self):

@@ -164,7 +164,9 @@ def test_equation_checks_notice_a_difference():
 def test_a_derivative_is_no_quotient_of_gradients():
     """`dx` is a gradient, so dy/da would be something else; and f' has its input between brackets,
     so that tanh'(y) would be 1 - tanh(y)^2."""
-    quotient = re.compile(r"\\frac\{d\w+\}\{d\w+\}|(?<![\w/])d(?!L)[a-zA-Z]\w?/d[a-zA-Z]\w?\b(?![\w/.])")
+    quotient = re.compile(
+        r"\\frac\{d\w+\}\{d\w+\}|(?<![\w/])d(?!L)[a-zA-Z]\w?/d[a-zA-Z]\w?\b(?![\w/.])"
+    )
     of_output = re.compile(r"(tanh|sigma|sigmoid)'(?!\(a\)|s\b)")
     for written in (r"\frac{dy}{da}", "dy/da = 1", r"\tanh'(h_t)", "sigmoid'(y)", "$tanh'$"):
         assert quotient.search(written) or of_output.search(written), written
@@ -645,6 +647,31 @@ def test_what_is_folded_is_library_code_behind_an_outline():
     assert count >= 6
 
 
+ANSWERED = [chapter for chapter in CHAPTERS if re.match("0[2-9]-|1[01]-", chapter)]
+
+
+def unanswered(body):
+    """The first words of every question that has no answer folded behind it, in its section."""
+    questions = re.split(r"^\*\*Try it\.\*\*", body, flags=re.M)[1:]
+    parts = [re.split(r"^## ", question, flags=re.M)[0] for question in questions]
+    return [part[:40] for part in parts if [s for s, _ in FOLDED.findall(part)][:1] != ["Answer"]]
+
+
+@pytest.mark.parametrize("chapter", ANSWERED)
+def test_every_question_has_its_answer_behind_it(chapter):
+    assert "**Try it.**" in text(chapter) and unanswered(text(chapter)) == []
+    assert text(chapter).count("**Try it.**") == text(chapter).count("<summary>Answer</summary>")
+
+
+def test_a_question_without_an_answer_is_noticed():
+    answer = "<details>\n<summary>Answer</summary>\n\n4.\n\n</details>\n\n"
+    asked = "**Try it.** What is 2 + 2?\n\n"
+    assert unanswered(asked + answer + asked + answer) == []
+    assert len(unanswered(asked + asked + answer)) == 1
+    assert len(unanswered(asked + "## Next\n\n" + answer)) == 1
+    assert len(unanswered(asked + answer.replace("Answer", "The code"))) == 1
+
+
 def test_what_may_be_skipped_is_marked_and_told():
     marked = [c for c in CHAPTERS if re.search(r"^\*May be skipped at first\.\*$", text(c), re.M)]
     assert len(marked) >= 5
@@ -840,7 +867,9 @@ def test_plain_text(chapter):
     assert body.isascii() or not re.search(r"[\U0001f000-\U0001ffff\u2600-\u27bf]", body)
     assert not re.search(r"/(home|root|tmp|Users)/", body)
     assert not re.search(r"(?i)\b(powerful|seamless|blazing|cutting-edge|state-of-the-art)", body)
-    ours = re.sub(r"\*[^*]+\*", "", prose(chapter)) if chapter == "references.md" else prose(chapter)
+    ours = (
+        re.sub(r"\*[^*]+\*", "", prose(chapter)) if chapter == "references.md" else prose(chapter)
+    )
     assert not re.search(r"(?i)\b(initiali[z]e|neighbo[r]\b|behavio[r]\b|normali[z]ed)", ours)
     for number, line in enumerate(body.splitlines(), 1):
         allowed = line.startswith(("|", "<!--", "$$", "!["))

@@ -325,6 +325,7 @@ REFUSED = {
     "a trainer's clip": (lambda: trainer(clip=0), "clip is 0.*above 0 or None"),
     "a trainer's clip below 0": (lambda: trainer(clip=-1), "clip is -1"),
     "no patience": (lambda: trainer(patience=0), "patience is 0.*at least 1 or None"),
+    "a bar by its name": (lambda: trainer().fit("bar"), "progress is 'bar', but must be True"),
     "half an epoch": (lambda: trainer(epochs=0.5), "epochs is 0.5"),
     "no epoch": (lambda: trainer(epochs=0), "epochs is 0"),
     "an empty batch": (lambda: trainer(batch_size=0), "batch_size is 0"),

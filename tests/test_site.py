@@ -194,7 +194,9 @@ def test_search_shows_sections_and_a_line_of_each(browser, site):
     browser.until("document.querySelectorAll('.search-sections li').length > 5")
     text = browser.run("document.querySelector('#search-results').textContent")
     assert "Why it remembers: " in text and "(Gers and Schmidhuber 2000)" in text
-    for href in browser.run("[...document.querySelectorAll('.search-sections a')].map((a) => a.href)"):
+    for href in browser.run(
+        "[...document.querySelectorAll('.search-sections a')].map((a) => a.href)"
+    ):
         page, _, anchor = href.partition("#")
         assert f'id="{anchor}"' in (site / Path(page).name).read_text("utf-8"), href
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from multiprocessing import connection
 from types import SimpleNamespace
 
-from ..cli import interruption, progress_bar, stop_on_interrupt
+from ..cli import interruption, stop_on_interrupt
 from ..errors import MinirnnError
+from ..measures import progress_bar
 from ..mpi import world
 from ..mpi.pool import Ranks, outcome
 
