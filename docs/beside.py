@@ -9,6 +9,7 @@ import html
 import importlib
 import re
 
+import recall
 import sync
 from api import public
 from lesson import page as lesson
@@ -101,7 +102,7 @@ def on_page_context(app, name, template, context, doctree):
     ]
     if name == "stepper":  # below what it is, and above what there is to see in it
         text, end, rest = context["body"].partition("</p>")
-        context["body"] = text + end + widget(demo.data()) + rest
+        context["body"] = text + end + widget(demo.data() | {"more": [recall.task()]}) + rest
     if "body" in context:
         context["body"] = lesson.filled(context["body"])
 

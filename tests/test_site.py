@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stepper_pages import Runs, command, saved
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
@@ -161,7 +162,11 @@ def test_api_reference_has_every_public_name(site):
 
 def page_data(path):
     text = path.read_text(encoding="utf-8")
-    return json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
+    data = json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
+    if "weights" in data:  # then the page computes, and the library says what is right
+        for task in (data, *data["more"]):
+            task["runs"] = Runs(task)
+    return data
 
 
 def numbers(data, key, back=None):
@@ -207,6 +212,10 @@ def choose(browser, name, value):
     }})()""")
 
 
+def unfold(browser):
+    browser.run("document.querySelectorAll('.stepper details').forEach((d) => { d.open = true; })")
+
+
 def press(browser, to):
     browser.run(f"document.querySelector('.stepper [data-to={to}]').click()")
 
@@ -215,18 +224,19 @@ def check_numbers(browser, data, key):
     """Every panel's numbers as hovering shows them; the page must be at its last step."""
     kind = data["kinds"][int(key.split("/")[0])]
     H, rng = kind["hidden"], np.random.default_rng(0)
+    unfold(browser)
     for k, (_, values) in enumerate(numbers(data, key)):
         for _ in range(3):
             column, unit = int(rng.integers(len(values))), int(rng.integers(H))
             text = browser.run(SHOWN % (len(values), H, [k, column, unit]))
             small = 1e-7 * float(abs(values).max())
-            right = pytest.approx(float(values[column, unit]), rel=2e-6, abs=small)
+            right = pytest.approx(float(values[column, unit]), rel=4e-6, abs=small)
             assert float(text.rpartition(": ")[2]) == right
             assert f"unit {unit + 1}:" in text
 
 
 def test_stepper_shows_the_librarys_numbers(browser, site):
-    """That the exported numbers are the library's is what test_stepper.py holds."""
+    """The page computes them itself, from the nets' weights."""
     open_page(browser, site, "stepper")
     data = page_data(site / "stepper.html")
     for kind, name, epoch in [(0, 0, 0), (1, 2, 3), (2, 1, 5)]:
@@ -275,6 +285,7 @@ def test_stepper_adds_up_the_gradients_of_the_weights(browser, site):
         press(browser, "first")
         for _ in range(T + steps):
             press(browser, "on")
+        unfold(browser)
         for k, (panel, values) in enumerate(numbers(data, key, steps)):
             if panel["variable"] in ("dWx_f", "dWh_o", "dbx_g"):
                 column = {"letter": ids[-1], None: 0}.get(panel["left"], 1)
@@ -352,8 +363,6 @@ def test_stepper_draws_the_sizes_of_all_cells_gradients(browser, site):
 
 
 def test_stepper_of_a_trained_model(browser, tmp_path):
-    from stepper_pages import command, saved
-
     out = tmp_path / "out.html"
     name = "<b>Anna</b>"
     assert command(name, "--model", saved(tmp_path / "model.npz"), "-o", out) == 0

@@ -12,7 +12,7 @@ def widget(data):
     return (
         f"<style>\n{_read('stepper.css')}</style>\n{_read('stepper.html')}"
         f'<script type="application/json" id="stepper-data">{text}</script>\n'
-        f"<script>\n{_read('stepper.js')}</script>\n"
+        f"<script>\n{_read('nets.js')}{_read('stepper.js')}</script>\n"
     )
 
 
