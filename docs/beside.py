@@ -8,6 +8,8 @@ pages with the source, and docs/api.md becomes the API reference.
 import html
 import importlib
 import re
+import shutil
+from pathlib import Path
 
 import recall
 import sync
@@ -57,8 +59,8 @@ def on_source_read(app, name, source):
 
 
 def contents(text):
-    """The chapters that README.md links to, in its order, as the site's table of contents."""
-    listed = dict.fromkeys(CHAPTER_LINK.findall(text))
+    """The pages that README.md lists, in its order, as the site's table of contents."""
+    listed = dict.fromkeys(CHAPTER_LINK.findall(text.partition("\n## All pages\n")[2]))
     lines = "\n".join(name for name in listed if (sync.DOCS / f"{name}.md").exists())
     return f"\n```{{toctree}}\n:hidden:\n:maxdepth: 2\n\n{lines}\n```\n"
 
@@ -150,6 +152,13 @@ def on_init(app):
     app.env.minirnn_outside = getattr(app.env, "minirnn_outside", {})
 
 
+def on_finished(app, error):
+    """The first page under the name that a folder is opened by, too."""
+    if error is None and app.builder.name == "html":
+        first = Path(app.outdir, f"{app.config.root_doc}.html")
+        shutil.copyfile(first, first.with_name("index.html"))
+
+
 def setup(app):
     app.connect("builder-inited", on_init)
     app.connect("source-read", on_source_read)
@@ -157,6 +166,7 @@ def setup(app):
     app.connect("html-collect-pages", source_pages)
     app.connect("autodoc-process-docstring", on_docstring)
     app.connect("autodoc-skip-member", skip)
+    app.connect("build-finished", on_finished)
     # Pages hold parts of other files, so nothing is taken from an earlier build.
     app.connect("env-get-outdated", lambda app, env, *changed: list(env.found_docs))
     return {"parallel_read_safe": False}

@@ -13,7 +13,13 @@ sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 project = "minirnn"
 root_doc = "README"
 language = "en"  # with en_GB the search stumbles over a missing plural (Sphinx 9.0)
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "beside"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinxext.opengraph",
+    "beside",
+]
 exclude_patterns = ["_build", "site", "results", "lesson"]
 source_suffix = {".md": "markdown"}
 
@@ -50,7 +56,9 @@ html_sidebars = {
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 templates_path = ["site/templates"]
-html_additional_pages = {"index": "index.html"}
+ogp_site_name = "minirnn"
+ogp_social_cards = {"enable": False}
+ogp_description_length = 160
 html_copy_source = False
 html_show_copyright = False
 html_use_index = False

@@ -10,10 +10,14 @@ page nor the check can be changed alone.
 import cmath
 import copy
 import importlib.util
+import io
+import itertools
 import math
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 
@@ -25,18 +29,36 @@ from minirnn.gradcheck import oracles, rtrl
 from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
-from minirnn.models import NameClassifier
+from minirnn.measures import Regression
+from minirnn.models import NameClassifier, StepModel
+from minirnn.mpi import cost
 from minirnn.parameters import Parameter
 from minirnn.product import Product, ProductBackward
 from minirnn.recurrent import Recurrent
 from minirnn.stacked import RNN
-from minirnn.training import Evaluation
+from minirnn.text.continuation import go_on
+from minirnn.text.corpus import Text
+from minirnn.text.ngrams import bits_of_counts
+from minirnn.training import Evaluation, Trainer, evaluate
 
-spec = importlib.util.spec_from_file_location(
-    "other_cells", Path(__file__).resolve().parent.parent / "tests" / "helpers" / "other_cells.py"
-)
-other_cells = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(other_cells)
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load(path):
+    """A module that is no part of the package."""
+    path = ROOT / path
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+other_cells = load("tests/helpers/other_cells.py")
+microlstm = load("examples/microlstm.py")
+SLSTMCell = load("examples/cells/slstm.py").SLSTMCell
+MinGRUCell = load("examples/cells/mingru.py").MinGRUCell
+
+series = load("examples/series.py")
 
 CHECKS = {}  # {label: function(rng) that raises AssertionError where the equation does not hold}
 TEXTS = {}  # {label: the equations as the chapter has them}
@@ -162,6 +184,103 @@ def over_time(rng, Cell=GRUCell, T=4, N=2, D=3, H=5, ids=False, truncate=None):
 
     s.steps = watched(Cell.backward, call)[::-1]
     return s
+
+
+# 0 A beginning
+
+
+def rnn_over_time(rng, T, N, D, H):
+    """An RNN with one bias carried through time and back, with the locals of each step."""
+    net = Recurrent(RNNCell, D, H, rng=rng, dtype="float64", biases=1)
+    s = SimpleNamespace(net=net, T=T, N=N)
+    s.x, s.u = rng.standard_normal((T, N, D)), rng.standard_normal((T, N, H))
+    s.Wx, s.Wh, s.b = (p.data[0].tolist() for p in net.parameters())
+    s.dWx, s.dWh, s.db = (p.grad[0] for p in net.parameters())
+    output, _, cache = net.forward(s.x)
+    s.h = [np.zeros((N, H)), *output]
+    s.steps = watched(RNNCell.backward, lambda: net.backward(s.u, cache))[::-1]
+    return s
+
+
+def one_unit(rng):
+    """Two steps of one unit, whose loss is that of the chapter."""
+    s = rnn_over_time(rng, 2, 1, 1, 1)
+    q, loss = rng.standard_normal((1, 1)), MeanSquaredError()
+    _, cache = loss.forward(s.h[2], q)
+    for p in s.net.parameters():
+        p.grad[...] = 0
+    undo = [np.zeros((1, 1)), loss.backward(cache)]
+    _, _, cache = s.net.forward(s.x)
+    s.steps = watched(RNNCell.backward, lambda: s.net.backward(np.array(undo), cache))[::-1]
+    s.w_x, s.w_h, s.bias, s.q = s.Wx[0][0], s.Wh[0][0], s.b[0], q.item()
+    s.h1, s.h2, s.x1, s.x2 = s.h[1].item(), s.h[2].item(), s.x[0].item(), s.x[1].item()
+    s.da1, s.da2 = (step.da.item() for step in s.steps)
+    return s
+
+
+@equation("unit", r"h_t = \tanh(w_x x_t + w_h h_{t-1} + b)")
+def _(rng):
+    s = one_unit(rng)
+    for x, before, after in [(s.x1, 0.0, s.h1), (s.x2, s.h1, s.h2)]:
+        same(math.tanh(s.w_x * x + s.w_h * before + s.bias), after)
+
+
+@equation(
+    "unit-backward",
+    r"dh_2 = 2 (h_2 - q)",
+    r"da_2 = dh_2 (1 - h_2^2)",
+    r"dh_1 = da_2 w_h",
+    r"da_1 = dh_1 (1 - h_1^2)",
+)
+def _(rng):
+    s = one_unit(rng)
+    first, second = s.steps
+    same(2 * (s.h2 - s.q), second.dh.item())
+    same(second.dh.item() * (1 - s.h2**2), s.da2)
+    same(s.da2 * s.w_h, first.dh.item())
+    same(first.dh.item() * (1 - s.h1**2), s.da1)
+
+
+@equation(
+    "unit-weights",
+    r"dw_x = da_1 x_1 + da_2 x_2",
+    r"dw_h = da_1 h_0 + da_2 h_1",
+    r"db = da_1 + da_2",
+)
+def _(rng):
+    s = one_unit(rng)
+    same(s.da1 * s.x1 + s.da2 * s.x2, s.dWx.item())
+    same(s.da1 * 0 + s.da2 * s.h1, s.dWh.item())
+    same(s.da1 + s.da2, s.db.item())
+
+
+@equation("plain-forward", r"h_t = \tanh(x_t W_x + h_{t-1} W_h + b)")
+def _(rng):
+    s = rnn_over_time(rng, T=4, N=2, D=3, H=5)
+    for t in range(s.T):
+        from_h = times(s.h[t].tolist(), s.Wh)
+        a = add(affine(s.x[t].tolist(), s.Wx, s.b), from_h)
+        same(each(math.tanh, a), s.h[t + 1])
+
+
+@equation(
+    "plain-backward",
+    r"dh_t = u_t + da_{t+1} W_h^\top",
+    r"da_t = dh_t \odot (1 - h_t^2)",
+    r"dW_x = \sum_t x_t^\top da_t",
+    r"dW_h = \sum_t h_{t-1}^\top da_t",
+    r"db = \sum_t \sum_n da_{tn}",
+)
+def _(rng):
+    s = rnn_over_time(rng, T=4, N=2, D=3, H=5)
+    da = [step.da.tolist() for step in s.steps]
+    after = [*(times(d, transposed(s.Wh)) for d in da[1:]), np.zeros((2, 5)).tolist()]
+    for t, step in enumerate(s.steps):
+        same(add(s.u[t].tolist(), after[t]), step.dh)
+        same(each(lambda dh, h: dh * (1 - h * h), step.dh, s.h[t + 1]), step.da)
+    same(add(*(times(transposed(s.x[t].tolist()), da[t]) for t in range(s.T))), s.dWx)
+    same(add(*(times(transposed(s.h[t].tolist()), da[t]) for t in range(s.T))), s.dWh)
+    same([sum(row[k] for table in da for row in table) for k in range(5)], s.db)
 
 
 # 1 Notation, 2 Arrays
@@ -385,6 +504,26 @@ def _(rng):
 def _(rng):
     layer, _, _, _, dy = linear(rng)
     same([sum(dy[n][k] for n in range(4)) for k in range(2)], layer.b.grad)
+
+
+@equation(
+    "rnn-plain",
+    r"h_t = \tanh(x_t W_x + h_{t-1} W_h + b)",
+    r"da = dh_t \odot (1 - h_t^2)",
+    r"dh_{t-1} = da W_h^\top",
+    r"dW_h = h_{t-1}^\top da",
+)
+def _(rng):
+    s = step(RNNCell, rng)
+    same(each(math.tanh, pre_activation(s, "h")), s.forward.h)
+    da = each(lambda dh, h: dh * (1 - h * h), s.dstate[0], s.forward.h)
+    same(da, s.backward.da)
+    same(through(s, "h", da), s.dstate_prev[0])
+    cell, product = RNNCell(), Product("h", s.Wh, s.bh)
+    _, cache = cell.forward(s.x @ s.Wx + s.bx[:, None], (s.h_prev,), product)
+    undo = ProductBackward(product, len(s.x), "float64")
+    cell.backward(s.dstate, cache, undo)
+    same(times(transposed(s.h_prev.tolist()), da), undo.weight_gradient()[0])
 
 
 @equation("product", r"a_{knj} = \sum_i v_{ni} W_{h,kij} + b_{h,kj}")
@@ -979,6 +1118,63 @@ def _(rng):
             same(mine, p.grad)
 
 
+@equation("shared-gradient", r"dw = \sum_k \frac{N_k}{N} dw_k")
+def _(rng):
+    def gradient(rows):
+        """dW of a Linear [2, 3] under the mean cross-entropy of these rows."""
+        linear.zero_grad()
+        logits, cache = linear.forward(x[rows])
+        linear.backward(loss.backward(loss.forward(logits, labels[rows])[1]), cache)
+        return linear.W.grad.tolist()
+
+    linear, loss = Linear(2, 3, rng=rng, dtype="float64"), CrossEntropy()
+    x, labels = rng.standard_normal((7, 2)), rng.integers(0, 3, 7)
+    parts = [[0, 2, 4, 6], [1, 3], [5]]
+    total = each(lambda a, b, c: 4 / 7 * a + 2 / 7 * b + 1 / 7 * c, *map(gradient, parts))
+    same(total, np.array(gradient(list(range(7)))))
+
+
+@equation(
+    "exchange",
+    r"\mathrm{exchange} = 2 \log_2(\mathrm{ranks}) \cdot \mathrm{latency} + 2 \frac{\mathrm{ranks}"
+    r" - 1}{\mathrm{ranks}} \cdot \frac{\mathrm{bytes}}{\mathrm{bandwidth}}",
+)
+def _(rng):
+    latency, bandwidth = rng.uniform(0.1, 1, 2).tolist()
+    for doublings in range(11):  # a round to halve what each holds, and one back, for each
+        seconds, size = 0.0, 3.0
+        for _ in range(doublings):
+            size /= 2
+            seconds += 2 * (latency + size / bandwidth)
+        same(seconds, cost.exchange(2**doublings, 3.0, latency, bandwidth))
+
+
+@equation(
+    "shared-step",
+    r"\mathrm{step} = \mathrm{fixed} + \mathrm{each} \cdot \frac{N}{\mathrm{ranks}} +"
+    r" \mathrm{exchange}",
+)
+def _(rng):
+    fixed, one, latency, bandwidth = rng.uniform(0.1, 1, 4).tolist()
+    for ranks in (1, 2, 8):
+        seconds = fixed + one * 24 / ranks + cost.exchange(ranks, 5.0, latency, bandwidth)
+        same(seconds, cost.step(ranks, 24, fixed, one, 5.0, latency, bandwidth))
+
+
+@equation("batch-noise", r"\mathrm{noise}_N = \frac{\mathrm{noise}_1}{\sqrt{N}}")
+def _(rng):
+    def noise(batches):
+        """The deviation of the mean loss of a batch, over all batches."""
+        losses = [float(loss.forward(logits[list(b)], labels[list(b)])[0]) for b in batches]
+        mean = sum(losses) / len(losses)
+        return math.sqrt(sum((value - mean) ** 2 for value in losses) / len(losses))
+
+    loss, logits, labels = CrossEntropy(), rng.standard_normal((5, 3)), rng.integers(0, 3, 5)
+    for N in (2, 3):
+        every = list(itertools.product(range(5), repeat=N))
+        same(noise([(k,) for k in range(5)]) / math.sqrt(N), noise(every))
+
+
 @equation("cosine", r"\mathrm{lr}_s = \mathrm{lr}_0 \frac{1 + \cos(\pi s / \mathrm{total})}{2}")
 def _(rng):
     schedule = optim.cosine(0.3, 20)
@@ -1037,6 +1233,15 @@ def _(rng):
     logits, _ = net.forward(batch)
     _, (h,), _ = net.recurrent.forward(batch.x, batch.sizes)
     same(affine(h[0].tolist(), net.linear.W.data.tolist(), net.linear.b.data.tolist()), logits)
+
+
+@equation("every-step", r"y_t = h_t W + b")
+def _(rng):
+    net = StepModel(5, 3, rng=rng, cell="gru", hidden_size=4, dtype="float64")
+    batch = Sequences([[0, 3, 2, 4]], targets=[[0, 2, 1, 0]]).batch([0])
+    y, cache = net.forward(batch)
+    h = net.states(cache)[0]["h"].tolist()
+    same(affine(h, net.linear.W.data.tolist(), net.linear.b.data.tolist()), y)
 
 
 def confusion(rng):
@@ -1106,3 +1311,566 @@ def _(rng):
     draw = lambda: plotting.plot_confusion(evaluation.confusion, ["a", "b", "c"])  # noqa: E731
     (s,) = watched(plotting.plot_confusion, draw)
     same([[n[i][k] / sum(n[i]) for k in range(3)] for i in range(3)], s.shares)
+
+
+# 15 A language model
+
+
+def a_text():
+    return Text("the cat sat on the mat, and the rat sat on the cat.\n" * 8, "x")
+
+
+@equation("next-letter", r"q_t = x_{t+1}")
+def _(rng):
+    text = a_text()
+    sequences, known, _ = text.pieces(7, 2)
+    same(text.ids[1 : text.known].tolist(), sequences.targets(known))
+
+
+@equation("carried", r"h_0 = h_T")
+def _(rng):
+    sequences, known, held = a_text().pieces(7, 2)
+    net = StepModel(15, 15, rng=rng, hidden_size=3, cell="gru", dtype="float64")
+    optimizer = optim.SGD(net.parameters(), 0.1)
+    run = Trainer(
+        net, CrossEntropy(), optimizer, sequences, known, held, epochs=1, batch_size=2,
+        sampling="streams",
+    )  # fmt: skip
+    run.draw_epoch()
+    states = []
+    forward = net.forward
+
+    def watched_forward(batch, **options):
+        y, cache = forward(batch, **options)
+        states.append((batch.state[0], cache.state[0]))
+        return y, cache
+
+    net.forward = watched_forward
+    for index in run.batches[:3]:
+        run.train_step(index)
+    for (_, last), (first, _) in zip(states, states[1:], strict=False):
+        same(last.tolist(), first)
+
+
+@equation("bits", r"-\frac{1}{T} \sum_t \log_2 p_{t q_t}")
+def _(rng):
+    net = StepModel(4, 4, rng=rng, hidden_size=3, dtype="float64")
+    ids = [0, 3, 1, 2, 2]
+    sequences = Sequences([ids[:-1]], targets=[ids[1:]], num_classes=4)
+    p = softmaxes(net.forward(sequences.batch([0]))[0])
+    ours = -sum(math.log2(p[t][q]) for t, q in enumerate(ids[1:])) / 4
+    same(ours, evaluate(net, sequences, [0], CrossEntropy()).bits)
+
+
+@equation(
+    "back-off",
+    r"p(c | h) = \frac{\mathrm{count}(hc) + \mathrm{different}(h) \, p(c | h')}"
+    r"{\mathrm{count}(h) + \mathrm{different}(h)}",
+)
+def _(rng):
+    text = a_text()
+    words = "".join(text.letters[k] for k in text.ids)
+    known, V = words[: text.known], len(text.letters)
+
+    def p(c, h):
+        shorter = p(c, h[1:]) if h else 1 / V
+        after = [known[k + len(h)] for k in range(len(known) - len(h)) if known[k:].startswith(h)]
+        if not after:
+            return shorter
+        different = len(set(after))
+        return (after.count(c) + different * shorter) / (len(after) + different)
+
+    held = range(text.known + 1, len(words))
+    ours = [-sum(math.log2(p(words[t], words[t - n : t])) for t in held) / len(held)
+            for n in range(3)]  # fmt: skip
+    same(ours, np.array(bits_of_counts(text, 3)))
+
+
+@equation("temperature", r"p_k = \frac{e^{a_k / s}}{\sum_j e^{a_j / s}}")
+def _(rng):
+    net = StepModel(4, 4, rng=rng, hidden_size=3, dtype="float64")
+    a, s, drawn = net.forward(Sequences([[1]], [0]).batch([0]))[0][0].tolist(), 0.5, {}
+    ours = [math.exp(v / s) / sum(math.exp(w / s) for w in a) for v in a]
+
+    class Watched:
+        def choice(self, size, p):
+            drawn["p"] = p
+            return 0
+
+    next(go_on(net, [1], Watched(), s))
+    same(ours, drawn["p"])
+
+
+# 16 Numbers
+
+
+@equation(
+    "mackey-glass",
+    r"x_{t+1} = x_t + \frac{1}{10} \left( \frac{0.2 \, x_{t-170}}{1 + x_{t-170}^{10}} "
+    r"- 0.1 \, x_t \right)",
+)
+def _(rng):
+    s = watched(series.mackey_glass, lambda: series.mackey_glass(20))[0]
+    for t in (170, 1000, 4000):
+        late = s.x[t - 170]
+        same(s.x[t] + (0.2 * late / (1 + late**10) - 0.1 * s.x[t]) / 10, np.array(s.x[t + 1]))
+
+
+@equation("rmse", r"\sqrt{\frac{1}{N} \sum_n (y_n - q_n)^2}")
+def _(rng):
+    y, q = rng.standard_normal((2, 6, 1))
+    ours = sum((a - b) ** 2 for a, b in zip(y[:, 0].tolist(), q[:, 0].tolist(), strict=True))
+    same(math.sqrt(ours / 6), Regression.of(q, y).rmse)
+
+
+@equation("free", r"x_{t+1} = y_t")
+def _(rng):
+    net = StepModel(1, 1, rng=rng, hidden_size=3, cell="gru")
+    read, forward = [], net.forward
+
+    def watched_forward(batch):
+        y, cache = forward(batch)
+        read.append((batch.x[-1, 0], y[-1, 0]))
+        return y, cache
+
+    net.forward = watched_forward
+    series.run_free(net, rng.standard_normal(4))
+    for (_, said), (x, _) in zip(read, read[1:], strict=False):
+        same(float(said), np.array(x, "float64"))
+
+
+# 18 After the LSTM
+
+
+def slstm(rng):
+    """A step of the sLSTM, with the locals of both methods and the gradients of its states."""
+    s = step(SLSTMCell, rng)
+    b, f = s.backward, s.forward
+    s.dc_in, s.dn_in, s.dm_in = s.dstate[1:]
+    return s, f, b
+
+
+@equation(
+    "slstm-gates",
+    r"z = \tanh(x W_{x,z} + b_{x,z} + h_{t-1} W_{h,z} + b_{h,z})",
+    r"o = \sigma(x W_{x,o} + b_{x,o} + h_{t-1} W_{h,o} + b_{h,o})",
+)
+def _(rng):
+    s, f, _ = slstm(rng)
+    same(each(math.tanh, pre_activation(s, "z")), f.z)
+    same(each(sigmoid, pre_activation(s, "o")), f.o)
+
+
+@equation("slstm-h", r"h_t = o \odot \frac{c_t}{n_t}")
+def _(rng):
+    _, f, _ = slstm(rng)
+    same(each(lambda o, c, n: o * c / n, f.o, f.c, f.n), f.h)
+
+
+@equation("slstm-m", r"m_t = \max(\log \sigma(a_f) + m_{t-1}, a_i)")
+def _(rng):
+    s, f, _ = slstm(rng)
+    ai, af = pre_activation(s, "i"), pre_activation(s, "f")
+    larger = each(lambda ai, af, m: max(math.log(sigmoid(af)) + m, ai), ai, af, f.m_prev)
+    same(larger, s.state[3])
+
+
+@equation(
+    "slstm-if",
+    r"i = e^{a_i - m_t}",
+    r"f = e^{\log \sigma(a_f) + m_{t-1} - m_t}",
+)
+def _(rng):
+    s, f, _ = slstm(rng)
+    ai, af = pre_activation(s, "i"), pre_activation(s, "f")
+    same(each(lambda a, m: math.exp(a - m), ai, f.m), f.i)
+    forget = lambda a, before, m: math.exp(math.log(sigmoid(a)) + before - m)  # noqa: E731
+    same(each(forget, af, f.m_prev, f.m), f.f)
+
+
+@equation(
+    "slstm-cn",
+    r"c_t = f \odot c_{t-1} + i \odot z",
+    r"n_t = f \odot n_{t-1} + i",
+)
+def _(rng):
+    s, f, _ = slstm(rng)
+    same(each(lambda f, c, i, z: f * c + i * z, f.f, f.c_prev, f.i, f.z), s.state[1])
+    same(each(lambda f, n, i: f * n + i, f.f, f.n_prev, f.i), s.state[2])
+
+
+@equation(
+    "slstm-do",
+    r"do = dh_t \odot \frac{c_t}{n_t}",
+    r"dc_t \leftarrow dc_t + dh_t \odot \frac{o}{n_t}",
+    r"dn_t \leftarrow dn_t - dh_t \odot \frac{o \odot c_t}{n_t^2}",
+)
+def _(rng):
+    s, _, b = slstm(rng)
+    same(each(lambda dh, c, n: dh * c / n, b.dh, b.c, b.n), b.do)
+    same(each(lambda dc, dh, o, n: dc + dh * o / n, s.dc_in, b.dh, b.o, b.n), b.dc)
+    share = lambda dn, dh, o, c, n: dn - dh * o * c / (n * n)  # noqa: E731
+    same(each(share, s.dn_in, b.dh, b.o, b.c, b.n), b.dn)
+
+
+@equation(
+    "slstm-dif",
+    r"di = dc_t \odot z + dn_t",
+    r"df = dc_t \odot c_{t-1} + dn_t \odot n_{t-1}",
+    r"dz = dc_t \odot i",
+)
+def _(rng):
+    _, _, b = slstm(rng)
+    same(each(lambda dc, z, dn: dc * z + dn, b.dc, b.z, b.dn), b.di)
+    same(each(lambda dc, c, dn, n: dc * c + dn * n, b.dc, b.c_prev, b.dn, b.n_prev), b.df)
+    same(each(lambda dc, i: dc * i, b.dc, b.i), b.dz)
+
+
+@equation("slstm-dm", r"dm_t \leftarrow dm_t - di \odot i - df \odot f")
+def _(rng):
+    s, _, b = slstm(rng)
+    same(each(lambda dm, di, i, df, f: dm - di * i - df * f, s.dm_in, b.di, b.i, b.df, b.f), b.dm)
+
+
+@equation(
+    "slstm-da",
+    r"da_i = di \odot i + [m_t = a_i] \odot dm_t",
+    r"dm_{t-1} = df \odot f + (1 - [m_t = a_i]) \odot dm_t",
+    r"da_f = dm_{t-1} \odot (1 - \sigma(a_f))",
+)
+def _(rng):
+    s, f, b = slstm(rng)
+    share = lambda d, y, m, a, dm: d * y + (m == a) * dm  # noqa: E731
+    same(each(share, b.di, b.i, f.m, f.ai, b.dm), s.dgx[0])
+    share = lambda d, y, m, a, dm: d * y + (1 - (m == a)) * dm  # noqa: E731
+    same(each(share, b.df, b.f, f.m, f.ai, b.dm), s.dstate_prev[3])
+    same(each(lambda dm, a: dm * (1 - sigmoid(a)), s.dstate_prev[3], f.af), s.dgx[1])
+    assert len(set(b.f_is_max.ravel().tolist())) == 2, "only one side of the maximum is tried"
+
+
+@equation("slstm-scale", r"dm_t - di \odot i - df \odot f = 0")
+def _(rng):
+    net = Recurrent(SLSTMCell, 4, 3, rng=rng, dtype="float64")
+    _, _, cache = net.forward(rng.standard_normal((5, 2, 4)))
+    call = lambda: net.backward(rng.standard_normal((5, 2, 3)), cache)  # noqa: E731
+    steps = watched(SLSTMCell.backward, call)
+    assert len(steps) == 5
+    for b in steps:  # the loss sees h alone
+        zero = lambda dm, di, i, df, f: dm - di * i - df * f  # noqa: E731
+        same(each(zero, b.dstate[3], b.di, b.i, b.df, b.f), np.zeros((2, 3)))
+
+
+@equation(
+    "mingru",
+    r"z = \sigma(x W_{x,z} + b_{x,z})",
+    r"n = x W_{x,n} + b_{x,n}",
+    r"h_t = (1 - z) \odot h_{t-1} + z \odot n",
+)
+def _(rng):
+    s = step(MinGRUCell, rng)
+    f, x = s.forward, s.x.tolist()
+    same(each(sigmoid, affine(x, s.Wx[0].tolist(), s.bx[0].tolist())), f.z)
+    same(affine(x, s.Wx[1].tolist(), s.bx[1].tolist()), f.n)
+    same(each(lambda z, n, h: (1 - z) * h + z * n, f.z, f.n, s.h_prev), s.state[0])
+
+
+@equation(
+    "mingru-backward",
+    r"dz = dh_t \odot (n - h_{t-1})",
+    r"dn = dh_t \odot z",
+    r"dh_{t-1} = dh_t \odot (1 - z)",
+)
+def _(rng):
+    s = step(MinGRUCell, rng)
+    b = s.backward
+    same(each(lambda dh, n, h: dh * (n - h), b.dh, b.n, s.h_prev), b.dz)
+    same(each(lambda dh, z: dh * z, b.dh, b.z), b.dn)
+    same(each(lambda dh, z: dh * (1 - z), b.dh, b.z), s.dstate_prev[0])
+
+
+@equation("mingru-same", r"h_t = n + (1 - z)^t \odot (h_0 - n)")
+def _(rng):
+    net = Recurrent(MinGRUCell, 1, 3, rng=rng, dtype="float64")
+    h0 = rng.standard_normal((1, 3))
+    output, _, cache = net.forward(np.ones((6, 1, 1)), state=(h0,))
+    z, n, _ = cache.steps[0]
+    for t in range(6):
+        formula = lambda n, z, h, t=t: n + (1 - z) ** (t + 1) * (h - n)  # noqa: E731
+        same(each(formula, n, z, h0), output[t])
+
+
+def scanned(rng):
+    """f_t, v_t and h_t of a minGRU over six steps, as nested lists."""
+    net = Recurrent(MinGRUCell, 2, 3, rng=rng, dtype="float64")
+    output, _, cache = net.forward(rng.standard_normal((6, 1, 2)))
+    f = [each(lambda z: 1 - z, step.z) for step in cache.steps]
+    v = [each(lambda z, n: z * n, step.z, step.n) for step in cache.steps]
+    return f, v, output
+
+
+@equation("scan-step", r"h_t = f_t \odot h_{t-1} + v_t")
+def _(rng):
+    f, v, h = scanned(rng)
+    for t in range(1, 6):
+        same(each(lambda f, h, v: f * h + v, f[t], h[t - 1].tolist(), v[t]), h[t])
+
+
+@equation(
+    "scan-two",
+    r"h_t = (f_t \odot f_{t-1}) \odot h_{t-2} + (f_t \odot v_{t-1} + v_t)",
+)
+def _(rng):
+    f, v, h = scanned(rng)
+    for t in range(2, 6):
+        two = lambda f, g, h, u, v: (f * g) * h + (f * u + v)  # noqa: E731
+        same(each(two, f[t], f[t - 1], h[t - 2].tolist(), v[t - 1], v[t]), h[t])
+
+
+# One file
+
+
+def micro(rng, T=3, N=2, V=5, H=4):
+    """A forward and a backward pass of `examples/microlstm.py`, with the locals of each step.
+
+    Backward's are those of the last step that it makes. So it is run once from each step on, and
+    its gradients are brought to the loss of the whole.
+    """
+    w = microlstm.new_weights(V, H, rng)
+    x, q = rng.integers(V, size=(2, T, N))
+    mask = np.array([[1, 1], [1, 1], [1, 0]])
+    s = SimpleNamespace(w=w, x=x, q=q, mask=mask, T=T, N=N, V=V, H=H)
+    s.loss, steps = microlstm.forward(w, x, q, mask)
+    s.forward, s.backward = [], []
+    for t in range(T):
+        call = lambda t=t: microlstm.forward(w, x[: t + 1], q[: t + 1], mask[: t + 1])  # noqa: E731
+        s.forward += watched(microlstm.forward, call)
+        late = steps[t:], x[t:], q[t:], mask[t:]
+        (found,) = watched(microlstm.backward, lambda late=late: microlstm.backward(w, *late))
+        share = mask[t:].sum() / mask.sum()
+        for name in ("dy", "dh", "do", "dc", "df", "di", "dg", "da", "dh_next", "dc_next"):
+            setattr(found, name, getattr(found, name) * share)
+        s.backward.append(found)
+    s.gradients = microlstm.backward(w, steps, x, q, mask)
+    return s
+
+
+def one_hot(ids, V):
+    return [[float(k == j) for k in range(V)] for j in ids.tolist()]
+
+
+def gate(array, k, H):
+    """The columns of one of the four gates."""
+    return array[..., k * H : (k + 1) * H]
+
+
+@equation("micro-a", r"a_k = x W_{x,k} + h_{t-1} W_{h,k} + b_k")
+def _(rng):
+    s = micro(rng)
+    Wx, Wh, b, _, _ = s.w
+    for t, f in enumerate(s.forward):
+        for k, a in enumerate((f.ai, f.af, f.ag, f.ao)):
+            from_x = times(one_hot(s.x[t], s.V), gate(Wx, k, s.H).tolist())
+            from_h = affine(f.h_prev.tolist(), gate(Wh, k, s.H).tolist(), gate(b, k, s.H).tolist())
+            same(add(from_x, from_h), a)
+
+
+@equation(
+    "micro-gates",
+    r"i = \sigma(a_i)",
+    r"f = \sigma(a_f)",
+    r"o = \sigma(a_o)",
+    r"g = \tanh(a_g)",
+)
+def _(rng):
+    for f in micro(rng).forward:
+        for a, y in [(f.ai, f.i), (f.af, f.f), (f.ao, f.o)]:
+            same(each(sigmoid, a), y)
+        same(each(math.tanh, f.ag), f.g)
+
+
+@equation("micro-c", r"c_t = f \odot c_{t-1} + i \odot g")
+def _(rng):
+    for f in micro(rng).forward:
+        c_prev = np.zeros_like(f.c) + f.c_prev  # a bare 0 at the first step
+        same(each(lambda f, c, i, g: f * c + i * g, f.f, c_prev, f.i, f.g), f.c)
+
+
+@equation("micro-h", r"h_t = o \odot \tanh(c_t)")
+def _(rng):
+    for f in micro(rng).forward:
+        same(each(lambda o, c: o * math.tanh(c), f.o, f.c), f.h)
+
+
+@equation("micro-p", r"y = h_t W_y + b_y", r"p_k = \frac{e^{y_k}}{\sum_j e^{y_j}}")
+def _(rng):
+    s = micro(rng)
+    for f in s.forward:
+        y = affine(f.h.tolist(), s.w[3].tolist(), s.w[4].tolist())
+        same(y, f.y)
+        same(softmaxes(np.array(y)), f.p)
+
+
+@equation(
+    "micro-loss",
+    r"L = -\frac{\sum_t \sum_n m_{tn} \log p_{tn q_{tn}}}{\sum_t \sum_n m_{tn}}",
+)
+def _(rng):
+    s = micro(rng)
+    places = [(t, n) for t in range(s.T) for n in range(s.N)]
+    ours = -sum(s.mask[t, n] * math.log(s.forward[t].p[n, s.q[t, n]]) for t, n in places)
+    same(ours / sum(s.mask[t, n] for t, n in places), s.loss)
+
+
+@equation(
+    "micro-dy",
+    r"dy_{tnk} = \frac{m_{tn}}{\sum_t \sum_n m_{tn}} \left( p_{tnk} - [k = q_{tn}] \right)",
+)
+def _(rng):
+    s = micro(rng)
+    total = sum(map(sum, s.mask.tolist()))
+    for t, b in enumerate(s.backward):
+        p = s.forward[t].p.tolist()
+        ours = [
+            [s.mask[t, n] / total * (p[n][k] - (k == s.q[t, n])) for k in range(s.V)]
+            for n in range(s.N)
+        ]
+        same(ours, b.dy)
+
+
+def over_steps(s, left, right):
+    """sum_t left_t^T right_t"""
+    shares = [times(transposed(a.tolist()), b.tolist()) for a, b in zip(left, right, strict=True)]
+    return add(*shares)
+
+
+def columns(tables):
+    """sum_t sum_n of tables [n, ..]."""
+    return [sum(row[k] for table in tables for row in table) for k in range(len(tables[0][0]))]
+
+
+@equation("micro-dWy", r"dW_y = \sum_t h_t^\top dy_t", r"db_y = \sum_t \sum_n dy_{tn}")
+def _(rng):
+    s = micro(rng)
+    dy = [b.dy for b in s.backward]
+    same(over_steps(s, [f.h for f in s.forward], dy), s.gradients[3])
+    same(columns([d.tolist() for d in dy]), s.gradients[4])
+
+
+@equation("micro-dh", r"dh_t = dy_t W_y^\top + dh_{\mathrm{next}}")
+def _(rng):
+    s = micro(rng)
+    nothing = np.zeros((s.N, s.H))
+    for b, dh_next in zip(s.backward, [*(b.dh_next for b in s.backward[1:]), nothing], strict=True):
+        same(add(times(b.dy.tolist(), transposed(s.w[3].tolist())), dh_next.tolist()), b.dh)
+
+
+@equation(
+    "micro-do",
+    r"do = dh_t \odot \tanh(c_t)",
+    r"dc_t = dh_t \odot o \odot \left(1 - \tanh^2(c_t)\right) + dc_{\mathrm{next}}",
+)
+def _(rng):
+    s = micro(rng)
+    nothing = np.zeros((s.N, s.H))
+    for b, dc_next in zip(s.backward, [*(b.dc_next for b in s.backward[1:]), nothing], strict=True):
+        same(each(lambda dh, c: dh * math.tanh(c), b.dh, b.c), b.do)
+        slope = lambda dh, o, c, later: dh * o * (1 - math.tanh(c) ** 2) + later  # noqa: E731
+        same(each(slope, b.dh, b.o, b.c, dc_next), b.dc)
+
+
+@equation(
+    "micro-dgates",
+    r"df = dc_t \odot c_{t-1}",
+    r"dc_{t-1} = dc_t \odot f",
+    r"di = dc_t \odot g",
+    r"dg = dc_t \odot i",
+)
+def _(rng):
+    for b in micro(rng).backward:
+        c_prev = np.zeros_like(b.dc) + b.c_prev
+        pairs = [(c_prev, b.df), (b.f, b.dc_next), (b.g, b.di), (b.i, b.dg)]
+        for factor, gradient in pairs:
+            same(each(lambda dc, factor: dc * factor, b.dc, factor), gradient)
+
+
+@equation(
+    "micro-da",
+    r"da_i = di \odot i \odot (1 - i)",
+    r"da_f = df \odot f \odot (1 - f)",
+    r"da_g = dg \odot (1 - g^2)",
+    r"da_o = do \odot o \odot (1 - o)",
+)
+def _(rng):
+    s = micro(rng)
+    for b in s.backward:
+        for k, (d, y) in enumerate([(b.di, b.i), (b.df, b.f), (b.dg, b.g), (b.do, b.o)]):
+            slope = (lambda y: 1 - y * y) if k == 2 else (lambda y: y * (1 - y))
+            same(each(lambda d, y: d * slope(y), d, y), gate(b.da, k, s.H))  # noqa: B023
+
+
+@equation(
+    "micro-dW",
+    r"dW_x = \sum_t x_t^\top da_t",
+    r"dW_h = \sum_t h_{t-1}^\top da_t",
+    r"db = \sum_t \sum_n da_{tn}",
+)
+def _(rng):
+    s = micro(rng)
+    da = [b.da for b in s.backward]
+    x = [np.array(one_hot(ids, s.V)) for ids in s.x]
+    same(over_steps(s, x, da), s.gradients[0])
+    same(over_steps(s, [f.h_prev for f in s.forward], da), s.gradients[1])
+    same(columns([d.tolist() for d in da]), s.gradients[2])
+
+
+@equation("micro-dh-prev", r"dh_{t-1} = da W_h^\top")
+def _(rng):
+    s = micro(rng)
+    for b in s.backward:
+        same(times(b.da.tolist(), transposed(s.w[1].tolist())), b.dh_next)
+
+
+@equation("micro-check", r"dw \approx \frac{L(w + s) - L(w - s)}{2s}")
+def _(rng):
+    s = micro(rng)
+    for w, dw in zip(s.w, s.gradients, strict=True):
+        k, ends = tuple(rng.integers(w.shape)), []
+        for move in (1e-5, -1e-5):
+            moved = [other.copy() if other is w else other for other in s.w]
+            moved[[other is w for other in s.w].index(True)][k] += move
+            ends.append(microlstm.forward(moved, s.x, s.q, s.mask)[0])
+        same((ends[0] - ends[1]) / 2e-5, dw[k], 1e-9)
+
+
+@equation(
+    "micro-adam",
+    r"m \leftarrow \beta_1 m + (1 - \beta_1) dw",
+    r"v \leftarrow \beta_2 v + (1 - \beta_2) dw^2",
+    r"w \leftarrow w - \mathrm{lr} \frac{m / (1 - \beta_1^s)}"
+    r"{\sqrt{v / (1 - \beta_2^s)} + \varepsilon}",
+)
+def _(rng):
+    begun, gradients = [], []
+
+    def new_weights(*given):
+        made = drawn(*given)
+        begun[:] = [w.copy() for w in made]
+        return made
+
+    def backward(*given):
+        gradients.append(undone(*given))
+        return gradients[-1]
+
+    drawn, undone = microlstm.new_weights, microlstm.backward
+    noting = dict(new_weights=new_weights, backward=backward, H=4, STEPS=4, check=lambda rng: 0.0)
+    with mock.patch.multiple(microlstm, **noting), redirect_stdout(io.StringIO()):
+        (main,) = watched(microlstm.main, microlstm.main)
+    for w, end, all_dw in zip(begun, main.weights, zip(*gradients[-4:], strict=True), strict=True):
+        m = v = each(lambda w: 0.0, w)
+        for s, dw in enumerate(all_dw, 1):
+            m = each(lambda m, dw: 0.9 * m + (1 - 0.9) * dw, m, dw)
+            v = each(lambda v, dw: 0.99 * v + (1 - 0.99) * dw**2, v, dw)
+            lr, k1, k2 = 0.02 * (1 - s / 4), 1 - 0.9**s, 1 - 0.99**s
+            move = lambda w, m, v: w - lr * (m / k1) / (math.sqrt(v / k2) + 1e-8)  # noqa: B023, E731
+            w = each(move, w, m, v)
+        same(w, end)

@@ -1,6 +1,7 @@
 """Draw the pictures of the chapters: `python docs/figures.py [FOLDER]` (default: docs/figures)."""
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from minirnn.gradcheck import oracles  # noqa: E402
 from minirnn.gradcheck.ladder import randomised  # noqa: E402
 from minirnn.gradcheck.problems import recurrent_problem  # noqa: E402
 from minirnn.models import NameClassifier  # noqa: E402
+from minirnn.mpi import cost  # noqa: E402
 from minirnn.packing import sizes_of  # noqa: E402
 from minirnn.recurrent import Recurrent  # noqa: E402
 from minirnn.stepper import demo  # noqa: E402
@@ -241,6 +243,58 @@ def unrolled():
     return figure
 
 
+def two_steps():
+    """The numbers of chapter 0."""
+    w_x, w_h, b, (x_1, x_2), q = 0.5, 0.7, 0.3, (1, -1), 1
+    h_1 = np.tanh(w_x * x_1 + b)
+    h_2 = np.tanh(w_x * x_2 + w_h * h_1 + b)
+    dh_2 = 2 * (h_2 - q)
+    da_2 = dh_2 * (1 - h_2**2)
+    dh_1 = da_2 * w_h
+    da_1 = dh_1 * (1 - h_1**2)
+    figure, axes = canvas(9, 3.3, (-1.0, 9.6), (-1.6, 1.45))
+    places = {"$h_0$": (0, 0), "step 1": (2.6, 0), "step 2": (5.6, 0), "$L$": (8.6, 0)}
+    boxes = {name: node(axes, *at, name, True, 11) for name, at in places.items()}
+
+    def way(start, end, forward, backward, shift=0.42, along=0.0):
+        (x0, y0), (x1, y1) = places[start], places[end]
+        ends = boxes[start], boxes[end]
+        across = (0, 0.11) if y0 == y1 else (-0.11, 0)
+        for sign, text, color in [(1, forward, FORWARD), (-1, backward, BACKWARD)]:
+            if not text:
+                continue
+            one = x0 + sign * across[0], y0 + sign * across[1]
+            two = x1 + sign * across[0], y1 + sign * across[1]
+            pair = (one, two, ends) if sign > 0 else (two, one, ends[::-1])
+            arrow(axes, *pair[:2], color=color, boxes=pair[2])
+            level = y0 == y1
+            axes.text(
+                (x0 + x1) / 2 + (along if level else -sign * 0.25),
+                (y0 + y1) / 2 + (sign * shift if level else 0),
+                text, color=color, fontsize=9.5, va="center",
+                ha="center" if level else "right" if sign > 0 else "left",
+            )  # fmt: skip
+
+    for t, (x, da) in enumerate([(x_1, da_1), (x_2, da_2)], 1):
+        places[f"$x_{t}$"] = 2.6 + 3 * (t - 1), -1.3
+        boxes[f"$x_{t}$"] = node(axes, *places[f"$x_{t}$"], f"$x_{t} = {x}$", True, 11)
+        way(f"$x_{t}$", f"step {t}", f"$w_x x_{t} = {w_x * x:.1f}$", "")
+        axes.text(
+            places[f"step {t}"][0], 0.62, f"$da_{t} = {da:.4f}$", color=BACKWARD, fontsize=9.5,
+            ha="center",
+        )  # fmt: skip
+        a = np.arctanh((h_1, h_2)[t - 1])
+        axes.text(
+            places[f"step {t}"][0], 1.0, f"$a_{t} = {a:.4f}$", color=FORWARD, fontsize=9.5,
+            ha="center",
+        )  # fmt: skip
+    way("$h_0$", "step 1", "$h_0 = 0$", "")
+    way("step 1", "step 2", f"$h_1 = {h_1:.4f}$", f"$dh_1 = {dh_1:.4f}$")
+    way("step 2", "$L$", f"$h_2 = {h_2:.4f}$", f"$dh_2 = {dh_2:.4f}$")
+    axes.text(8.6, 0.62, f"$L = {(h_2 - q) ** 2:.4f}$", color=FORWARD, fontsize=9.5, ha="center")
+    return figure
+
+
 def packed():
     words = ["bees", "cat", "ox"]
     sizes = sizes_of(np.array([len(word) for word in words]))
@@ -355,7 +409,35 @@ def gates():
     return figure
 
 
+def mpi_speed_up():
+    measured = json.loads((DOCS / "results" / "mpi.json").read_text())
+    ranks = 2 ** np.arange(11)
+    links = {
+        "through memory, measured": (measured["latency"], measured["bandwidth"]),
+        "10 Gbit/s, 30 us, assumed": (30e-6, 1.25e9),
+    }
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for panel, (title, link) in zip(axes, links.items(), strict=True):
+        panel.plot(ranks, ranks, color="0.6", lw=1, ls=":", label="as many times as ranks")
+        for net, color in zip(measured["nets"], (FORWARD, "#3c8a4e", BACKWARD), strict=True):
+            given = 1024, net["fixed"], net["each"], 4 * net["parameters"], *link
+            times = [cost.step(int(n), *given) for n in ranks]
+            panel.plot(ranks, times[0] / np.array(times), color=color, marker="o", ms=3,
+                       label=f"H = {net['hidden']}, {net['parameters']:,} numbers")  # fmt: skip
+        panel.set_xscale("log", base=2)
+        panel.set_yscale("log", base=2)
+        panel.set(title=title, xlabel="ranks", ylim=(0.5, 128), xticks=ranks, yticks=ranks[:8],
+                  xticklabels=ranks, yticklabels=ranks[:8])  # fmt: skip
+        panel.tick_params(axis="x", labelrotation=45)
+        panel.grid(alpha=0.3)
+    axes[0].set_ylabel("times as fast as one")
+    axes[0].legend(fontsize=8, loc="upper left")
+    return figure
+
+
 PICTURES = {
+    "two-steps": two_steps,
     "rnn-cell": rnn_cell,
     "lstm-cell": lstm_cell,
     "gru-cell": gru_cell,
@@ -365,6 +447,7 @@ PICTURES = {
     "v-curve": v_curve,
     "gradient-flow": gradient_flow,
     "gates": gates,
+    "mpi-speed-up": mpi_speed_up,
 }
 
 

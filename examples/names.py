@@ -6,10 +6,12 @@ python examples/names.py --one-direction --one-hot    the plain net of the textb
 python examples/names.py --cell my_cell.py:MyCell     your own cell in the same net
 python examples/names.py --predict Kowalski Nguyen    what the trained net says
 python examples/names.py --snapshots                  keep the net of every epoch, to look at
+mpiexec -n 4 python examples/names.py --mpi           the same, shared among four processes
 """
 
 # ruff: noqa: E402
 import argparse
+import functools
 import os
 import sys
 from pathlib import Path
@@ -28,12 +30,14 @@ from minirnn.errors import DataError, NumberError
 from minirnn.functions import softmax
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
+from minirnn.mpi import world
+from minirnn.mpi.shared import SharedTrainer
 from minirnn.storage import summary
 from minirnn.storage.checkpoints import Checkpoint, Snapshots, load_net, save_net
 from minirnn.training import Trainer, predict
 
 # what the weights don't depend on; the names themselves count, not where they lie
-UNSAVED = "output", "resume", "predict", "backend", "cell", "snapshots", "data"
+UNSAVED = "output", "resume", "predict", "backend", "cell", "snapshots", "data", "mpi"
 
 
 def parse():
@@ -60,6 +64,7 @@ def parse():
     add("--seed", type=cli.seed, default=0)
     add("--resume", action="store_true", help=cli.RESUME)
     add("--snapshots", action="store_true", help="also write epoch-000.npz, epoch-001.npz, ...")
+    add("--mpi", action="store_true", help="share each batch among the processes of mpiexec")
     add("--output", type=Path, metavar="DIR", help="(default: runs/names-<model>)")
     add("--predict", metavar="NAME", nargs="+", help="load the trained net and guess these names")
     args = parser.parse_args()
@@ -104,6 +109,7 @@ def guess(args, rng):
 
 
 def train(args, rng):
+    make_trainer = functools.partial(SharedTrainer, world.join()) if args.mpi else Trainer
     alphabet = Alphabet()
     names = load_names(args.data, alphabet)
     K, settings = len(names.languages), {k: v for k, v in vars(args).items() if k not in UNSAVED}
@@ -111,17 +117,19 @@ def train(args, rng):
     parts = dict(zip(("train", "validation", "test"), split(names, rng), strict=True))
     sequences = Sequences.of_names(names, alphabet)
     net = NameClassifier.from_settings(settings, rng=rng, cell=own_cell(args))
-    output = cli.output_folder(args.output)
 
     trained = names.labels[parts["train"]]
     loss = CrossEntropy(log_prior=np.log(np.bincount(trained, minlength=K) / len(trained)))
     make, lr = {"sgd": (optim.SGD, 1.0), "adam": (optim.AdamW, 4e-3)}[args.optimizer]
     lr, batches = args.lr or lr, -(-len(trained) // args.batch_size)
-    trainer = Trainer(
+    trainer = make_trainer(
         net, loss, make(net.parameters(), lr), sequences, parts["train"], parts["validation"],
         schedule=optim.one_cycle(lr, args.epochs * batches), rng=rng, epochs=args.epochs,
         batch_size=args.batch_size, clip=args.clip, patience=args.patience,
     )  # fmt: skip
+    if world.rank():
+        return cli.follow(trainer)
+    output = cli.output_folder(args.output)
     kind = Snapshots if args.snapshots else Checkpoint
     checkpoint = kind(output / "checkpoint.npz", {**settings, "names": names.digest()})
     if args.snapshots and not args.resume:

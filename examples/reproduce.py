@@ -5,22 +5,28 @@ python examples/reproduce.py                     300,000 iterations each, as the
 python examples/reproduce.py --only A,B --jobs 4
 python examples/reproduce.py --seeds 0 1         the table then shows the means
 python examples/reproduce.py --resume            go on after Ctrl-C, or worse
+mpiexec -n 5 python examples/reproduce.py        four nets at a time, on any machines
 
 Each net is trained twice: on all names, and asked about the same names, as in the reports; and
 with a fifth of the names held back. What is in the folder is never trained again: the same
 command goes on, and --resume sees to it that there is something to go on with.
 """
 
+# ruff: noqa: E402
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: a rank of MPI has one core
 
 import numpy as np
 
 from minirnn import cli, plotting
 from minirnn.data import load_names
 from minirnn.errors import CheckpointError
+from minirnn.mpi import pool
 from minirnn.reports import processes, runs
 from minirnn.storage.files import write_atomic, write_figure
 
@@ -219,6 +225,8 @@ def number(value, form=".3f"):
 
 def run():
     args = parse()
+    if pool.serve():
+        return
     names = load_names(args.data)
     folder = cli.output_folder(args.output)
     settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}

@@ -13,11 +13,15 @@ What is in the folder is never trained again: the same command goes on, and --re
 that there is something to go on with.
 """
 
+# ruff: noqa: E402
 import argparse
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: a rank of MPI has one core
 
 import numpy as np
 
@@ -25,6 +29,7 @@ from minirnn import cells, cli, gradient_flow, plotting
 from minirnn.batches import Sequences
 from minirnn.data import load_names
 from minirnn.losses import MeanSquaredError
+from minirnn.mpi import pool
 from minirnn.reports import adding, processes, runs
 from minirnn.storage.checkpoints import load_net
 from minirnn.storage.files import write_atomic, write_figure
@@ -215,6 +220,8 @@ def gates(trained, names, output):
 
 def run():
     args = parse()
+    if pool.serve():
+        return
     names = load_names(args.data, runs.alphabet_of("A"))
     output = cli.output_folder(args.output)
     folder = str(cli.output_folder(output / "nets"))

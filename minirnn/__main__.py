@@ -8,7 +8,7 @@ from .data import printable
 from .errors import MinirnnError
 
 COMMANDS = {  # name: (module with a function run(arguments, prog), what it does)
-    "download": ("minirnn.storage.download", "fetch the surnames of the PyTorch tutorials"),
+    "download": ("minirnn.storage.download", "fetch names or a text that others report on"),
     "gradcheck": ("minirnn.gradcheck.command", "check a cell's backward pass, rung by rung"),
     "exercises": (
         "minirnn.exercises.command",
@@ -37,5 +37,10 @@ def run(arguments=None):
     return importlib.import_module(COMMANDS[name][0]).run(rest, f"python -m minirnn {name}")
 
 
+def main():
+    """The console script `minirnn`; its exit code."""
+    return cli.main(run)
+
+
 if __name__ == "__main__":
-    sys.exit(cli.main(run))
+    sys.exit(main())

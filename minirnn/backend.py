@@ -96,7 +96,7 @@ def taken(data, whole=True, **named):
     """
     ((name, array),) = named.items()
     xp, dtype = get_array_module(**named, data=data), getattr(data, "dtype", "float32")
-    if _module_of(array) is None:
+    if type(array) is not np.ndarray and _module_of(array) in (None, np):  # a list; a subclass
         numbers = as_numbers(name, array)
         array = xp.asarray(numbers, dtype=dtype if numbers.dtype.kind == "f" else None)
     if array.dtype.kind not in "iufc":

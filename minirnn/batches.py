@@ -47,8 +47,8 @@ class Sequences:
     def __init__(self, sequences: Any, labels: Any = None, num_classes: int | None = None,
                  num_symbols: int | None = None, dtype: Dtype = "float32", *, targets: Any = None,
                  ignore_index: int | None = None) -> None:  # fmt: skip
-        sequences, dtype = list(sequences), check.floating("dtype", dtype)
-        self.every_step = labels is None
+        sequences = check.listed("sequences", sequences, DataError)
+        dtype, self.every_step = check.floating("dtype", dtype), labels is None
         self.ignore_index = whole("ignore_index", ignore_index, least=None, none=True)
         self.labels, self.num_classes = check.targets_of(
             sequences, labels, targets, num_classes, self.ignore_index, dtype
@@ -112,7 +112,10 @@ def natural(sequences, index, batch_size, rng):
 
 
 def balanced(sequences, index, batch_size, rng):
-    """As many batches as `natural`; each draw takes a class evenly, then a sequence of it."""
+    """As many batches as `natural`; each draw takes a class evenly, then a sequence of it.
+
+    Raises `DataError` where the sequences have not a class each.
+    """
     index, batch_size, rng = _checked(sequences, index, batch_size, rng)
     if sequences.every_step or sequences.labels.dtype.kind == "f":
         raise DataError(
@@ -152,7 +155,10 @@ def streams(sequences, index, batch_size, rng):
 
 
 def side_by_side(lengths, number):
-    """Places in `lengths` [n], those of each batch, for so many streams; see `streams`."""
+    """Places in `lengths` [n], those of each batch, for so many streams; see `streams`.
+
+    Raises `DataError` as it does.
+    """
     n = len(lengths)
     if n < number:
         raise DataError(f"{number} streams need a sequence each, but there are only {n}")

@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from .contract import check_cell
+from .cuda.faults import is_out_of_memory
 from .data import printable
 from .errors import CellError, DataError, MinirnnError, NumberError
+from .mpi import world
 from .storage.files import alone_in, remove_leftovers
 from .storage.stored_runs import same_settings
 
@@ -26,13 +28,13 @@ RESUME = "go on with a run that was stopped; begin none"  # the help of --resume
 def main(run):
     """Run a script's function; its exit code. What a user can cause ends in one line, no traceback.
 
-    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C, or with SIGTERM, which a scheduler
+    Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C, 143 with SIGTERM, which a scheduler
     sends before it takes the machine away.
     """
     if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        with handled([signal.SIGTERM], _interrupt), np.errstate(over="ignore", invalid="ignore"):
+        with handled(stops(), _interrupt), np.errstate(over="ignore", invalid="ignore"):
             # `Trainer` looks for bad numbers
             code = run() or 0
             sys.stdout.flush()  # here, where a pipe or a disk that takes no more can be answered
@@ -40,20 +42,42 @@ def main(run):
     except BrokenPipeError:  # whoever read the output, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (MinirnnError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split())
-        if isinstance(error, MemoryError):
-            text = f"out of memory ({text or 'no more is said'}); try smaller sizes"
-        print(f"error: {printable(text, 1000)}", file=sys.stderr)
+    except Exception as error:
+        text = sentence(error)
+        if text is None:
+            raise
+        print(f"error: {printable(world.last_words(text), 1000)}", file=sys.stderr)
         _forget_output_that_cannot_be_written()
+        world.end_all(2)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)
-        return 130
+        code = 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+        world.end_all(code)
+        return code
 
 
-def _interrupt(*_):
-    raise KeyboardInterrupt
+def sentence(error):
+    """Return what an error that a user can cause says, in one line; None for another."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MinirnnError):
+        return text
+    if is_out_of_memory(error):
+        return f"out of memory ({text or 'no more is said'}); try smaller sizes"
+    return text if isinstance(error, OSError) else None
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which does what Ctrl-C does; only the exit code is another."""
+
+
+def interruption(number):
+    """Return the exception for what was stopped by the signal of this number."""
+    return Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+
+
+def _interrupt(number, _):
+    raise interruption(number)
 
 
 def _forget_output_that_cannot_be_written():
@@ -118,18 +142,7 @@ def load_cell(text, argument="--cell"):
     file, _, name = text.rpartition(":")
     if not file or not name:
         raise CellError(f"{argument} is {text!r}, but must be FILE.py:CLASS")
-    path = Path(file)
-    if not path.is_file():
-        raise CellError(f"{argument}: there is no file {file}")
-    spec = importlib.util.spec_from_file_location(f"minirnn_cell_{path.stem}", path)
-    if spec is None:
-        raise CellError(f"{argument}: {file} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look their own module up
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise CellError(f"{argument}: {file} fails: {type(error).__name__}: {error}") from error
+    module = load_module(file, argument)
     cell = getattr(module, name, None)
     if not isinstance(cell, type):
         known = sorted(
@@ -158,13 +171,37 @@ def load_cell(text, argument="--cell"):
     return cell
 
 
+def progress_bar(**options):
+    """Return a tqdm bar, on a terminal only, without the thread that tqdm starts beside it."""
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0
+    return tqdm(disable=None, **options)
+
+
+def load_module(file, argument):
+    """The module in a Python file of the user's, which is run. Raises `CellError` where it fails,
+    or is not there; argument: what it was given as."""
+    path = Path(file)
+    if not path.is_file():
+        raise CellError(f"{argument}: there is no file {file}")
+    spec = importlib.util.spec_from_file_location(f"minirnn_cell_{path.stem}", path)
+    if spec is None:
+        raise CellError(f"{argument}: {file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise CellError(f"{argument}: {file} fails: {type(error).__name__}: {error}") from error
+    return module
+
+
 class Progress:
     """A tqdm bar over all epochs: loss, last validation accuracy, sequences a second."""
 
     def __init__(self, epochs, unit="name"):
-        from tqdm import tqdm
-
-        self.bar, self.epochs, self.unit = tqdm(unit="batch", disable=None), epochs, unit
+        self.bar, self.epochs, self.unit = progress_bar(unit="batch"), epochs, unit
 
     def __call__(self, trainer):
         bar, batches = self.bar, len(trainer.batches)
@@ -185,10 +222,17 @@ class Progress:
         self.bar.close()
 
 
+def say_beside_bars(text):
+    """Print a text to standard output without tearing a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stdout)
+
+
 def train(trainer, checkpoint, resume, unit="name"):
-    """Fit with a progress bar and checkpoints; after Ctrl-C, save, say so, and raise
-    `KeyboardInterrupt`, which becomes exit code 130. Raises `NumberError` where a number is not
-    finite, and names the checkpoint from before."""
+    """Fit with a progress bar and checkpoints; after Ctrl-C or SIGTERM, save, say so, and raise
+    the `interruption`. Raises `NumberError` where a number is not finite, and names the checkpoint
+    from before."""
     with alone_in(checkpoint.path.parent):
         remove_leftovers(checkpoint.path.parent)
         if resume:
@@ -205,21 +249,35 @@ def train(trainer, checkpoint, resume, unit="name"):
             raise
         if trainer.stopped:
             _say(f"saved after step {trainer.step:,} in {checkpoint.path}; go on with --resume")
-            raise KeyboardInterrupt
+            raise interruption(trainer.stopped)
+
+
+def follow(trainer):
+    """Fit on a rank that is not the first, which neither writes nor shows anything."""
+    with stop_on_interrupt(trainer):
+        trainer.fit()
 
 
 @contextmanager
 def stop_on_interrupt(trainer):
-    """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, so that it can finish its step; a
-    second one stops at once."""
+    """The first Ctrl-C or SIGTERM inside sets `trainer.stopped`, to its number, so that the trainer
+    can finish its step; a second one raises the `interruption` at once."""
 
-    def handler(*_):
+    def handler(number, _):
         if trainer.stopped:
-            raise KeyboardInterrupt
-        trainer.stopped = True
+            raise interruption(number)
+        trainer.stopped = number
 
-    with handled([signal.SIGINT, signal.SIGTERM], handler):
+    with handled([signal.SIGINT, *stops()], handler):
         yield
+
+
+def stops():
+    """Return the signals that ask a process to stop.
+
+    SIGUSR1 is one under mpiexec: it hands that on, and does not kill all ranks a moment later.
+    """
+    return [signal.SIGTERM, signal.SIGUSR1] if world.started() else [signal.SIGTERM]
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The mistakes that a user can make, each as an exception that scripts print as one sentence; and
 the checks that every part shares, of what is given where an object is made."""
 
-import math
 import numbers
 import operator
 
@@ -40,6 +39,10 @@ class CellError(MinirnnError, TypeError):
     """A cell class that does not keep the contract of `minirnn.cells`."""
 
 
+class GraderError(MinirnnError, RuntimeError):
+    """The grader's own trouble, a full disk say; it tells nothing about the hand-in."""
+
+
 class CheckpointError(MinirnnError, ValueError):
     """A file of weights that cannot be read, or does not fit the net."""
 
@@ -47,12 +50,13 @@ class CheckpointError(MinirnnError, ValueError):
 # Checks. Each takes the argument's name and what was given, and returns it in Python's own types:
 # NumPy's numbers are numbers, True and False are none.
 
-NOT_NEGATIVE = "a number, at least 0", lambda x: 0 <= x < math.inf
-ABOVE_0 = "a number above 0", lambda x: 0 < x < math.inf
+LARGEST = float(2**1000)  # a whole number can be larger than any float
+NOT_NEGATIVE = "a number, at least 0", lambda x: 0 <= x < LARGEST
+ABOVE_0 = "a number above 0", lambda x: 0 < x < LARGEST
 SHARE = "a number, at least 0 and below 1", lambda x: 0 <= x < 1
 PART = "a number from 0 to 1", lambda x: 0 <= x <= 1
 LIMIT = "a number above 0", lambda x: x > 0  # infinity limits nothing
-FINITE = "a finite number", math.isfinite
+FINITE = "a finite number", lambda x: abs(x) < 3e38  # that float32 holds too
 FEW_IDS = 16  # Python looks at so few faster than NumPy
 
 
@@ -77,9 +81,10 @@ def real(name, number, kind=FINITE, none=False):
         return None
     wanted, allowed = kind
     is_real = isinstance(number, numbers.Real) and not isinstance(number, bool)
-    if not is_real or not allowed(number):
+    plain = number if not is_real or isinstance(number, int) else float(number)
+    if not is_real or not allowed(plain):
         raise ArgumentError(f"{name} is {short(number)}, but must be {wanted}{' or None' * none}")
-    return number if isinstance(number, int) else float(number)
+    return plain
 
 
 def not_negative(**given):
@@ -96,11 +101,43 @@ def one_of(name, value, choices):
     return value
 
 
-def function(name, given):
-    """A function, or None; `ArgumentError` for anything else."""
+def schedule_of(given):
+    """Return a function of the step that gives a learning rate, tried at step 0, or None;
+    `ArgumentError` for anything else."""
     if given is not None and not callable(given):
-        raise ArgumentError(f"{name} is {short(given)}, but must be a function or None")
+        raise ArgumentError(f"schedule is {short(given)}, but must be a function or None")
+    try:
+        if given is not None:
+            rate_of(given, 0)
+    except TypeError as error:
+        wanted = "a function of the step alone"
+        raise ArgumentError(f"schedule(0) fails ({error}), but must be {wanted}") from None
     return given
+
+
+def rate_of(schedule, step):
+    """Return the learning rate of a step; `ArgumentError` where it is none."""
+    return real(f"schedule({step})", schedule(step), NOT_NEGATIVE)
+
+
+def trained(net, loss, optimizer, sequences):
+    """Raise `ArgumentError` where one of the four that a trainer joins is something else."""
+    for name, given, methods, cure in [
+        ("net", net, ("forward", "backward"), "NameClassifier(...)"),
+        ("loss", loss, ("forward", "backward"), "CrossEntropy()"),
+        ("optimizer", optimizer, ("step", "zero_grad"), "Adam(net.parameters())"),
+        ("sequences", sequences, ("batch", "counts"), "Sequences(sequences, labels)"),
+    ]:
+        lacking = [m for m in methods if not callable(getattr(given, m, None))]
+        if isinstance(given, type) or lacking:
+            wanted = f"an object with {' and '.join(methods)}, as {cure}"
+            raise ArgumentError(f"{name} is {short(given)}, but must be {wanted}")
+    if hasattr(net, "parameters") and hasattr(optimizer, "parameters"):
+        own = set(map(id, net.parameters()))
+        if not own & set(map(id, optimizer.parameters)):
+            raise ArgumentError(
+                "optimizer has no parameter of this net, but must be made of net.parameters()"
+            )
 
 
 def generator(rng):
@@ -125,12 +162,18 @@ def floating(name, dtype):
     return result
 
 
-def as_numbers(name, given):
-    """An array of numbers, of a list or what else NumPy makes one of; `ShapeError` for the rest."""
+def as_array(given):
+    """Return an array of a list or the like; one of objects where NumPy makes none."""
     try:
         array = np.asarray(given)
     except (ValueError, TypeError, RuntimeError):  # a ragged list; a tensor with a gradient
         array = np.empty(0, object)
+    return np.empty(array.shape, object) if _is_masked(given) else array
+
+
+def as_numbers(name, given):
+    """Return an array of numbers, of a list or the like; `ShapeError` for the rest."""
+    array = as_array(given)
     if array.dtype.kind not in "iufc":
         raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
     return array
@@ -160,10 +203,12 @@ def in_range(what, values, size, error=ShapeError, note=""):
     Those on a GPU are passed over: reading them would stop it, and those that come from this
     library's data loader were checked on the host.
     """
-    if not isinstance(values, np.ndarray) or values.size == 0:
+    if not isinstance(values, np.ndarray):
         return
     if values.dtype.kind not in "iu":
         raise error(f"{_many(what)} must be whole numbers, but are of type {values.dtype}")
+    if values.size == 0:
+        return
     wrong = first_outside(values, size)
     if wrong is not None:
         raise error(f"{what} {wrong} is out of range: {note}it must be 0 to {size - 1}")
@@ -174,7 +219,7 @@ def labels_of(what, labels, number, size):
 
     Raises `DataError` for anything else.
     """
-    array = np.asarray(labels)
+    array = as_array(labels)
     if array.shape != (number,) or not number:
         shape = "" if array.ndim == 1 else f" of shape {array.shape}, which is not [N]"
         raise DataError(f"there are {number} sequences, but {array.size} {_many(what)}{shape}")
@@ -273,10 +318,7 @@ def places(name, index, size):
 
     Raises `DataError` for anything else, and for none.
     """
-    try:
-        array = np.asarray(index)
-    except (ValueError, TypeError):
-        array = np.empty((0, 0))
+    array = as_array(index)
     if array.dtype == bool and array.shape == (size,):
         array = np.flatnonzero(array)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
@@ -296,13 +338,10 @@ def joined(sequences, error, kinds="iuf"):
     empty, no such array, or unlike the first.
     """
     arrays = []
-    for k, given in enumerate(sequences):
-        if not len(given):
+    for k, given in enumerate(listed("sequences", sequences, error)):
+        array = as_array(given)
+        if array.shape[:1] == (0,) and hasattr(given, "__len__") and not len(given):
             raise error(f"sequence {k} is empty, but every sequence needs at least one element")
-        try:
-            array = np.asarray(given)
-        except (ValueError, TypeError):
-            array = np.empty(())
         if array.ndim == 0 or array.dtype.kind not in kinds:
             raise error(
                 f"sequence {k} is {short(given)}, but must be an array: of ids, as Alphabet.encode "
@@ -326,9 +365,19 @@ def joined(sequences, error, kinds="iuf"):
     return np.concatenate(arrays), np.array([len(array) for array in arrays])
 
 
+def listed(name, given, error):
+    """Return a list of what was given; `error` where it holds nothing that can be gone through."""
+    if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__") or _is_scalar(given):
+        raise error(f"{name} is {short(given)}, but must be a list of arrays")
+    return list(given)
+
+
 def whole_sizes(sizes, name="sizes"):
     """The sizes in Python's own integers: NumPy's small ones overflow; `ShapeError` for others."""
     try:
+        sizes = list(sizes)
+        if bool in map(type, sizes):
+            raise TypeError
         return list(map(operator.index, sizes))
     except TypeError:
         cure = "; the state goes by name, as state=(h0, ...)" if name == "sizes" else ""
@@ -366,13 +415,84 @@ def carrying(net):
 
 
 def parameters_of(given):
-    """A list of parameters; `ArgumentError` where there are none, or they are something else."""
-    listed = list(given) if hasattr(given, "__iter__") else [given]
-    wrong = next((p for p in listed if not hasattr(p, "grad")), None)
-    if not listed or wrong is not None:
-        given = f"has {short(wrong)}" if listed else "is empty"
+    """Return a list of parameters; `ArgumentError` where there are none, one is there twice, or
+    they are something else."""
+    parameters = list(given) if hasattr(given, "__iter__") else [given]
+    others = [p for p in parameters if not hasattr(p, "grad")]
+    if not parameters or others or len(set(map(id, parameters))) < len(parameters):
+        given = f"has {short(others[0])}" if others else "has one twice"
+        given = given if parameters else "is empty"
         raise ArgumentError(f"parameters {given}, but must be a list, as net.parameters() gives")
-    return listed
+    return parameters
+
+
+def mapping(what, state):
+    """Return what was given, by names; `CheckpointError` for anything else."""
+    if not hasattr(state, "items"):
+        raise CheckpointError(
+            f"{what} is {short(state)}, but must be a dict, as state_dict() gives"
+        )
+    return state
+
+
+def saved_arrays(what, state, shapes):
+    """Return {name: array} of a saved state; `CheckpointError` unless it has a finite number in
+    each place of these shapes."""
+    state = mapping(f"the state of {what}", state)
+    arrays = {name: as_array(state[name]) for name in shapes if name in state}
+    for name, shape in shapes.items():
+        if name not in arrays or arrays[name].shape != shape:
+            given = arrays[name].shape if name in arrays else "nothing"
+            raise CheckpointError(f"{what}'s {name} has shape {shape}, but the saved one: {given}")
+        if arrays[name].dtype.kind not in "iuf" or not np.isfinite(arrays[name]).all():
+            raise CheckpointError(
+                f"{what}'s {name} must be of finite numbers, but the saved is not"
+            )
+    return arrays
+
+
+def cache_of(cache, fields):
+    """Return the cache of a forward with so many fields; `ArgumentError` for anything else."""
+    if not isinstance(cache, tuple) or len(cache) != fields:
+        raise ArgumentError(
+            f"cache is {short(cache)}, but must be what forward of this object returned last"
+        )
+    return cache
+
+
+def made(cell):
+    """Return a cell, made where its class is given; `CellError` where that takes arguments."""
+    try:
+        return cell() if isinstance(cell, type) else cell
+    except TypeError as error:
+        text = f"{cell.__name__}() fails, but a cell must be made without arguments: {error}"
+        raise CellError(text) from error
+
+
+def prior_of(log_prior):
+    """Return numbers [K] that are not NaN and below infinity; `ArgumentError` for others."""
+    if log_prior.ndim != 1 or not bool((log_prior < np.inf).all()):  # false of NaN too
+        given = short(log_prior.tolist())
+        raise ArgumentError(f"log_prior is {given}, but must be [K], of numbers or -inf")
+    return log_prior
+
+
+def unpackable(rows, sizes, order):
+    """Return the three as arrays and a list; `ShapeError` for what pack does not return."""
+    rows = rows if hasattr(rows, "shape") else as_numbers("rows", rows)
+    sizes, order = whole_sizes(sizes), as_array(order)
+    places = sorted(order.tolist()) if order.dtype.kind in "iu" and order.ndim == 1 else None
+    fits = sizes and sizes == sorted(sizes, reverse=True) and sizes[-1] > 0
+    if not fits or len(rows) != sum(sizes) or places != list(range(sizes[0])):
+        given = f"{len(rows)} rows, sizes {short(sizes)} and an order of {order.size}"
+        raise ShapeError(f"{given} do not belong together; pack returns the three")
+    return rows, sizes, order
+
+
+def not_empty(name, array):
+    """Raise `ShapeError` where an array has no entry."""
+    if not array.size:
+        raise ShapeError(f"{name} has shape {array.shape}, but must have at least one entry")
 
 
 def two_betas(betas):
@@ -384,8 +504,8 @@ def two_betas(betas):
 
 def short(value, longest=60):
     """Return a value as text for a message: cut off where it is long, an array as its shape."""
-    shape = getattr(value, "shape", ())
-    text = f"an array of shape {shape}" if shape else " ".join(repr(value).split())
+    shape, kind = getattr(value, "shape", ()), "a masked array" if _is_masked(value) else "an array"
+    text = f"{kind} of shape {shape}" if shape else " ".join(repr(value).split())
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
@@ -393,6 +513,17 @@ def _many(what):
     return f"{what}es" if what.endswith("s") else f"{what}s"
 
 
+def _is_masked(given):
+    return isinstance(given, np.ndarray) and hasattr(given, "mask")
+
+
+def _is_scalar(given):
+    return getattr(given, "shape", None) == ()
+
+
 def _same(value, choice):
+    """Whether they mean the same: NumPy's numbers do, but True is no number."""
+    if isinstance(value, (bool, np.bool_)) and not isinstance(choice, bool):
+        return False
     simple = (str, bool, int, np.bool_, np.integer)
     return isinstance(value, simple) and bool(value == choice)

@@ -55,7 +55,12 @@ def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
     They are [N, K]; where every step has a target, a list of N arrays [T, K].
     index: places [N], or a mask. streams: so many run side by side through the sequences, and the
     net's state is carried on from one to the next (see `batches.streams`); left out, each begins
-    anew. Where the memory is too small for a batch, it is tried again with half.
+    anew. batch_size: how many sequences are read at once; where the memory is too small for them,
+    it is tried again with half.
+
+        >>> sequences = Sequences([[0, 1], [1, 1, 0]], labels=[0, 1])
+        >>> predict(NameClassifier(2, 3, hidden_size=4), sequences, [1, 0]).shape
+        (2, 3)
     """
     index = places("index", index, len(sequences))
     outputs = _tried(net, sequences, index, whole("batch_size", batch_size), streams)
@@ -100,9 +105,10 @@ def _predict(net, sequences, index, batch_size, streams):
 def check_outputs(outputs, batch, least=0):
     """Raise `ShapeError` unless the net has an output for each target, at least so many wide."""
     if outputs.shape[:1] != batch.labels.shape[:1]:
+        given = f"{len(outputs)} outputs, but there are {len(batch.labels)} targets"
         raise ShapeError(
-            f"the net has {len(outputs)} outputs for {len(batch.labels)} targets: labels, one for "
-            "each sequence, go with NameClassifier, and targets, one for every step, with StepModel"
+            f"the net has {given}: labels, one for each sequence, go with NameClassifier, and "
+            "targets, one for every step, with StepModel"
         )
     if outputs.shape[-1] < least:
         found = outputs.shape[-1]

@@ -5,7 +5,7 @@ derivative written in terms of y = f(a) needs only what the forward pass has alr
 which is why every backward pass in `cells.py` can do without the pre-activations.
 """
 
-from .backend import get_array_module
+from .backend import get_array_module, taken
 
 
 def sigmoid(a):
@@ -58,8 +58,8 @@ def log_softmax(a):
 
     The largest a is subtracted first: it changes nothing, and exp can no longer overflow.
     """
-    xp = get_array_module(a)
-    a = a - a.max(axis=-1, keepdims=True)
+    a = taken(None, whole=False, a=a)
+    a, xp = a - a.max(axis=-1, keepdims=True), get_array_module(a)
     return a - xp.log(xp.exp(a).sum(axis=-1, keepdims=True))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import errors as check
 from .backend import Array, Dtype, Rng, get_array_module, taken
 from .errors import SHARE, ShapeError, check_shape, floating, generator, in_range, real, whole
 from .parameters import Module, Parameter, uniform
@@ -36,6 +37,7 @@ class Linear(Module):
         in_features, dtype = whole("in_features", in_features), floating("dtype", dtype)
         out_features, bound = whole("out_features", out_features), in_features**-0.5
         self.W = Parameter(uniform(rng, (in_features, out_features), bound, dtype))
+        bias = check.one_of("bias", bias, (True, False))
         self.b = Parameter(uniform(rng, (out_features,), bound, dtype)) if bias else None
 
     def forward(self, x: Array) -> tuple[Array, Any]:

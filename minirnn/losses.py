@@ -49,6 +49,8 @@ class CrossEntropy:
         self.normaliser = _normaliser(normaliser)
         self.ignore_index = check.whole("ignore_index", ignore_index, least=None, none=True)
         self.log_prior = _classes("log_prior", log_prior)
+        if log_prior is not None:
+            check.prior_of(self.log_prior)
         self.class_weight = _classes("class_weight", class_weight)
         if class_weight is not None and not (asnumpy(self.class_weight) >= 0).all():
             raise ArgumentError("class_weight holds a number below 0 or NaN, but must not")
@@ -65,6 +67,7 @@ class CrossEntropy:
         if labels.shape != logits.shape[:-1] or not K:
             given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
             raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
+        check.not_empty("logits", logits)
         shape, logits, labels = logits.shape, logits.reshape(-1, K), labels.reshape(-1)
         keep = xp.ones(len(labels), bool)
         if self.ignore_index is not None:
@@ -95,7 +98,7 @@ class CrossEntropy:
 
         In general (softmax(logits) sum q - q) / normaliser, where q is what log p is weighted with.
         """
-        log_p, wanted, divisor, shape = cache
+        log_p, wanted, divisor, shape = check.cache_of(cache, 4)
         dlogits = get_array_module(log_p).exp(log_p) * wanted.sum(axis=1, keepdims=True) - wanted
         return (dlogits * (dloss / divisor)).reshape(shape)
 
@@ -133,13 +136,14 @@ class MeanSquaredError:
         y = taken(None, whole=False, y=y)
         target = taken(y, whole=False, target=target)
         check.check_shape("y", y, target.shape, "the target has")
+        check.not_empty("y", y)
         difference = y - target
         divisor = {"mean": difference.size, "sum": 1}.get(self.normaliser, self.normaliser)
         return (difference * difference).sum() / divisor, (difference, divisor)
 
     def backward(self, cache: Any, dloss: float = 1.0) -> Array:
         """dy = 2 (y - target) / normaliser."""
-        difference, divisor = cache
+        difference, divisor = check.cache_of(cache, 2)
         return difference * (2 * dloss / divisor)
 
     def score(self, y: Array, target: Array) -> Array:

@@ -11,7 +11,7 @@ from operator import is_
 
 from . import errors as check
 from .backend import Array, asnumpy, get_array_module
-from .errors import ArgumentError, CheckpointError
+from .errors import ArgumentError
 from .parameters import Parameter, join, split
 
 
@@ -74,14 +74,11 @@ class Optimizer:
     def load_state_dict(self, state):
         """Take up what `state_dict` gave; raises `CheckpointError` where something does not fit."""
         arrays = self._named_state()
+        shapes = {name: array.shape for name, array in arrays.items()}
+        saved = check.saved_arrays("the optimiser", state, {"steps": (), "lr": (), **shapes})
         for name, array in arrays.items():
-            if name not in state or state[name].shape != array.shape:
-                saved = state[name].shape if name in state else "nothing"
-                text = f"the optimiser's {name} has shape {array.shape}, but the saved one: {saved}"
-                raise CheckpointError(text)
-        for name, array in arrays.items():
-            array[...] = get_array_module(array).asarray(state[name])
-        self.steps, self.lr = int(state["steps"]), float(state["lr"])
+            array[...] = get_array_module(array).asarray(saved[name])
+        self.steps, self.lr = int(saved["steps"]), float(saved["lr"])
 
     def _named_state(self):
         """{"v.0": view of the slot v that belongs to parameter 0, ...}."""
@@ -114,7 +111,8 @@ class SGD(Optimizer):
 
     def __init__(self, parameters: list[Parameter], lr: float, momentum: float = 0.0,
                  nesterov: bool = False, weight_decay: float = 0.0) -> None:  # fmt: skip
-        self.momentum, self.nesterov = check.real("momentum", momentum, check.SHARE), nesterov
+        self.momentum = check.real("momentum", momentum, check.SHARE)
+        self.nesterov = check.one_of("nesterov", nesterov, (False, True))
         if nesterov and not momentum:
             raise ArgumentError("momentum is 0, but nesterov needs one above 0")
         self.slots = ("v",) if momentum else ()

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, get_array_module
-from .errors import ShapeError, as_numbers, joined, one_of, whole_sizes
+from .backend import Array, asnumpy, get_array_module
+from .errors import ShapeError, as_numbers, joined, one_of, short, unpackable, whole_sizes
 
 
 def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray]:
@@ -56,10 +56,7 @@ def unpack(rows: Array, sizes: list[int], order: Array) -> list[Array]:
         >>> unpack(*pack([np.array([1, 2]), np.array([3, 4, 5])]))
         [array([1, 2]), array([3, 4, 5])]
     """
-    sizes = whole_sizes(sizes)
-    if len(rows) != sum(sizes) or sorted(order) != list(range(max(sizes, default=0))):
-        given = f"{len(rows)} rows, sizes {_short(sizes)} and an order of {len(order)}"
-        raise ShapeError(f"{given} do not belong together; pack returns the three")
+    rows, sizes, order = unpackable(rows, sizes, asnumpy(order))
     starts = np.cumsum([0, *sizes[:-1]])
     sequences: list[Array] = [None] * sizes[0]
     for k in range(sizes[0]):
@@ -87,7 +84,7 @@ def pack_padded(
     if len(lengths) != len(rows) or not all(1 <= n <= rows.shape[1] for n in lengths):
         axes = "[N, T, ...]" if batch_first else "[T, N, ...]"
         wanted = f"one from 1 to {rows.shape[1]} for each of {len(rows)} sequences"
-        given = f"x has shape {x.shape}, {axes}, and lengths {_short(lengths)}"
+        given = f"x has shape {x.shape}, {axes}, and lengths {short(lengths)}"
         raise ShapeError(f"{given}, but lengths must hold {wanted}")
     return pack([row[:n] for row, n in zip(rows, lengths, strict=True)])
 
@@ -95,8 +92,9 @@ def pack_padded(
 def pad_packed(
     rows: Array, sizes: list[int], order: Array, *, batch_first: bool, value: float = 0
 ) -> tuple[Array, list[int]]:
-    """Return (x, lengths): rows [S, ...] as `unpack` takes them, padded with `value` to one length.
+    """Return (x, lengths): sequences that are packed, padded with `value` to one length.
 
+    rows [S, ...], sizes and order are what `pack` gives; the rows may be others of as many.
     x is [N, T, ...] if batch_first, else [T, N, ...]. Raises `ShapeError` as `unpack` does.
 
         >>> pad_packed(*pack([np.array([1, 2]), np.array([3, 4, 5])]), batch_first=True)
@@ -157,11 +155,6 @@ def as_rows(x, sizes, width):
         raise ShapeError(f"x has shape {x.shape}; with sizes it must be {wanted}")
     grows = sizes != sorted(sizes, reverse=True)
     if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
-        given = f"x has {len(x)} rows, but sizes {_short(sizes)} add up to {sum(sizes)}"
+        given = f"x has {len(x)} rows, but sizes {short(sizes)} add up to {sum(sizes)}"
         raise ShapeError(f"{given}; they must add up to the rows, never grow, and be at least 1")
     return x, sizes, shape
-
-
-def _short(sizes):
-    text = ", ".join(map(str, sizes[:6]))
-    return f"[{text}{', ...' if len(sizes) > 6 else ''}]"

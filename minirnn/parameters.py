@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from .backend import asarray, asnumpy, get_array_module
-from .errors import ArgumentError, CheckpointError, floating, generator
+from .errors import ArgumentError, CheckpointError, floating, generator, mapping
 
 
 class Parameter:
@@ -117,7 +117,8 @@ class Module:
         Raises `CheckpointError` that names the first parameter that is missing, unknown, of
         another shape, not of a floating type, or not finite.
         """
-        named, state = self.named_parameters(), {k: asnumpy(v) for k, v in state.items()}
+        given = mapping("the saved state", state).items()
+        named, state = self.named_parameters(), {name: asnumpy(array) for name, array in given}
         for name in named:
             if name not in state:
                 raise CheckpointError(f"the saved state has no {name}; it belongs to another net")

@@ -16,8 +16,24 @@ def plot_loss(history):
     figure, axes = _figure(6, 4)
     axes.plot(history["epoch"], history["train_loss"], "o-", ms=3, label="training")
     axes.plot(history["epoch"], history["validation_loss"], "s-", ms=3, label="validation")
-    axes.set(xlabel="epoch", ylabel="cross-entropy, nats", title="Loss")
+    classes = "train_accuracy" in history.columns
+    loss = "cross-entropy, nats" if classes else "mean squared error"
+    axes.set(xlabel="epoch", ylabel=loss, title="Loss")
     axes.set_ylim(bottom=0)
+    _finish(axes)
+    return figure
+
+
+def plot_measure(history, measure, levels=None):
+    """One measure against the epoch, "bits" or "rmse" say; levels, {label: y}, as dashed lines."""
+    figure, axes = _figure(6, 4)
+    for part, mark in (("training", "o-"), ("validation", "s-")):
+        column = f"{part.removesuffix('ing')}_{measure}"
+        if column in history.columns:
+            axes.plot(history["epoch"], history[column], mark, ms=3, label=part)
+    for k, (label, y) in enumerate((levels or {}).items()):
+        axes.axhline(y, color="0.4", ls=("--", ":")[k % 2], lw=1, label=label)
+    axes.set(xlabel="epoch", ylabel=measure.replace("_", " "), title=f"By epoch: {measure}")
     _finish(axes)
     return figure
 

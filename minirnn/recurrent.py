@@ -59,7 +59,7 @@ class Recurrent(Module):
                  biases: int = 2, init: str = "pytorch", forget_bias: float | None = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
         keep_freed_memory()
-        self.cell = cell() if isinstance(cell, type) else cell
+        self.cell = check.made(cell)
         check_cell(self.cell)
         gates, dtype, G = self.cell.gates, check.floating("dtype", dtype), len(self.cell.gates)
         D, H = check.whole("input_size", input_size), check.whole("hidden_size", hidden_size)
@@ -130,7 +130,7 @@ class Recurrent(Module):
 
         Either of doutput and dfinal, and any part of dfinal, may be None: zero.
         """
-        x, sizes, steps, _, product, truncate, shape, dtype = cache
+        x, sizes, steps, _, product, truncate, shape, dtype = check.cache_of(cache, 8)
         xp, S, H = get_array_module(product.Wh), len(x), self.hidden_size
         doutput, dfinal = self._upstream(doutput, dfinal, (S, H), sizes[0], shape, dtype)
         undo, dgates = ProductBackward(product, S, dtype), []

@@ -6,7 +6,7 @@ from typing import Any
 from .backend import Array, Dtype, Rng, current, get_array_module, taken
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .cuda.recurrent import CudaRecurrent
-from .errors import ArgumentError, ShapeError, check_shape, one_of, parts_of, whole
+from .errors import ArgumentError, ShapeError, cache_of, check_shape, one_of, parts_of, whole
 from .layers import Dropout
 from .packing import as_rows, reversal
 from .parameters import Module
@@ -90,7 +90,7 @@ class Stack(Module):
 
         Raises `ShapeError` where doutput has not the shape of the output.
         """
-        caches, masks, order, shape = cache
+        caches, masks, order, shape = cache_of(cache, 4)
         H = self.hidden_size
         if doutput is not None:
             doutput = taken(self.layers[0].Wx.data, whole=False, doutput=doutput)
@@ -280,7 +280,7 @@ class GRU(Stack):
                  reverse: bool = False, dropout: float = 0.0, biases: int = 2,
                  init: str = "pytorch", forget_bias: float | None = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
-        cell = GRUCell if reset_after else GRUBeforeCell
+        cell = GRUCell if one_of("reset_after", reset_after, (True, False)) else GRUBeforeCell
         super().__init__(cell, input_size, hidden_size, rng=rng, num_layers=num_layers,
                          bidirectional=bidirectional, reverse=reverse, dropout=dropout, init=init,
                          biases=biases, forget_bias=forget_bias, dtype=dtype)  # fmt: skip

@@ -62,6 +62,7 @@ class Trainer:
                  batch_size: int = 128, sampling: str = "natural", schedule: Any = None,
                  clip: float | None = None, patience: int | None = None,
                  monitor: str | None = None) -> None:  # fmt: skip
+        check.trained(net, loss, optimizer, sequences)
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.sequences, self.train = sequences, check.places("train", train, len(sequences))
         self.validation = check.places("validation", validation, len(sequences))
@@ -70,7 +71,7 @@ class Trainer:
         self.sample = samplers[check.one_of("sampling", sampling, samplers)]
         self.clip = check.real("clip", clip, check.LIMIT, none=True)
         self.patience = check.whole("patience", patience, none=True)
-        self.schedule = check.function("schedule", schedule)
+        self.schedule = check.schedule_of(schedule)
         self.step = self.epoch = self.position = 0  # position: batches done in this epoch
         self.sums = None  # of this epoch so far: loss, score (on the device), number of targets
         self.epoch_rng = None  # the generator that drew this epoch's batches
@@ -154,8 +155,7 @@ class Trainer:
 
         Raises `NumberError` where the validation loss is not finite.
         """
-        streams = {"streams": self.batch_size} if self.carries else {}
-        result = evaluate(self.net, self.sequences, self.validation, self.loss, **streams)
+        result = self.evaluate()
         if not math.isfinite(result.loss):
             after = f"after step {self.step} (epoch {self.epoch + 1})"
             raise self.not_finite(f"the validation loss is not finite {after}")
@@ -169,6 +169,11 @@ class Trainer:
             self.best = self.net.state_dict()
         self.batches, self.position = None, 0
 
+    def evaluate(self):
+        """Return how well the net does on the validation part."""
+        streams = {"streams": self.batch_size} if self.carries else {}
+        return evaluate(self.net, self.sequences, self.validation, self.loss, **streams)
+
     def train_step(self, index):
         """One batch forward, backward, and the step; (loss, score) on the device.
 
@@ -176,7 +181,7 @@ class Trainer:
         `BackendError` where the memory has no room for the batch.
         """
         if self.schedule is not None:
-            self.optimizer.lr = self.schedule(self.step)
+            self.optimizer.lr = check.rate_of(self.schedule, self.step)
         before = self.rng.bit_generator.state, self.state
         try:
             loss, score, ok = self.gradients(index, self.clip)
@@ -195,25 +200,31 @@ class Trainer:
         return loss, score
 
     def gradients(self, index, clip=None):
-        """Forward and backward on one batch; (loss, score, whether all is finite).
+        """Fill the gradients from a batch, clipped; (loss, score, whether all is finite).
 
-        The score adds up over batches: how many are right, or the squares of what is off. Raises
-        `ShapeError` where the net has not an output for each target, or fewer than there are
+        The score adds up over batches: how many are right, or the squares of what is off.
+        """
+        self.optimizer.zero_grad()
+        loss, score = self.accumulate(index)
+        whole = [self.optimizer.whole]
+        norm = clip_grad_norm(whole, clip) if clip else grad_norm(whole)
+        ok = (loss + norm) * 0 == 0  # false for NaN and for infinity
+        return loss, score, ok
+
+    def accumulate(self, index):
+        """Add the gradient of a batch, forward and backward; (loss, score).
+
+        Raises `ShapeError` where the net has not an output for each target, or fewer than there are
         classes.
         """
         batch = self.sequences.batch(index, self.state)
-        self.optimizer.zero_grad()
         outputs, cache = self.net.forward(batch, training=True)
         check_outputs(outputs, batch, self.sequences.num_classes)
         loss, loss_cache = self.loss.forward(outputs, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
         if self.carries:
             self.state = cache.state
-        whole = [self.optimizer.whole]
-        norm = clip_grad_norm(whole, clip) if clip else grad_norm(whole)
-        total = loss + norm
-        ok = total - total == 0  # false for NaN and for infinity
-        return loss, self.loss.score(outputs, batch.labels), ok
+        return loss, self.loss.score(outputs, batch.labels)
 
     def check(self):
         """Read the flag; `NumberError` that names the first bad step since the last look."""

@@ -78,3 +78,13 @@ def test_the_majority_in_the_report_is_that_of_the_training_part():
     parts = {"train": np.arange(3), "validation": np.array([5]), "test": np.array([3, 4])}
     rows = summary.evaluations(net, sequences, names, parts)
     assert rows[summary.MAJORITY].confusion.tolist() == [[0, 0], [2, 0]]
+
+
+def test_the_table_counts_no_trigram_of_the_test_part():
+    """A name of the test part that stands nowhere else is a stranger: it goes to class 0."""
+    names = Names(["aa", "bb", "xyz"], np.array([0, 1, 1]), ["A", "B"], "")
+    sequences = Sequences.of_names(names, Alphabet())
+    net = NameClassifier(len(Alphabet()), 2, rng=np.random.default_rng(0), hidden_size=2)
+    parts = {"train": np.array([0, 1]), "test": np.array([2])}
+    rows = summary.evaluations(net, sequences, names, parts)
+    assert rows[summary.TRIGRAMS].confusion.tolist() == [[0, 0], [1, 0]]

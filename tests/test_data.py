@@ -392,3 +392,13 @@ def test_printable_keeps_what_is_harmless():
     assert printable("a\x1b\n\u202e\u0301\ud800") == r"a\x1b\n\u202e\u0301\ud800"
     assert printable("x" * 81) == "x" * 77 + "..." and printable("x" * 80) == "x" * 80
     assert printable("abcdef", 5) == "ab..."
+
+
+def test_the_digest_is_of_names_and_languages_in_their_order():
+    def digest(names=("a", "b"), labels=(0, 1), languages=("X", "Y"), source=""):
+        return Names(list(names), np.array(labels), list(languages), source).digest()
+
+    assert digest() == digest(source="elsewhere")
+    others = [digest(labels=(1, 0)), digest(languages=("X", "Z")), digest(("a", "c")),
+              digest(("b", "a")), digest(("a",), (0,))]  # fmt: skip
+    assert len({digest(), *others}) == 6

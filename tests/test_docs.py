@@ -407,7 +407,7 @@ ELEMENTS = {
     "practice": re.compile(r"\*\*(?:Try it\.|[Ee]xercise \d+)\*\*"),
 }
 
-# What a section of the chapters 2 to 14 does without, and why. Chapter 1 only defines letters.
+# What a section of the chapters does without, and why. Chapter 1 only defines letters.
 WITHOUT = {
     "02-arrays-and-backends.md#views-and-writing-in-place": {
         "equation": "about who holds the memory: in an equation nothing is overwritten",
@@ -460,16 +460,28 @@ WITHOUT = {
         "equation": "the net's is that of NameClassifier, in chapter 11",
     },
     "14-your-own-data.md#is-your-net-right": {"equation": "the check's are in chapter 8"},
+    "15-text.md#a-net-that-writes-plays": {"equation": "a command"},
     "14-your-own-data.md#before-you-believe-a-result": {
         "equation": "a list of questions to oneself; their numbers are in the chapters 10 and 12",
         "code": "it is about the reader's own data",
         "experiment": "it is about the reader's own data",
     },
+    "17-more-than-one-machine.md#the-same-step-on-every-rank": {
+        "equation": "about which rank takes which rows: the numbers are those of one process",
+    },
+    "17-more-than-one-machine.md#many-runs-at-once": {
+        "equation": "about runs that have nothing to exchange",
+    },
+    "18-after-the-lstm.md#what-was-measured": {
+        "equation": "a table of results",
+        "code": "the commands that made the table",
+        "experiment": "takes minutes; the table is held to the stored results by a test",
+    },
 }
 
 
 def sections():
-    """{chapter#anchor: text} of the sections of the chapters 2 to 14."""
+    """{chapter#anchor: text} of the sections of the chapters from 2 on."""
     found = {}
     for chapter in CHAPTERS:
         if re.match(r"0[2-9]|1\d", chapter):
@@ -488,6 +500,31 @@ def lacking(body):
 def test_section_has_equation_code_experiment_and_practice(section):
     """All four, but for what `WITHOUT` gives a reason for; and that is really left out."""
     assert lacking(sections()[section]) == set(WITHOUT.get(section, {})), section
+
+
+FOLDED = re.compile(r"^<details>\n<summary>([^<]+)</summary>\n\n(.*?)^</details>$", re.M | re.S)
+
+
+def test_what_is_folded_is_library_code_behind_an_outline():
+    """So that GitHub and the site both fold it; never an equation, an experiment or a task."""
+    count = 0
+    for chapter in CHAPTERS:
+        body = text(chapter)
+        folds = FOLDED.findall(body)
+        assert body.count("<details>") == body.count("</details>") == len(folds), chapter
+        for summary, inside in folds if re.match(r"\d\d-", chapter) else ():
+            if "code" in summary:
+                assert "skipped at first" in summary and "<!-- code:" in inside, chapter
+                assert not re.search("<!-- eq:|<!-- experiment|\\*\\*(Try|Exer)|^#", inside, re.M)
+                count += 1
+    assert count >= 6
+
+
+def test_what_may_be_skipped_is_marked_and_told():
+    marked = [c for c in CHAPTERS if re.search(r"^\*May be skipped at first\.\*$", text(c), re.M)]
+    assert len(marked) >= 5
+    for chapter in ("README.md", "00-a-beginning.md"):
+        assert "*may be skipped at first*" in " ".join(text(chapter).split())
 
 
 def test_exceptions_are_sections_with_reasons():

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minirnn
-from minirnn import convert, optim, plotting
+from minirnn import convert, functions, gradcheck, optim, plotting
 from minirnn.baselines import TrigramBayes, majority
 from minirnn.batches import samplers
 from minirnn.data import Names, split
@@ -43,6 +43,17 @@ def ids_with(dtype, wrong):
     return ids
 
 
+WORDS = [[0, 1], [2], [1, 1, 0]]
+
+
+def stepping(targets, loss, words=WORDS, monitor=None, **options):
+    """A trainer whose net answers once, for sequences with a target at every step."""
+    net = NameClassifier(3, 2, rng=R(0), hidden_size=2)
+    sequences = minirnn.Sequences(words, targets=targets, **options)
+    return Trainer(net, loss, SGD(net.parameters(), 0.1), sequences, [0, 1], [2], epochs=1,
+                   monitor=monitor)  # fmt: skip
+
+
 def four(labels=(0, 1, 0, 1), **options):
     """Four sequences of ids in two classes."""
     return minirnn.Sequences([[0, 1], [2], [1, 1, 0], [2, 2]], list(labels), **options)
@@ -63,6 +74,14 @@ def trainer(train=(0, 1, 2), validation=(3,), **options):
     given = {"rng": R(1), "epochs": 1, "batch_size": 2} | options
     optimizer = SGD(net.parameters(), 0.1)
     return Trainer(net, CrossEntropy(), optimizer, four(), train, validation, **given)
+
+
+def joined_by_trainer(**changed):
+    """A trainer of these four, with one of them changed."""
+    net = NameClassifier(3, 2, rng=R(0), hidden_size=2)
+    four_of = {"net": net, "loss": CrossEntropy(), "optimizer": SGD(net.parameters(), 0.1),
+               "sequences": four()} | changed  # fmt: skip
+    return Trainer(*four_of.values(), [0, 1, 2], [3], epochs=1)
 
 
 def parameter(grad=3.0):
@@ -357,6 +376,149 @@ REFUSED = {
         r"log_prior has shape \(2,\), but must have \(3,\)",
     ),
     "logits of no class": (lambda: CrossEntropy().forward(1.0, 0), "labels have shape"),
+    # masked arrays, flags, caches, and what a trainer joins
+    "a masked array": (
+        lambda: lstm().forward(np.ma.masked_array(NUMBERS, NUMBERS > 1)),
+        r"x is a masked array of shape \(5, 2, 4\), but must be an array",
+    ),
+    "masked ids": (
+        lambda: Embedding(3, 2, rng=R(0)).forward(np.ma.masked_array([0, 1], [0, 1])),
+        "ids is a masked array",
+    ),
+    "masked labels": (
+        lambda: four(np.ma.masked_array([0, 1, 0, 1], [0, 0, 0, 1]).tolist()),
+        "labels must be whole numbers",
+    ),
+    "a masked index": (
+        lambda: trainer(train=np.ma.masked_array([0, 1], [0, 1])),
+        "train is a masked array",
+    ),
+    "no ids": (lambda: Embedding(3, 2, rng=R(0)).forward([]), "ids must be whole numbers"),
+    "reset_after in words": (lambda: GRU(3, 4, "no", rng=R(0)), "reset_after is 'no'"),
+    "reset_after of None": (lambda: GRU(3, 4, None, rng=R(0)), "reset_after is None"),
+    "a bias in words": (lambda: Linear(2, 3, "no", rng=R(0)), "bias is 'no'"),
+    "an array for a bias": (lambda: Linear(2, 3, np.zeros(3), rng=R(0)), "bias is an array"),
+    "True biases": (lambda: lstm(biases=True), "biases is True, but must be one of: 0, 1, 2"),
+    "nesterov in words": (lambda: SGD([parameter()], 0.1, 0.9, "no"), "nesterov is 'no'"),
+    "a forget bias beyond float32": (lambda: lstm(forget_bias=1e300), r"forget_bias is 1e\+300"),
+    "a whole lr beyond any float": (lambda: SGD([parameter()], 10**400), "lr is 1000"),
+    "True sizes": (lambda: lstm().forward(NUMBERS[:, 0], [True] * 5), "sizes must be a list"),
+    "a cell class with arguments": (
+        lambda: Recurrent(Recurrent, 3, 4, rng=R(0)),
+        r"Recurrent\(\) fails, but a cell must be made without arguments",
+    ),
+    "no cache": (lambda: lstm().backward(NUMBERS, None), "cache is None, but must be what forward"),
+    "cache and gradient exchanged": (
+        lambda: lstm().backward(lstm().forward(NUMBERS)[2], np.ones((5, 2, 3))),
+        "cache is an array of shape .* what forward",
+    ),
+    "a loss's gradient for its cache": (
+        lambda: CrossEntropy().backward(1.0),
+        "cache is 1.0, but must be what forward",
+    ),
+    "no cache of an error": (lambda: MeanSquaredError().backward(None), "cache is None"),
+    "no logits": (
+        lambda: CrossEntropy().forward(np.zeros((0, 2)), np.zeros(0, int)),
+        r"logits has shape \(0, 2\), but must have at least one entry",
+    ),
+    "no numbers": (lambda: MeanSquaredError().forward([], []), r"y has shape \(0,\)"),
+    "a prior of NaN": (lambda: CrossEntropy(log_prior=[np.nan, 0]), "log_prior is .nan, 0.0."),
+    "None for parameters": (lambda: SGD(None, 0.1), "parameters has None, but must be a list"),
+    "a parameter twice": (lambda: SGD([parameter()] * 2, 0.1), "parameters has one twice"),
+    "an optimiser's state of None": (
+        lambda: SGD([parameter()], 0.1).load_state_dict(None),
+        "the state of the optimiser is None, but must be a dict",
+    ),
+    "an optimiser's state without steps": (
+        lambda: SGD([parameter()], 0.1).load_state_dict({}),
+        "the optimiser's steps has shape .* nothing",
+    ),
+    "steps in words": (
+        lambda: SGD([parameter()], 0.1).load_state_dict({"steps": "many", "lr": 0.1}),
+        "the optimiser's steps must be of finite",
+    ),
+    "a velocity of NaN": (
+        lambda: SGD([parameter()], 0.1, 0.9).load_state_dict(
+            {"steps": 1, "lr": 0.1, "v.0": [np.nan, 1]}
+        ),
+        r"the optimiser's v.0 must be of finite",
+    ),
+    "a net's state in a list": (lambda: lstm().load_state_dict([1]), "the saved state is .1., but"),
+    "a schedule of NaN": (lambda: trainer(schedule=lambda step: np.nan), r"schedule\(0\) is nan"),
+    "a schedule of words": (
+        lambda: trainer(schedule=lambda step: "0.1"),
+        r"schedule\(0\) is '0.1'",
+    ),
+    "a schedule of nothing": (
+        lambda: trainer(schedule=lambda step: None),
+        r"schedule\(0\) is None",
+    ),
+    "a schedule below 0": (lambda: trainer(schedule=lambda step: -0.1), r"schedule\(0\) is -0.1"),
+    "a schedule of no step": (lambda: trainer(schedule=lambda: 0.1), r"schedule\(0\) fails .*step"),
+    "a schedule that goes bad": (
+        lambda: trainer(schedule=lambda step: 0.1 if step == 0 else np.inf).fit(),
+        r"schedule\(1\) is inf",
+    ),
+    "no net": (lambda: joined_by_trainer(net=None), "net is None, but must be an object with"),
+    "a loss's class": (lambda: joined_by_trainer(loss=CrossEntropy), "loss is <class.*CrossEnt"),
+    "loss and optimiser exchanged": (
+        lambda: joined_by_trainer(loss=SGD([parameter()], 0.1), optimizer=CrossEntropy()),
+        "loss is <minirnn.optim.SGD.*forward and backward",
+    ),
+    "another net's optimiser": (
+        lambda: joined_by_trainer(optimizer=SGD([parameter()], 0.1)),
+        "optimizer has no parameter of this net",
+    ),
+    "a list for sequences": (
+        lambda: joined_by_trainer(sequences=[[0, 1]]),
+        "sequences is .*Sequenc",
+    ),
+    "no sequences": (lambda: minirnn.Sequences(None, [0]), "sequences is None, but must be a list"),
+    "numbers for sequences": (lambda: minirnn.Sequences([1, 2], [0, 1]), "sequence 0 is 1, but"),
+    "a sequence of None": (lambda: minirnn.Sequences([None], [0]), "sequence 0 is None, but"),
+    "a generator in a sequence": (
+        lambda: minirnn.Sequences([(k for k in [1])], [0]),
+        "sequence 0 is <generator",
+    ),
+    "ragged labels": (lambda: minirnn.Sequences([[0], [0]], [[0], [0, 1]]), "must be an array"),
+    "a number to pack": (lambda: pack(3), "sequences is 3, but must be a list"),
+    "no order": (lambda: unpack(np.ones((2, 1)), [2], None), "do not belong together"),
+    "an order of fractions": (lambda: unpack(np.ones((2, 1)), [2], [0.0, 1.0]), "do not belong"),
+    "sizes that grow": (lambda: unpack(np.ones((3, 1)), [1, 2], [0, 1]), "do not belong together"),
+    "nothing to unpack": (lambda: unpack([], [], []), "rows is|do not belong together"),
+    "a word to softmax": (lambda: functions.softmax("a"), "a is 'a', but must be an array"),
+    "a check of truncate through dropout": (
+        lambda: gradcheck.check_recurrent(
+            lstm(num_layers=2, dropout=0.5), truncate=2, training=True
+        ),
+        "truncate is 2, but must be None where dropout acts .* one after the other",
+    ),
+    "targets of another length": (
+        lambda: minirnn.Sequences(WORDS, targets=[[0, 1], [0, 1], [1, 1, 0]]),
+        "sequence 1 has 1 steps, but 2 targets",
+    ),
+    "classes in a regression": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], MeanSquaredError()),
+        "MeanSquaredError needs numbers",
+    ),
+    "numbers as classes": (
+        lambda: stepping([[0.5, 1.0], [1.0], [1.0, 1.0, 0.0]], CrossEntropy()),
+        "CrossEntropy needs classes",
+    ),
+    "an ignore index for one": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], CrossEntropy(), ignore_index=0),
+        "give both the same",
+    ),
+    "one answer for every step": (
+        lambda: stepping([[0, 1], [1], [1, 1, 0]], CrossEntropy()).fit(),
+        "2 outputs, but there are 3 targets",
+    ),
+    "a measure of another loss": (
+        lambda: stepping(
+            [[0.5], [1.0], [0.0]], MeanSquaredError(), [[0], [1], [1]], monitor="bits"
+        ),
+        "must be one of: r2, rmse, loss",
+    ),
     "nothing was trained": (lambda: History().best(), "the history is empty"),
 }
 
@@ -552,6 +714,25 @@ TAKEN = {
         lambda: CrossEntropy(log_prior=[0.0, 0.0]).forward(np.zeros((1, 2)), np.array([1]))[0],
         np.log(2),
     ),
+    "a memory map": (
+        lambda: forwarded(lstm(), NUMBERS.view(np.memmap)),
+        lambda: forwarded(lstm(), NUMBERS),
+    ),
+    "features beyond this machine's order of bytes": (
+        lambda: forwarded(lstm(), NUMBERS.astype(">f4")),
+        lambda: forwarded(lstm(), NUMBERS),
+    ),
+    "unpacked lists": (lambda: np.concatenate(unpack([3, 1, 4], [2, 1], [1, 0])), [1, 3, 4]),
+    "bias of NumPy's": (lambda: Linear(2, 3, np.True_, rng=R(0)).b.shape, (3,)),
+    "a prior of a class that never occurs": (
+        lambda: CrossEntropy(log_prior=[0, -np.inf]).forward(np.zeros((1, 2)), np.array([0]))[0],
+        0.0,
+    ),
+    "a list to sigmoid": (lambda: sigmoid([0.0, 0.0]), [0.5, 0.5]),
+    "a list to tanh": (lambda: functions.tanh([0, 0]), [0.0, 0.0]),
+    "a list to relu": (lambda: functions.relu([-1.0, 2.0]), [0.0, 2.0]),
+    "a list to softmax": (lambda: functions.softmax([0.0, 0.0]), [0.5, 0.5]),
+    "whole numbers to log_softmax": (lambda: functions.log_softmax([3, 3]), [-np.log(2)] * 2),
     "clip to infinity": (lambda: clip_grad_norm([parameter()], np.inf), 3 * 2**0.5),
     "clip one parameter": (lambda: clip_grad_norm(parameter(), 1.0), 3 * 2**0.5),
     "momentum of NumPy": (lambda: SGD([parameter()], 0.1, momentum=np.float32(0.5)).momentum, 0.5),

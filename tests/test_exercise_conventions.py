@@ -161,7 +161,7 @@ def test_grade_takes_the_conventions_from_the_lecturer_alone(work, tmp_path, cap
         put(work, number, solution(number, TERM))
     Conventions().write(work / "conventions.json")  # a student's own idea of them
     run(["grade", str(work), "--conventions", str(tmp_path / "term.json")], "exercises")
-    assert "4.00   . . . . + + + . + ." in capsys.readouterr().out
+    assert "40.00   . . . . + + + . + ." in capsys.readouterr().out
     run(["grade", str(work)], "exercises")
     assert "+ +" not in capsys.readouterr().out
 

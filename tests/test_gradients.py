@@ -256,7 +256,7 @@ def test_name_classifier_drops_at_three_places():
     batch = Sequences([[0, 3, 1], [2, 2, 2, 4], [1]], [2, 0, 1], 3, 5).batch(np.arange(3))
     net = NameClassifier(5, 3, rng=rng, hidden_size=4, num_layers=2, embedding=3, dropout=0.4)
     for training in (True, False):
-        _, (_, letters, (_, between, *_), _, _, last, _) = net.forward(batch, training)
+        _, ((_, letters), (_, between, *_), _, _, last, _) = net.forward(batch, training)
         for mask, shape in ((letters, (8, 3)), (between[1], (8, 4)), (last, (3, 4))):
             if training:
                 assert mask.shape == shape and (mask == 0).any() and (mask > 1).any()

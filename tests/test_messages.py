@@ -4,6 +4,7 @@ A row is (cause, message, exit code); "..." in a message stands for anything. A 
 function here fails, and so does a function without a row.
 """
 
+import errno
 import importlib.util
 import io
 import json
@@ -12,6 +13,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -27,8 +29,10 @@ from training_runs import rewritten, run_fact
 from minirnn import __main__ as door
 from minirnn import backend, cli, data, training
 from minirnn.data import Alphabet
+from minirnn.exercises import process, sandbox
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.models import NameClassifier
+from minirnn.mpi import world as mpi
 from minirnn.reports import processes
 from minirnn.reports.generation import small_classifier
 from minirnn.storage import checkpoints, download, files
@@ -379,6 +383,13 @@ def _(world):
     return world.run("--hidden-size", 10**6)
 
 
+@cause("out of memory while a library is loaded")
+def _(world):
+    error = ImportError("libtiff.so: failed to map segment from shared object")
+    world.patch(world.names.summary, "write", raising(error))
+    return world.run()
+
+
 # Numbers
 
 
@@ -704,8 +715,17 @@ def _(world):
 RUN = processes.run
 
 
+def die_of_memory(task, progress, stopped):
+    os._exit(errno.ENOMEM)
+
+
 def die(task, progress, stopped):
     os._exit(3)
+
+
+@cause("a process of an experiment without memory to say more")
+def _(world):
+    return world.reproduce(run=lambda function, tasks, at_once: RUN(die_of_memory, tasks, 1))
 
 
 @cause("a process of an experiment that dies")
@@ -852,6 +872,32 @@ def _(world):
     return world.command("exercises", "solution", 2, "mine")
 
 
+@cause("a milestone before its exercises are right")
+def _(world):
+    Path("mine").mkdir()
+    return world.command("exercises", "milestone", "mine", "4")
+
+
+@cause("no such milestone")
+def _(world):
+    Path("mine").mkdir()
+    return world.command("exercises", "milestone", "mine", "5")
+
+
+@cause("no process at all for a hand-in")
+def _(world):
+    def refused(*_, **__):
+        raise OSError(38, "Function not implemented")
+
+    process.require_process.cache_clear()
+    world.patch(process.subprocess, "run", refused)
+    try:
+        Path("mine").mkdir()
+        return world.command("exercises", "check", "mine", "1")
+    finally:
+        process.require_process.cache_clear()
+
+
 @cause("no such exercise")
 def _(world):
     return world.command("exercises", "hint", 11)
@@ -876,11 +922,128 @@ def _(world):
     return world.command("exercises", "start", "mine", "--conventions", "c.json")
 
 
+def graded(world, *options):
+    from minirnn.exercises.catalogue import BY_NUMBER
+
+    Path("term").mkdir()
+    Path("term", BY_NUMBER[3].file).write_text("")
+    return world.command("exercises", "grade", "term", *options)
+
+
+@cause("no fence where one is required")
+def _(world):
+    from minirnn.exercises import fence
+
+    world.patch(fence, "_chosen", ["python"])
+    world.patch(sys, "path", [p for p in sys.path if p])
+    return graded(world, "--require-fence")
+
+
+@cause("a required fence, and modules from the folder at hand")
+def _(world):
+    world.patch(sys, "path", ["", *sys.path])
+    return graded(world, "--require-fence")
+
+
+def failing(error):
+    def fails(*_, **__):
+        raise error
+
+    return fails
+
+
+@cause("no room for a hand-in")
+def _(world):
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    world.patch(shutil, "copyfile", failing(error))
+    return graded(world)
+
+
+@cause("no process for a hand-in")
+def _(world):
+    world.patch(sandbox.subprocess, "Popen", failing(BlockingIOError(errno.EAGAIN, "none left")))
+    return graded(world)
+
+
+@cause("a checker's process that does not start")
+def _(world):
+    from minirnn.exercises import fence
+
+    world.patch(fence, "ways", list)
+    return graded(world)
+
+
 @cause("one report for several hand-ins")
 def _(world):
     for name in "ab":
         (Path("term") / name).mkdir(parents=True)
-    return world.command("exercises", "grade", "term", "--json", "results.json")
+    return world.command("exercises", "grade", "term/a", "term/b", "--json", "results.json")
+
+
+OWN_EXERCISE = ROOT / "examples" / "own_exercise" / "softplus.py"
+OWN_EXERCISES = {
+    "a file of exercises that holds none": "",
+    "a file of exercises that fails": "1 / 0",
+    "an exercise without its starter": OWN_EXERCISE.read_text(encoding="utf-8"),
+}
+
+
+@cause(*OWN_EXERCISES)
+def _(world):
+    Path("own.py").write_text(OWN_EXERCISES[world.name])
+    return world.command("exercises", "check", "mine", "--exercises", "own.py")
+
+
+def class_of_one(world, *options):
+    """The grading of a class of one, with an exercise in it."""
+    Path("term/ada").mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "tests" / "solutions" / "ex03_rnn_cell.py", "term/ada")
+    return world.command("exercises", "grade", "term", "--only", 3, *options)
+
+
+@cause("marks into a table of other exercises")
+def _(world):
+    Path("marks.csv").write_text("hand-in,total\nada,3\n")
+    return class_of_one(world, "--csv", "marks.csv")
+
+
+@cause("marks into what is no file")
+def _(world):
+    Path("marks.csv").mkdir()
+    return class_of_one(world, "--csv", "marks.csv")
+
+
+@cause("a class that is a hand-in as well")
+def _(world):
+    Path("term").mkdir()
+    shutil.copy(ROOT / "tests" / "solutions" / "ex03_rnn_cell.py", "term")
+    return class_of_one(world)
+
+
+@cause("points for what is not graded")
+def _(world):
+    return class_of_one(world, "--points", "4=10")
+
+
+@cause("a hand-in that is no whole zip file")
+def _(world):
+    Path("ada.zip").write_text("PK")
+    return world.command("exercises", "grade", "ada.zip")
+
+
+@cause("no room to begin in")
+def _(world):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    world.patch(tempfile, "TemporaryDirectory", full)
+    return class_of_one(world)
+
+
+@cause("an autograder that is there already")
+def _(world):
+    Path("autograder.zip").write_text("")
+    return world.command("exercises", "gradescope", "autograder.zip")
 
 
 # The download
@@ -991,7 +1154,85 @@ def _(world):
     return world.command("download", "--url", "http://127.0.0.1:9/data.zip")
 
 
+@cause("a text that is there already")
+def _(world):
+    Path("text-classic.txt").write_text("a")
+    return world.command("download", "text")
+
+
+TEXTS = {"short.txt": b"too short", "latin.txt": b"a\xe9b", "ab.txt": b"ab" * 300}
+
+
+@cause("a text too short for its streams", "a text that is not UTF-8", "a text that is not there",
+       "a prompt before training", "a letter that the net has not met")  # fmt: skip
+def _(world):
+    for name, text in TEXTS.items():
+        Path(name).write_bytes(text)
+
+    def text(*options):
+        return world.example("text.py", "--output", "out", *options, data=False)
+
+    small = "--hidden-size 2 --embedding 2 --streams 2 --steps 8 --epochs 1".split()
+    if world.name == "a letter that the net has not met":
+        assert text("--text", "ab.txt", *small) == 0
+    return text(*{
+        "a text too short for its streams": ("--text", "short.txt"),
+        "a text that is not UTF-8": ("--text", "latin.txt"),
+        "a text that is not there": ("--text", "nowhere.txt"),
+        "a prompt before training": ("--prompt", "a"),
+        "a letter that the net has not met": ("--prompt", "aq"),
+    }[world.name])  # fmt: skip
+
+
 @cause("a download that is there already")
 def _(world):
     Path("names-classic").mkdir()
     return world.command("download")
+
+
+class Ranks:
+    """Stands for mpi4py's communicator: two or more ranks, of which the last has something else."""
+
+    rank = 0
+
+    def __init__(self, size=2, odd=None):
+        self.size, self.odd = size, odd
+
+    def allgather(self, digests):
+        return [digests, [b"" if k == self.odd else one for k, one in enumerate(digests)]]
+
+    def Abort(self, code):
+        pass  # it would end the tests
+
+
+@cause("`--mpi` without mpi4py", "`--mpi` outside mpiexec", "mpi4py without an MPI library")
+def _(world):
+    world.patch(mpi.importlib.util, "find_spec", lambda name: "without mpi4py" not in world.name)
+    for name in mpi.GIVEN:
+        world.monkeypatch.delenv(name, raising=False)
+    if "library" in world.name:
+        world.monkeypatch.setenv(mpi.GIVEN[0], "0")
+        world.monkeypatch.setitem(sys.modules, "mpi4py", None)
+    return world.run("--mpi")
+
+
+@cause(
+    "more ranks than sequences in a batch", "ranks with other settings", "ranks with other data",
+    "ranks with other versions",
+)  # fmt: skip
+def _(world):
+    odd = {"versions": 0, "data": 1, "settings": 2}.get(world.name.split()[-1])
+    comm = Ranks(odd=odd) if odd is not None else Ranks(9)
+    world.patch(mpi, "_comm", comm)
+    world.patch(mpi, "join", lambda: comm)
+    return world.run("--mpi")
+
+
+@cause("an error of another rank than the first")
+def _(world):
+    comm = Ranks()
+    comm.rank = 1
+    world.patch(mpi, "_comm", comm)
+    world.patch(mpi, "join", lambda: comm)
+    world.patch(mpi, "COURTESY", 0)
+    return world.run("--mpi", "--data", "nowhere")

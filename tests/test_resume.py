@@ -460,6 +460,26 @@ def here(monkeypatch, folder, data, *options, patch=None, code=0):
     assert cli.main(script.run) == code
 
 
+@pytest.mark.usefixtures("without_figures")
+def test_the_names_by_another_path(data, tmp_path, monkeypatch, capsys):
+    """The names count, not where they lie: `../names`, then `/full/names`."""
+
+    def patch(script):
+        step = script.Trainer.train_step
+
+        def train_step(trainer, index):
+            trainer.stopped = trainer.step == 1
+            return step(trainer, index)
+
+        monkeypatch.setattr(script.Trainer, "train_step", train_step)
+
+    relative = os.path.relpath(data, tmp_path)
+    here(monkeypatch, tmp_path, relative, "--epochs", "2", patch=patch, code=130)
+    monkeypatch.undo()
+    here(monkeypatch, tmp_path, data, "--epochs", "2", "--resume")
+    assert "going on after step 2" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.slow
 def test_fifty_kills(data, tmp_path):

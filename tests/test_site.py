@@ -74,6 +74,7 @@ QUOTING = [
 def test_code_column_follows_the_text(browser, site, name):
     """Every quotation, brought to the reading line, is what the column marks and shows."""
     open_page(browser, site, name)
+    browser.run("document.querySelectorAll('article details').forEach((d) => { d.open = true; })")
     count = browser.run("document.querySelectorAll('article .quote').length")
     assert count > 0
     checked = 0
@@ -115,6 +116,36 @@ def test_two_columns_only_where_there_is_room(browser, site):
         if expected:
             left = browser.run("document.querySelector('.beside').getBoundingClientRect().left")
             assert browser.run(f"{box}.right") <= left
+
+
+def test_the_first_page_says_what_this_is(site):
+    """Under the name that a folder is opened by, with a picture and a description."""
+    text = (site / "index.html").read_text(encoding="utf-8")
+    assert text == (site / "README.html").read_text(encoding="utf-8")
+    for target in (
+        "lstm-backpropagation",
+        "00-a-beginning",
+        "microlstm",
+        "stepper",
+        "teaching",
+        "api",
+    ):
+        assert f'href="{target}.html"' in text
+    assert "stepper.gif" in text
+    metas = [meta for meta in re.findall(r"<meta [^>]*>", text) if "content=" in meta]
+    for name in ('name="description"', 'property="og:title"', 'property="og:description"'):
+        (meta,) = [meta for meta in metas if name in meta]
+        assert len(re.search(r'content="([^"]*)"', meta)[1]) > 5, name
+
+
+def test_folded_code_opens_and_is_followed(browser, site):
+    """Nothing that is folded away is marked in the column; what is opened is."""
+    open_page(browser, site, "05-through-time")
+    quotes = "document.querySelectorAll('article details:not([open]) .quote').length"
+    assert browser.run(quotes) > 3
+    browser.run("document.querySelector('article details summary').click()")
+    assert browser.run("document.querySelector('article details').open")
+    assert browser.errors == []
 
 
 def test_links_between_chapters_work(browser, site):

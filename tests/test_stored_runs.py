@@ -468,6 +468,28 @@ def test_interrupted_killed_and_resumed(name, data, tmp_path):
     assert not begun(broken) and not list(broken.rglob("*.tmp"))
 
 
+@pytest.mark.parametrize(
+    "name, options",
+    [("reproduce.py", ["--only", "A"]), ("generate.py", []), ("why_lstm.py", ["--lengths", "6"])],
+)
+def test_the_names_by_another_path(name, options, data, tmp_path, monkeypatch, capsys):
+    """`../names`, then `/full/names` with --resume: the same names, so the same runs."""
+
+    def interrupted(function, tasks, jobs):
+        raise KeyboardInterrupt
+
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.chdir(tmp_path)
+    options = [*options, "--iterations", "2", "--output", "out"]
+    for k, place in enumerate([os.path.relpath(data, tmp_path), str(data)]):
+        script = loaded(name)
+        monkeypatch.setattr(script.processes, "run", interrupted)
+        arguments = [name, "--data", place, *options, *["--resume"] * k]
+        monkeypatch.setattr(sys, "argv", arguments)
+        assert cli.main(script.run) == 130, capsys.readouterr().err
+    assert "was made with" not in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends signals")
 @pytest.mark.slow
 def test_twenty_kills(data, tmp_path):

@@ -265,6 +265,19 @@ def stream_trainer(text=None, net=None, **options):
                    np.arange(11, 15), **settings)  # fmt: skip
 
 
+def test_a_smaller_last_batch_takes_the_first_states():
+    state = (np.arange(12.0).reshape(1, 4, 3),)
+    (found,) = pieces().batch([1, 5], state).state
+    np.testing.assert_array_equal(found, state[0][:, :2])
+    assert pieces().batch([1, 5]).state is None
+
+
+def test_ignored_steps_are_never_right():
+    logits, labels = np.eye(3), np.array([0, 1, 1])
+    assert CrossEntropy().score(logits, labels) == 2
+    assert CrossEntropy(ignore_index=0).score(logits, labels) == 1
+
+
 def test_training_carries_the_state_on():
     run = stream_trainer()
     states = []
@@ -460,10 +473,10 @@ REFUSED = {
     "another monitor": (lambda: train(numbers(), MeanSquaredError(), monitor="bits"),
         "monitor is 'bits', but must be one of: r2, rmse, loss"),
     "one answer for many steps": (lambda: train(sequences(targets=STEPS), CrossEntropy()).fit(),
-        "2 outputs for 3 targets: labels, .* with NameClassifier, and targets, .* StepModel"),
+        "2 outputs, but there are 3 targets: labels, .* NameClassifier, and targets, .* StepM"),
     "an answer a step for one": (
         lambda: predict(StepModel(3, 3, hidden_size=2), sequences([0, 1, 2]), [0, 1]),
-        "3 outputs for 2 targets"),
+        "3 outputs, but there are 2 targets"),
     "fewer numbers than targets": (
         lambda: train(sequences(np.ones((3, 4))), MeanSquaredError()).fit(), "3 outputs, but .* 4"),
     "a state that is not carried": (

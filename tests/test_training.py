@@ -328,3 +328,38 @@ def test_clip_reaches_the_steps():
     before = run.net.state_dict()
     run.fit()
     assert all(np.abs(before[n] - a).max() < 1e-6 for n, a in run.net.state_dict().items())
+
+
+@pytest.mark.parametrize("options", [{}, {"embedding": 4}, {"bidirectional": True}])
+def test_gates_are_those_of_the_first_layer(options):
+    net = NameClassifier(
+        5, 2, rng=np.random.default_rng(0), hidden_size=4, num_layers=2, dropout=0.5, **options
+    )
+    batch = problem().batch(np.array([1]))
+    x = net.embedding.forward(batch.x)[0] if "embedding" in options else batch.x
+    layer = net.recurrent.layers[0]
+    first = layer.gates(layer.forward(x, batch.sizes)[2])
+    gates = net.gates(batch)
+    assert list(gates) == list("ifgo")
+    for name in gates:
+        np.testing.assert_array_equal(gates[name], first[name])
+
+
+def test_a_schedule_gives_each_steps_own_rate():
+    asked = []
+    run = trainer(epochs=1, schedule=lambda step: asked.append(step) or 0.01 * (step + 1))
+    run.fit()
+    assert asked == [0, *range(5)]  # once when it is made, then at each step
+    assert run.history["lr"] == [0.05]
+
+
+def test_at_the_end_the_best_weights_are_in_the_net(monkeypatch):
+    scripted(monkeypatch, [0.2, 0.9, 0.5])
+    run = trainer(epochs=3)
+    run.fit()
+    for name, array in run.net.state_dict().items():
+        np.testing.assert_array_equal(array, run.best[name])
+    last = trainer(epochs=3)
+    scripted(monkeypatch, [0.2, 0.5, 0.9])
+    last.fit()
+    assert any((last.net.state_dict()[n] != run.net.state_dict()[n]).any() for n in run.best)

@@ -2,7 +2,7 @@
 
 Read docs/04-one-step.md#derivatives. Then fill in the four blanks, and run
 
-    python -m minirnn exercises check . 1
+    python -P -m minirnn exercises check . 1
     python ex01_functions.py
 
 A derivative "from the output" gets y = f(a), not a: the forward pass has y anyway.
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def sigmoid(a):
-    """y = 1 / (1 + exp(-a)), for an array of any shape; it must not overflow for a = -1000."""
+    """y = 1 / (1 + exp(-a)), for an array of any shape; a = -1000 must give 0, not NaN."""
     # TODO 1a (1 line): return y. exp of a large number is infinite; np.tanh never overflows, and a
     # sigmoid is a tanh that is scaled and shifted.
     raise NotImplementedError("exercise 1: sigmoid is not written yet")

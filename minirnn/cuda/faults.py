@@ -8,9 +8,14 @@ from ..errors import BackendError
 def is_out_of_memory(error):
     """Return whether an exception says that host or device have no memory left.
 
-    CuPy's own is a `MemoryError`, but the libraries under it report theirs in words.
+    CuPy's own is a `MemoryError`, but the libraries under it, the loader of shared libraries and
+    extensions in C report theirs in words, or as what came before.
     """
-    return isinstance(error, MemoryError) or _says(error, MEMORY)
+    while error is not None:
+        if isinstance(error, MemoryError) or _says(error, MEMORY):
+            return True
+        error = error.__context__
+    return False
 
 
 def out_of_memory(size):
@@ -20,7 +25,10 @@ def out_of_memory(size):
 
 
 # What CUDA's libraries say, by cause. https://docs.nvidia.com/cuda/cuda-runtime-api
-MEMORY = "cudaErrorMemoryAllocation out_of_memory OUT_OF_MEMORY ALLOC_FAILED"
+MEMORY = (
+    "cudaErrorMemoryAllocation out_of_memory OUT_OF_MEMORY ALLOC_FAILED failed_to_map_segment "
+    "Cannot_allocate_memory can't_start_new_thread error_return_without_exception_set"
+)
 NO_DEVICE = "cudaErrorNoDevice no_CUDA-capable_device"
 DRIVER = "cudaErrorInsufficientDriver driver_version_is_insufficient cudaErrorSystemDriverMismatch"
 LIBRARY = "Failure_finding failed_to_load cannot_open_shared_object"  # of CuPy 14 and 13

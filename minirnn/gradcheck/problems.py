@@ -14,7 +14,7 @@ import numpy as np
 from ..batches import Batch
 from ..cells import LSTMCell
 from ..contract import check_state
-from ..errors import CellError
+from ..errors import ArgumentError, CellError
 from ..product import Product, ProductBackward
 from ..recurrent import Recurrent
 
@@ -224,7 +224,8 @@ def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **opt
 
     sizes: how many sequences are alive at each step. The net's outputs at all steps and its
     final states get a random upstream gradient each. options go to the net's `forward`:
-    training=True checks it with its dropout, which goes with `truncate` in one layer alone.
+    training=True checks it with its dropout, which goes with `truncate` in one layer alone;
+    `ArgumentError` for both.
 
     With `truncate`, the gradient that is right is one of another function: that in which every
     part starts from a state that does not depend on anything. The outputs are the same.
@@ -237,6 +238,16 @@ def recurrent_problem(net, rng, sizes, dense=False, scale=1.0, title=None, **opt
     inputs = {"x": x} | {f"{s}0": draw(rng, *lead, N, net.hidden_size, scale=scale) for s in states}
 
     truncate, starts = options.get("truncate"), []
+    if (
+        truncate
+        and options.get("training")
+        and len(getattr(net, "layers", ())) > 1
+        and net.dropout.p
+    ):
+        raise ArgumentError(
+            f"truncate is {truncate}, but must be None where dropout acts between layers: check "
+            "the two one after the other"
+        )
 
     def run(net, inputs):
         state = tuple(inputs[f"{s}0"] for s in states)

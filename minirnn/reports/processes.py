@@ -1,16 +1,18 @@
-"""Tasks in parallel worker processes, with progress bars and one way to stop."""
+"""Tasks side by side, in processes or on the ranks of MPI: progress bars, and one way to stop."""
 
+import errno
 import multiprocessing
 import os
-import queue
 import signal
 import threading
-import traceback
 from contextlib import contextmanager
+from multiprocessing import connection
 from types import SimpleNamespace
 
-from ..cli import stop_on_interrupt
+from ..cli import interruption, progress_bar, stop_on_interrupt
 from ..errors import MinirnnError
+from ..mpi import world
+from ..mpi.pool import Ranks, outcome
 
 
 def cores():
@@ -21,69 +23,109 @@ def cores():
 
 
 def run(function, tasks, jobs):
-    """Yield (task, result) of function(task, progress, stopped), `jobs` tasks at a time.
+    """Yield (task, result) of function(task, progress, stopped): on the ranks of mpiexec where it
+    started this process and `serve` was called, else in `jobs` processes at a time.
 
     The function may call progress(steps), for its bar, and should end soon once stopped() is
-    true; a task has `name` and `iterations`. On Ctrl-C the tasks that run are let to their end,
-    their results yielded, and then `KeyboardInterrupt` is raised; a second Ctrl-C ends all at
-    once. The first task that fails stops the others likewise; its error is raised as
+    true; a task has `name` and `iterations`. On Ctrl-C or SIGTERM the tasks that run are let to
+    their end, their results yielded, and then `cli.interruption` is raised; a second one ends all
+    at once. The first task that fails stops the others likewise; its error is raised as
     `MinirnnError`.
     """
-    # one thread a process: with several at once, more of them only wait for each other
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    context = multiprocessing.get_context("spawn")
-    messages, stop = context.Queue(), context.Event()
+    pool = Ranks(function) if world.size() > 1 else Processes(function, jobs)
     waiting, running, error, user = list(tasks), {}, None, SimpleNamespace(stopped=False)
-    with Bars() as bars, stop_on_interrupt(user):
-        try:
-            while running or (waiting and not user.stopped and error is None):
-                while waiting and len(running) < jobs and not user.stopped and error is None:
-                    task = waiting.pop(0)
-                    with interrupts_held():
-                        process = start(context, function, task, messages, stop)
-                    running[task.name] = task, process
-                if (user.stopped or error is not None) and not stop.is_set():
-                    stop.set()
-                kind, name, value = next_message(messages, running)
-                if kind == "steps":
-                    bars.update(running[name][0], value)
-                elif kind != "none":
-                    task, process = running.pop(name)
-                    process.join()
-                    bars.close(task)
-                    if kind == "result":
-                        yield task, value
-                    else:
-                        error = error or MinirnnError(f"{name}: {value}")
-        finally:
-            for _, process in running.values():
-                process.kill()  # SIGTERM is for the first process alone
+    with Bars() as bars, stop_on_interrupt(user), pool:
+        while running or (waiting and not user.stopped and error is None):
+            while waiting and len(running) < pool.jobs and not user.stopped and error is None:
+                task = waiting.pop(0)
+                pool.start(task)
+                running[task.name] = task
+            if user.stopped or error is not None:
+                pool.stop()
+            kind, name, value = pool.message()
+            if kind == "steps" and name in running:
+                bars.update(running[name], value)
+            elif kind in ("result", "error"):
+                task = running.pop(name)
+                bars.close(task)
+                if kind == "result":
+                    yield task, value
+                else:
+                    error = error or MinirnnError(f"{name}: {value}")
     if error is not None:
         raise error
     if user.stopped:
-        raise KeyboardInterrupt
+        raise interruption(user.stopped)
 
 
-def start(context, function, task, messages, stop):
-    """A process that does the task, started."""
-    process = context.Process(target=work, args=(function, task, messages, stop), daemon=True)
-    process.start()
-    return process
+class Processes:
+    """A pool of processes on this machine, a task each."""
+
+    def __init__(self, function, jobs):
+        # one thread a process: with several at once, more of them only wait for each other
+        for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+            os.environ.setdefault(name, "1")
+        self.function, self.jobs = function, jobs
+        self.running = {}  # {where it is heard: (name of the task, process)}
+        self.context = multiprocessing.get_context("spawn")
+        self.stopping = self.context.Event()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        for _, process in self.running.values():
+            process.kill()  # SIGTERM is for the first process alone
+
+    def start(self, task):
+        """Begin a task in a process of its own.
+
+        Each has a pipe of its own: a process that is killed while it writes into a queue takes the
+        queue's lock with it, and all others wait for ever.
+        """
+        heard, said = self.context.Pipe(duplex=False)
+        given = self.function, task, said, self.stopping
+        process = self.context.Process(target=work, args=given, daemon=True)
+        with interrupts_held():
+            process.start()
+        said.close()  # so that the end is noticed when the process ends
+        self.running[heard] = task.name, process
+
+    def stop(self):
+        """Let stopped() be true in all tasks."""
+        self.stopping.set()
+
+    def message(self):
+        """Return (kind, name of the task, value) of what comes next: "none" after a while, and an
+        error where a process has died without a word."""
+        for heard in connection.wait(list(self.running), timeout=0.3):
+            name, process = self.running.pop(heard)
+            try:
+                kind, value = heard.recv()
+            except (EOFError, OSError):
+                process.join()
+                kind, value = "error", f"its process ended with code {process.exitcode}"
+                if process.exitcode == errno.ENOMEM:
+                    value = "out of memory; try fewer --jobs"
+            if kind == "steps":
+                self.running[heard] = name, process  # last in turn
+            else:
+                heard.close()
+                process.join()
+            return kind, name, value
+        return "none", None, None
 
 
-def work(function, task, messages, stop):
+def work(function, task, said, stopping):
     """Run a task in a worker process, and send one message with its result or its error."""
     for one in (signal.SIGINT, signal.SIGTERM):  # they reach all; only the first process acts
         signal.signal(one, signal.SIG_IGN)
-    threading.Thread(target=end_with_the_first, daemon=True).start()
+
     try:
-        result = function(task, lambda n: messages.put(("steps", task.name, n)), stop.is_set)
-        messages.put(("result", task.name, result))
-    except (MinirnnError, OSError, MemoryError) as error:
-        messages.put(("error", task.name, str(error) or type(error).__name__))
-    except Exception:
-        messages.put(("error", task.name, traceback.format_exc()))
+        threading.Thread(target=end_with_the_first, daemon=True).start()
+    except RuntimeError:  # there is no memory for a thread
+        os._exit(errno.ENOMEM)
+    said.send(outcome(function, task, lambda number: said.send(("steps", number)), stopping.is_set))
 
 
 def end_with_the_first():
@@ -91,17 +133,6 @@ def end_with_the_first():
     read the result, while a new call may train the same."""
     multiprocessing.parent_process().join()
     os._exit(1)
-
-
-def next_message(messages, running):
-    """The next message, or none for a while; an error where a process has died without one."""
-    try:
-        return messages.get(timeout=0.3)
-    except queue.Empty:
-        for name, (_, process) in running.items():
-            if not process.is_alive() and messages.empty():
-                return "error", name, f"its process ended with code {process.exitcode}"
-    return "none", None, None
 
 
 @contextmanager
@@ -132,11 +163,9 @@ class Bars:
 
     def update(self, task, steps):
         """The bar of this task, made when it is first needed, `steps` further on."""
-        from tqdm import tqdm
-
         if task.name not in self.bars:
-            options = {"unit": "name", "unit_scale": True, "disable": None, "leave": False}
-            self.bars[task.name] = tqdm(desc=task.name, total=task.iterations, **options)
+            options = {"unit": "name", "unit_scale": True, "leave": False}
+            self.bars[task.name] = progress_bar(desc=task.name, total=task.iterations, **options)
         self.bars[task.name].update(steps)
 
     def close(self, task):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..cuda.faults import is_out_of_memory
 from ..errors import (
     ArgumentError,
     BackendError,
@@ -81,6 +82,8 @@ def load_net(path, build):
     except (CellError, BackendError):  # what the user gave beside the file
         raise
     except Exception as error:  # the settings may be anything
+        if is_out_of_memory(error):
+            raise
         if isinstance(error, MinirnnError) and not isinstance(error, ArgumentError):
             raise CheckpointError(f"{path} does not fit: {error}") from None
         raise CheckpointError(

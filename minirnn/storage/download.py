@@ -1,6 +1,7 @@
-"""`python -m minirnn download`: the names of the PyTorch tutorials, to try with `--data`.
+"""`python -m minirnn download`: the names of the PyTorch tutorials, to try with `--data`; and
+`download text`: tiny Shakespeare, the text that char-rnn reports on, to try with `--text`.
 
-They are not part of minirnn. The archive is fetched into memory, its SHA-256 is compared before
+They are not part of minirnn. An archive is fetched into memory, its SHA-256 is compared before
 anything in it is looked at, and then nothing but `data/names/<Language>.txt` is unpacked.
 """
 
@@ -23,9 +24,15 @@ from pathlib import Path
 
 from ..data import printable
 from ..errors import DataError
+from .files import write_atomic
 
 URL = "https://download.pytorch.org/tutorial/data.zip"
 SHA256 = "fb317e80248faeb62dc25ef3390ae24ca34b94e276bbc5141fd8862c2200bff5"
+
+TEXT_URL = (
+    "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+)
+TEXT_SHA256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 TIMEOUT = 30  # seconds without an answer
 LONGEST = 600  # seconds for the whole archive: a server may drip
@@ -41,24 +48,56 @@ ESCAPES = re.compile(r"^/|\\|^[A-Za-z]:|(^|/)\.\.(/|$)|\0")
 def run(arguments=None, prog=None):
     """The command: fetch, check, unpack, say how to go on. Raises `DataError` at the first snag."""
     parser = argparse.ArgumentParser(
-        prog=prog, description="Fetch the surnames of the PyTorch tutorials (18 languages)."
+        prog=prog,
+        description="Fetch the surnames of the PyTorch tutorials (18 languages), or tiny "
+        "Shakespeare, a text of a million letters.",
     )
     add = parser.add_argument
-    add("--output", default="names-classic", metavar="DIR", help="a new folder (%(default)s)")
-    add("--url", default=URL, help="address of the archive (%(default)s)")
-    add("--sha256", default=SHA256, type=_hash, metavar="HEX", help="what it must hash to")
+    add("what", nargs="?", choices=("names", "text"), default="names", help="(%(default)s)")
+    add("--output", metavar="PATH", help="a new folder (names-classic), or file (text-classic.txt)")
+    add("--url", help="address of the archive, or of the text (where it is published)")
+    add("--sha256", type=_hash, metavar="HEX", help="what it must hash to")
     args = parser.parse_args(arguments)
-    output = Path(args.output)
+    if args.what == "text":
+        return _text(args)
+    output = Path(args.output or "names-classic")
     with _new_folder(output) as folder:
-        print(f"fetching {printable(args.url, 200)}")
-        archive = fetch(args.url)
-        check(archive, args.sha256)
+        archive = _fetched(args, URL, SHA256)
         lists = unpack(archive)
         for name, data in lists.items():
             (folder / name).write_bytes(data)
-    shown = printable(str(output), 200)
-    print(f"wrote {len(lists)} lists of names to {shown}; train on them with\n")
-    print("  python examples/names.py --data", f'"{shown}"' if " " in shown else shown)
+    print(f"wrote {len(lists)} lists of names to {_shown(output)}; train on them with\n")
+    print("  python examples/names.py --data", _quoted(output))
+
+
+def _text(args):
+    output = Path(args.output or "text-classic.txt")
+    if os.path.lexists(output):
+        raise DataError(f"{_shown(output)} exists already; remove it, or choose another --output")
+    text = _fetched(args, TEXT_URL, TEXT_SHA256)
+    try:
+        write_atomic(output, text)
+    except OSError as error:
+        raise DataError(f"{_shown(output)} cannot be written: {error.strerror}") from None
+    print(f"wrote {len(text):,} bytes to {_shown(output)}; train on them with\n")
+    print("  python examples/text.py --text", _quoted(output))
+
+
+def _fetched(args, url, sha256):
+    """The bytes that are asked for, fetched and checked."""
+    url = args.url or url
+    print(f"fetching {printable(url, 200)}")
+    data = fetch(url)
+    check(data, args.sha256 or sha256)
+    return data
+
+
+def _shown(path):
+    return printable(str(path), 200)
+
+
+def _quoted(path):
+    return f'"{_shown(path)}"' if " " in _shown(path) else _shown(path)
 
 
 def fetch(url):

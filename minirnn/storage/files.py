@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cuda.faults import is_out_of_memory
 from ..errors import CheckpointError, DataError
 
 LARGEST = 2**30  # bytes of one file, unpacked
@@ -66,18 +67,11 @@ def write_npz(path, arrays):
                     np.lib.format.write_array(file, array, allow_pickle=False)
         data = data.getbuffer()  # not a copy of it
     except Exception as error:  # a zip file that cannot be closed hides what came first
-        if not _out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         kept = "; what it held before is still there" if os.path.exists(path) else ""
         raise CheckpointError(f"{path} cannot be written: out of memory{kept}") from None
     write_atomic(path, data)
-
-
-def _out_of_memory(error):
-    """Return whether memory ran out, here or in what this error came after."""
-    while error is not None and not isinstance(error, MemoryError):
-        error = error.__context__
-    return error is not None
 
 
 def read_npz(path):
@@ -123,9 +117,10 @@ def _arrays(path, file):
             return arrays
     except CheckpointError:
         raise
-    except MemoryError:
-        raise CheckpointError(f"{path} cannot be read: out of memory; it may be whole") from None
     except Exception as error:  # a damaged zip or npy can fail in a dozen ways
+        if is_out_of_memory(error):
+            text = f"{path} cannot be read: out of memory; it may be whole"
+            raise CheckpointError(text) from None
         raise CheckpointError(
             f"{path} is not a whole .npz file of arrays ({type(error).__name__}); "
             "it may be cut off or of another kind"

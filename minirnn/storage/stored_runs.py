@@ -81,10 +81,13 @@ def read_json(path, settings):
 
 def same_settings(folder, settings, resume):
     """Write the folder's settings down, or refuse it where it was made with others, or where
-    there is nothing to resume. Raises `CheckpointError`."""
+    there is nothing to resume. Raises `CheckpointError`.
+
+    "source" says where the names lie, not which they are, so it may be another path.
+    """
     path = Path(folder) / "settings.json"
     if path.is_file():
-        read_json(path, settings)
+        read_json(path, {name: value for name, value in settings.items() if name != "source"})
     elif resume:
         raise CheckpointError(f"there is no run to go on with in {folder}; omit --resume")
     else:

@@ -34,8 +34,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
      "test_parameters.py"),
     ("stacked.py", "turned = self.directions == 2 or", "turned = self.directions == 3 or",
      "test_messages.py test_laws.py test_gold.py"),
-    ("stacked.py", "cell = GRUCell if reset_after else GRUBeforeCell",
-     "cell = GRUBeforeCell if reset_after else GRUCell", "test_gold.py"),
+    ("stacked.py", "GRUCell if one_of(", "GRUBeforeCell if not one_of(", "test_gold.py"),
     ("stacked.py", "RNNCell(nonlinearity)", "RNNCell()", "test_gold.py"),
     ("stacked.py", "states[k], truncate", "states[k], None",
      "test_gradients.py::test_truncated_gradient_is_that_of_the_pieces"),
@@ -60,7 +59,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
      "test_parameters.py"),
     ("layers.py", ">= self.p", ">= 1 - self.p", DROPOUT),
     ("layers.py", "mask *= 1 / (1 - self.p)", "mask *= 1.0", DROPOUT),
-    ("layers.py", "if not training or self.p == 0:", "if self.p == 0:",
+    ("layers.py", "if not training or self.p == 0:", "if not training and self.p == 0:",
      "test_training.py test_laws.py"),
     # losses
     ("losses.py", '{"mean": count, "sum": 1}', '{"mean": count, "sum": count}',
@@ -83,7 +82,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     ("optim.py", "xp.where(ok, whole.grad, xp.zeros_like(whole.grad))", "whole.grad",
      "test_optim.py"),
     ("optim.py", "lr = lr * ok.astype(whole.data.dtype)", "lr = lr * 1", "test_optim.py"),
-    ("optim.py", 'int(state["steps"]), float(state["lr"])', 'int(state["steps"]), self.lr',
+    ("optim.py", 'int(saved["steps"]), float(saved["lr"])', 'int(saved["steps"]), self.lr',
      "test_optim.py"),
     ("optim.py", "factor ** (step // every)", "factor ** ((step + 1) // every)", "test_optim.py"),
     ("optim.py", "rise * total - 1, total - 1", "rise * total - 1, total", "test_optim.py"),
@@ -172,6 +171,25 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     # figures
     ("plotting.py", ".mean(axis=0))[::-1]", ".mean(axis=0))", "test_plotting.py"),
     ("plotting.py", "axes.axhline(accuracy,", "axes.axhline(1 - accuracy,", "test_plotting.py"),
+    # twelve more: what is looked at, compared and drawn
+    ("models.py", "layer = self.recurrent.layers[0]", "layer = self.recurrent.layers[-1]",
+     "test_training.py::test_gates_are_those_of_the_first_layer"),
+    ("data.py", 'f"{self.languages[c]}\\t{n}"', 'f"{n}"', "test_data.py"),
+    ("storage/summary.py", "TrigramBayes(text[train], labels[train], K)",
+     "TrigramBayes(text, labels, K)", "test_baselines.py"),
+    ("convert.py", 'bh[ours.index("n")].any()', "bh[0].any()", "test_gold.py"),
+    ("training.py", "losses + loss * number", "losses + loss", "test_training.py"),
+    ("training.py", "self.best_epoch < self.patience", "self.best_epoch <= self.patience",
+     "test_training.py"),
+    ("training.py", "check.rate_of(self.schedule, self.step)",
+     "check.rate_of(self.schedule, self.step + 1)", "test_training.py"),
+    ("training.py", "self.net.load_state_dict(self.best)", "pass", "test_training.py"),
+    ("plotting.py", 'guessed, true, f"', 'true, guessed, f"', "test_plotting.py"),
+    ("plotting.py", "confusion.sum(axis=1, keepdims=True)", "confusion.sum(axis=0, keepdims=True)",
+     "test_plotting.py"),
+    ("plotting.py", 'axes.plot(history["epoch"], history["train_loss"]',
+     'axes.plot(range(len(history["epoch"])), history["train_loss"]', "test_plotting.py"),
+    ("plotting.py", "axes.set_title(name)", "axes.set_title(names[-1 - k])", "test_plotting.py"),
 ]  # fmt: skip
 
 

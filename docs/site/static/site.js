@@ -50,7 +50,8 @@ for (const formula of document.querySelectorAll("article span.math")) {
   function update() {
     const height = window.innerHeight * 0.4;
     const section = sectionAt(height);
-    const here = quotes.filter((quote) => quote.closest("section") === section);
+    const here = quotes.filter((quote) => quote.closest("section") === section
+      && !quote.closest("details:not([open])"));
     let current = here[0];
     for (const quote of here) {
       if (quote.getBoundingClientRect().top <= height) current = quote;
@@ -105,5 +106,16 @@ for (const formula of document.querySelectorAll("article span.math")) {
   }
   window.addEventListener("scroll", ask, { passive: true });
   window.addEventListener("resize", () => { shown = null; ask(); });
+  for (const fold of document.querySelectorAll("article details")) {
+    fold.addEventListener("toggle", () => { shown = null; ask(); });
+  }
   update();
 })();
+
+// On paper nothing is folded.
+window.addEventListener("beforeprint", () => {
+  for (const fold of document.querySelectorAll("article details:not([open])")) {
+    fold.open = true;
+    window.addEventListener("afterprint", () => { fold.open = false; }, { once: true });
+  }
+});

@@ -57,9 +57,10 @@ def _operands(node, frame):
         if not isinstance(node.ctx, ast.Load) and isinstance(node, ast.Name):
             return
         yield node
-        if isinstance(node, ast.Subscript) and _value(node, frame) is None:
-            yield from _operands(node.value, frame)  # it is the index that does not fit
-            yield from _operands(node.slice, frame)
+        if not isinstance(node, ast.Name) and _value(node, frame) is None:
+            yield from _operands(node.value, frame)
+            if isinstance(node, ast.Subscript):  # it is the index that does not fit
+                yield from _operands(node.slice, frame)
         return
     for child in ast.iter_child_nodes(node):
         yield from _operands(child, frame)

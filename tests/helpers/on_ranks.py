@@ -1,0 +1,216 @@
+"""What the tests run on every rank: mpiexec -n N python on_ranks.py FUNCTION FOLDER."""
+
+import json
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from minirnn import cli, optim
+from minirnn.batches import Sequences
+from minirnn.errors import MinirnnError
+from minirnn.losses import CrossEntropy
+from minirnn.models import NameClassifier
+from minirnn.mpi import exchange, pool, world
+from minirnn.mpi.shared import SharedTrainer
+from minirnn.reports import processes
+from minirnn.storage.checkpoints import Checkpoint
+from minirnn.training import Trainer
+
+# Batches of 8 leave one of a single sequence; most of the lengths are 1, so that batches with one
+# longer sequence come too; `bidirectional` and two layers have dropout at every place.
+CASES = {
+    "SGD": dict(embedding=4, num_layers=2, bidirectional=True),
+    "AdamW": dict(embedding=4, num_layers=2, bidirectional=True),
+    "sum": dict(cell="gru", loss=CrossEntropy("sum"), sampling="balanced"),
+    "number": dict(cell="rnn", loss=CrossEntropy(8), sampling="bucketed", short=0.85),
+    "ignored": dict(embedding=3, loss=CrossEntropy(ignore_index=2), short=0.85),
+}
+EPOCHS, CUT = 9, 20  # of 6 steps each; the step after which a run is stopped
+
+
+def case(name, make=Trainer, seed=0, **changes):
+    """A trainer of one of the cases, in float64."""
+    options = {"cell": "lstm", "short": 0.3, "loss": CrossEntropy(), "sampling": "natural"}
+    options |= CASES[name] | changes
+    rng = np.random.default_rng(seed)
+    lengths = np.where(rng.random(60) < options.pop("short"), 1, rng.integers(1, 8, 60))
+    ids = [rng.integers(0, 6, length) for length in lengths]
+    sequences = Sequences(ids, rng.integers(0, 3, 60), 3, 6)
+    loss, sampling = options.pop("loss"), options.pop("sampling")
+    batch_size = options.pop("batch_size", 8)
+    net = NameClassifier(6, 3, rng=rng, hidden_size=5, dropout=0.3, dtype="float64", **options)
+    if name == "AdamW":
+        optimizer = optim.AdamW(net.parameters(), 0.01)
+    else:
+        optimizer = optim.SGD(net.parameters(), 0.2, momentum=0.5)
+    return make(
+        net, loss, optimizer, sequences, np.arange(41), np.arange(41, 60), rng=rng, epochs=EPOCHS,
+        batch_size=batch_size, sampling=sampling, clip=0.5,
+        schedule=optim.one_cycle(optimizer.lr, 6 * EPOCHS),
+    )  # fmt: skip
+
+
+def outcome(trainer):
+    """{name: array} of all that a run leads to."""
+    rows = [[row[c] for c in sorted(row)] for row in trainer.history.rows]
+    found = {"history": np.array(rows), "best": np.array(trainer.best_epoch)}
+    return found | trainer.state_dict()[0]
+
+
+def train(folder):
+    """Every case to the end, written by the first rank."""
+    comm = world.join()
+    for name in CASES:
+        trainer = case(name, partial(SharedTrainer, comm))
+        trainer.fit()
+        found = outcome(trainer)
+        exchange.agree(comm, {"reached something else": [found[k] for k in sorted(found)]})
+        if comm.rank == 0:
+            np.savez(folder / f"{name}-{comm.size}.npz", **found)
+    if comm.size == 2:
+        stop_at_the_cut(comm, folder)
+    if comm.size == 3:
+        go_on(comm, folder)
+
+
+def stop_at_the_cut(comm, folder):
+    """Two ranks; the last of them alone asks for the stop."""
+
+    def progress(trainer):
+        if comm.rank == 1 and trainer.step == CUT:
+            trainer.stopped = True
+
+    trainer = case("SGD", partial(SharedTrainer, comm))
+    trainer.fit(progress, Checkpoint(folder / "cut.npz", {}, 1e9) if comm.rank == 0 else None)
+    assert trainer.step == CUT + 1, trainer.step
+
+
+def go_on(comm, folder):
+    """Three ranks, of which the first has read what two have left."""
+    trainer = case("SGD", partial(SharedTrainer, comm))
+    if comm.rank == 0:
+        Checkpoint(folder / "cut.npz", {}).resume(trainer)
+    trainer.fit()
+    if comm.rank == 0:
+        np.savez(folder / "resumed.npz", **outcome(trainer))
+
+
+def differ(folder):
+    """What is said, by every rank, where one of them is unlike the first."""
+    from minirnn.mpi import shared as module
+
+    comm = world.join()
+    odd = comm.rank == comm.size - 1
+    said = {}
+
+    def attempt(what, function):
+        try:
+            function()
+            said[what] = "nothing"
+        except MinirnnError as error:
+            said[what] = str(error)
+
+    make = partial(SharedTrainer, comm)
+    attempt("settings", lambda: case("SGD", make, batch_size=9 if odd else 8))
+    attempt("seed", lambda: case("sum", make, seed=0, cell="rnn" if odd else "gru"))
+    attempt("few", lambda: case("SGD", make, batch_size=1))
+
+    def other_data():
+        one = case("SGD")
+        one.sequences.rows[0] += odd
+        exchange.agree(comm, module.what_must_agree(one))
+
+    attempt("data", other_data)
+    attempt("net", lambda: case("SGD", make, seed=int(odd), short=0))
+    module.__version__ = "9.9" if odd else module.__version__
+    attempt("version", lambda: case("SGD", make))
+    module.__version__ = "9.9"
+
+    def other_draws():
+        one = case("SGD", make)
+        one.rng.random(1 + odd)
+        one.evaluate()
+
+    attempt("draws", other_draws)
+    said = comm.gather(said)
+    if comm.rank == 0:
+        (folder / "differ.json").write_text(json.dumps(said))
+
+
+def fail(folder):
+    """The last rank alone has an error, while the others wait for it."""
+    world.COURTESY = 0.2
+
+    def run():
+        comm = world.join()
+        if comm.rank == comm.size - 1:
+            raise MinirnnError("it went wrong")
+        comm.barrier()
+
+    sys.exit(cli.main(run))
+
+
+def all_fail(folder):
+    """All ranks have the same error."""
+
+    def run():
+        world.join()
+        raise MinirnnError("it went wrong")
+
+    sys.exit(cli.main(run))
+
+
+class Task:
+    def __init__(self, name, what):
+        self.name, self.what, self.iterations = name, what, 3
+
+
+def do(task, progress, stopped):
+    progress(1)
+    if task.what == "fail":
+        raise MinirnnError("it went wrong")
+    if task.what == "wait":
+        while not stopped():
+            time.sleep(0.01)
+    return task.what, world.rank()
+
+
+def tasks(folder):
+    """Tasks handed out; then one that fails, which lets another end."""
+    import on_ranks  # where the other ranks look for what they do
+
+    if pool.serve():
+        pool.serve()
+        return
+    given = [on_ranks.Task(str(k), k) for k in range(4)]
+    found = {task.name: result for task, result in processes.run(on_ranks.do, given, 1)}
+    given, late = [on_ranks.Task("waits", "wait"), on_ranks.Task("bad", "fail")], []
+    try:
+        late.extend(result for _, result in processes.run(on_ranks.do, given, 1))
+    except MinirnnError as error:
+        late.append(str(error))
+    (folder / "tasks.json").write_text(json.dumps([found, late]))
+
+
+def where_arrays_go(folder):
+    """Arrays of another library go through the host."""
+    import strict
+
+    from minirnn import backend
+
+    comm = world.join()
+    backend.register("strict", strict)
+    backend.use("strict")
+    trainer = case("SGD", partial(SharedTrainer, comm))
+    trainer.fit()
+    if comm.rank == 0:
+        np.savez(folder / "strict.npz", **outcome(trainer))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    globals()[sys.argv[1]](Path(sys.argv[2]))

@@ -1,0 +1,214 @@
+"""Training that the ranks of MPI share: n give what one gives; how they stop, and how they end."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import on_ranks
+import pytest
+
+from minirnn.mpi import shared
+from minirnn.storage.checkpoints import Checkpoint
+
+ROOT = Path(__file__).resolve().parents[1]
+MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}")
+ENVIRONMENT = {
+    **os.environ, "OPENBLAS_NUM_THREADS": "1", "MINIRNN_CHECKPOINT_SECONDS": "0",
+    "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers"))),
+    # as root, in a container; more ranks than cores, which then let each other run
+    "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_mpi_yield_when_idle": "1",
+}  # fmt: skip
+
+needs_mpi = pytest.mark.skipif(
+    not (importlib.util.find_spec("mpi4py") and MPIEXEC),
+    reason='mpi4py or mpiexec is missing: pip install -e ".[mpi]"',
+)
+
+
+def start(n, *command):
+    return subprocess.Popen(
+        [MPIEXEC, "-n", str(n), sys.executable, *map(str, command)], env=ENVIRONMENT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def on(n, what, folder, code=0):
+    """(stdout, stderr) of a function of `on_ranks` on n ranks."""
+    process = start(n, ROOT / "tests" / "helpers" / "on_ranks.py", what, folder)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+    return out, err
+
+
+@pytest.fixture(scope="module")
+def one():
+    """{case: what a plain trainer leads to}."""
+    found = {}
+    for name in on_ranks.CASES:
+        trainer = on_ranks.case(name)
+        trainer.fit()
+        found[name] = on_ranks.outcome(trainer)
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder of the same on 1, 2 and 3 ranks."""
+    folder = tmp_path_factory.mktemp("trained")
+    for n in (1, 2, 3):
+        on(n, "train", folder)
+    return folder
+
+
+def apart(one, path):
+    """The largest difference between two outcomes, and whether all bits are the same."""
+    with np.load(path) as other:
+        assert sorted(other) == sorted(one)
+        return max(np.abs(one[k] - other[k]).max() for k in one), all(
+            np.array_equal(one[k], other[k]) for k in one
+        )
+
+
+@needs_mpi
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("name", list(on_ranks.CASES))
+def test_n_ranks_give_what_one_gives(one, trained, name, n):
+    """54 steps: weights, the optimiser's state, history, the best epoch."""
+    assert one[name]["history"].shape == (on_ranks.EPOCHS, 8)
+    off, same = apart(one[name], trained / f"{name}-{n}.npz")
+    assert off < (1e-8 if name == "AdamW" else 1e-12)
+    assert same == (n == 1), "one rank must give the very bits, and several must share the work"
+
+
+@needs_mpi
+def test_stopped_by_one_of_two_ranks_and_gone_on_with_by_three(one, trained):
+    off, _ = apart(one["SGD"], trained / "resumed.npz")
+    assert off < 1e-12
+    plain = on_ranks.case("SGD")
+    Checkpoint(trained / "cut.npz", {}).resume(plain)
+    assert plain.step == on_ranks.CUT + 1
+    plain.fit()
+    found = on_ranks.outcome(plain)
+    assert max(np.abs(found[k] - one["SGD"][k]).max() for k in found) < 1e-12
+
+
+@needs_mpi
+def test_arrays_that_are_not_numpys_go_through_the_host(one, tmp_path):
+    on(2, "where_arrays_go", tmp_path)
+    assert apart(one["SGD"], tmp_path / "strict.npz")[0] < 1e-12
+
+
+DIFFERENT = {
+    "settings": "other settings", "seed": "other settings", "data": "other data",
+    "net": "other data", "version": "another version of minirnn, NumPy or Python",
+    "draws": "drawn other random numbers",
+}  # fmt: skip
+
+
+@needs_mpi
+def test_ranks_that_differ_are_told_so(tmp_path):
+    on(2, "differ", tmp_path)
+    first, second = json.loads((tmp_path / "differ.json").read_text())
+    assert first == second  # all know, and none is left waiting
+    for what, words in DIFFERENT.items():
+        assert first[what].startswith(f"rank 1 has {words} than rank 0, but all must"), what
+    assert first["few"].startswith("batch_size is 1, but must be at least 2, a sequence for each")
+
+
+def errors(text):
+    return re.findall(r"^error: .*$", text, re.M)
+
+
+@needs_mpi
+@pytest.mark.parametrize("what, line", [
+    ("fail", "error: rank 1 of 2: it went wrong"), ("all_fail", "error: it went wrong"),
+])  # fmt: skip
+def test_an_error_ends_all_in_one_line(tmp_path, what, line):
+    _, err = on(2, what, tmp_path, code=2)
+    assert errors(err) == [line] and "Traceback" not in err
+
+
+@needs_mpi
+def test_tasks_on_ranks(tmp_path):
+    """Each rank but the first takes some; a failure lets the others to their end."""
+    _, err = on(3, "tasks", tmp_path)
+    found, late = json.loads((tmp_path / "tasks.json").read_text())
+    assert {name: what for name, (what, _) in found.items()} == {str(k): k for k in range(4)}
+    assert {rank for _, rank in found.values()} == {1, 2}
+    assert [late[0][0], late[1]] == ["wait", "bad: it went wrong"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path, rng = tmp_path_factory.mktemp("data") / "names", np.random.default_rng(0)
+    path.mkdir()
+    for language, end in {"Ab": "ov", "Cd": "ez"}.items():
+        names = {"".join(rng.choice(list("bdklmnrst")) + "a" for _ in "ab") + end for _ in "x" * 24}
+        (path / f"{language}.txt").write_text("\n".join(sorted(names)) + "\n")
+    return path
+
+
+def names(data, output, *options):
+    settings = "--epochs 60 --hidden-size 4 --embedding 4 --batch-size 8 --patience 60".split()
+    return ROOT / "examples" / "names.py", *settings, "--data", data, "--output", output, *options
+
+
+def process_of_rank(rank, output):
+    """The process id of a rank of the run that writes there."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            given = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(output).encode() in given[0] and f"PMIX_RANK={rank}\0".encode() in given[1]:
+            return int(process.name)
+
+
+def wait_for(true, process):
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+
+
+@needs_mpi
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("how", ["kill -9", "SIGUSR1"])
+def test_a_rank_that_is_killed_ends_all_and_the_run_is_gone_on_with(data, tmp_path, how):
+    process = start(2, *names(data, tmp_path, "--mpi"))
+    checkpoint = tmp_path / "checkpoint.npz"
+    wait_for(checkpoint.exists, process)
+    if how == "kill -9":
+        os.kill(process_of_rank(1, tmp_path), signal.SIGKILL)
+    else:
+        process.send_signal(signal.SIGUSR1)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 10
+    assert process.returncode == (137 if how == "kill -9" else 130), err
+    assert "Traceback" not in err and not (tmp_path / "model.npz").exists()
+    assert ("saved after step" in err) == (how == "SIGUSR1")
+    process = start(1, *names(data, tmp_path, "--mpi", "--resume"))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "going on after step" in err and (tmp_path / "model.npz").exists()
+
+
+def test_masks_are_this_ranks_rows_of_those_of_all():
+    """Without MPI: of rows and of sequences, and nothing else."""
+    own = np.array([False, True, False, True, False])
+    masks = shared.Masks(np.random.default_rng(0), own, own[:3])
+    whole = np.random.default_rng(0)
+    assert np.array_equal(masks.random((2, 4), "float32"), whole.random((5, 4), "float32")[own])
+    assert np.array_equal(masks.random((1, 4), "float32"), whole.random((3, 4), "float32")[own[:3]])
+    with pytest.raises(ValueError, match="needs a row for each row of the batch"):
+        masks.random((4, 4), "float32")
