@@ -5,6 +5,7 @@ of the page finds, the files that it names are put into the page, links that lea
 pages with the source, and docs/api.md becomes the API reference.
 """
 
+import functools
 import html
 import importlib
 import re
@@ -20,8 +21,10 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
 
 from minirnn.stepper import demo
+from minirnn.stepper.page import page as page_of
 from minirnn.stepper.page import widget
 
+STEPPER = re.compile(r"^<!-- stepper: ([\w=&]+) -->$", re.M)
 CHAPTER_LINK = re.compile(r"\]\(([\w.-]+)\.md[)#]")
 OUTSIDE = re.compile(r"\[([^\]]*)\]\(\.\./([\w./-]+)\)")
 
@@ -50,12 +53,27 @@ def on_source_read(app, name, source):
         outside[name].append(path)
         return f'<a href="{page(path)}.html">{html.escape(match[1])}</a>'
 
-    text = OUTSIDE.sub(leave, sync.MARK.sub(mark, text))
+    text = STEPPER.sub(framed, OUTSIDE.sub(leave, sync.MARK.sub(mark, text)))
     if name == app.config.root_doc:
         text += contents(text)
     if name == "api":
         text = reference(text)
     source[0] = text
+
+
+def framed(match):
+    """The stepper as it shall begin, folded: a browser loads it when it is unfolded."""
+    return (
+        '<details class="stepper-frame"><summary>The stepper, here</summary><iframe loading="lazy" '
+        f'title="The stepper" src="stepper-frame.html#stepper?{html.escape(match[1])}"></iframe>'
+        "</details>"
+    )
+
+
+@functools.cache
+def stepped():
+    """What the stepper's page shows; the nets of the names are trained now."""
+    return demo.data() | {"more": [recall.task()]}
 
 
 def contents(text):
@@ -104,7 +122,7 @@ def on_page_context(app, name, template, context, doctree):
     ]
     if name == "stepper":  # below what it is, and above what there is to see in it
         text, end, rest = context["body"].partition("</p>")
-        context["body"] = text + end + widget(demo.data() | {"more": [recall.task()]}) + rest
+        context["body"] = text + end + widget(stepped()) + rest
     if "body" in context:
         context["body"] = lesson.filled(context["body"])
 
@@ -153,10 +171,11 @@ def on_init(app):
 
 
 def on_finished(app, error):
-    """The first page under the name that a folder is opened by, too."""
+    """The first page under the name that a folder is opened by, too, and the stepper alone."""
     if error is None and app.builder.name == "html":
         first = Path(app.outdir, f"{app.config.root_doc}.html")
         shutil.copyfile(first, first.with_name("index.html"))
+        first.with_name("stepper-frame.html").write_text(page_of(stepped()), "utf-8")
 
 
 def setup(app):

@@ -508,6 +508,11 @@
     load();
     remember();
   });
+  window.addEventListener("message", ({ source, data }) => {  // in a frame: of the page around it
+    if (source === window.parent && ["dark", "light", "auto"].includes(data?.theme)) {
+      document.body.dataset.theme = data.theme;
+    }
+  });
   new MutationObserver(draw).observe(document.body, { attributeFilter: ["data-theme"] });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   window.addEventListener("hashchange", () => { if (inAddress()) recall(inAddress()); });
