@@ -62,11 +62,11 @@ def on_source_read(app, name, source):
 
 
 def framed(match):
-    """The stepper as it shall begin, folded: a browser loads it when it is unfolded."""
+    """The stepper as it shall begin, folded: site.js loads it when it is unfolded."""
     return (
-        '<details class="stepper-frame"><summary>The stepper, here</summary><iframe loading="lazy" '
-        f'title="The stepper" src="stepper-frame.html#stepper?{html.escape(match[1])}"></iframe>'
-        "</details>"
+        '<details class="stepper-frame"><summary>The stepper, here</summary><iframe '
+        f'title="The stepper" data-src="stepper-frame.html#stepper?{html.escape(match[1])}">'
+        "</iframe></details>"
     )
 
 
