@@ -76,7 +76,7 @@ class NameClassifier(Module):
         kind = nets[one_of("net", settings.get("net", cls.__name__), nets)]
         sizes = {name: settings[name] for name in cls.SIZES}
         symbols = len(settings["alphabet"])
-        classes = len(settings.get("languages", settings["alphabet"]))
+        classes = len(settings["languages" if kind is NameClassifier else "alphabet"])
         return kind(symbols, classes, rng=rng, cell=cell or settings["model"],
                     dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
 

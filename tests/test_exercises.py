@@ -107,6 +107,15 @@ def test_right_ways_to_write_it_all_pass():
     assert min(counts[k] for k in (3, 4, 5, 6, 7)) >= 10
 
 
+def test_a_fourth_of_the_wrong_hand_ins_is_told_what_the_table_says():
+    judgements = list(table.rows(4))
+    assert len(judgements) > 60 and not any(result for _, _, result, *_ in judgements)
+    written = table.TABLE.read_text(encoding="utf-8").splitlines()
+    for line in table.lines_of(judgements):
+        assert line in written, "table.py --write"
+
+
+@pytest.mark.slow
 def test_no_wrong_hand_in_passes_and_most_are_told_what_is_wrong():
     found = list(table.rows())
     passed, places, mistakes = zip(*((bool(r), p, m) for _, _, r, p, m in found), strict=True)
