@@ -13,6 +13,22 @@
   }));
 })();
 
+// The stepper in its frame is loaded when it is unfolded, and is as dark as the page.
+(function () {
+  const frames = [...document.querySelectorAll(".stepper-frame iframe")];
+  const tell = (frame) => {
+    frame.contentWindow?.postMessage({ theme: document.body.dataset.theme || "auto" }, "*");
+  };
+  for (const frame of frames) {
+    frame.addEventListener("load", () => tell(frame));
+    frame.parentNode.addEventListener("toggle", () => {
+      if (!frame.src) frame.src = frame.dataset.src;
+    });
+  }
+  new MutationObserver(() => frames.forEach(tell)).observe(document.body,
+    { attributeFilter: ["data-theme"] });
+})();
+
 // A comma after a formula stays on the formula's line.
 for (const formula of document.querySelectorAll("article span.math")) {
   const next = formula.nextSibling;
