@@ -150,7 +150,9 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
     requestAnimationFrame(() => { asked = false; update(); });
   }
   window.addEventListener("scroll", ask, { passive: true });
-  window.addEventListener("resize", () => { shown = null; ask(); });
+  for (const kind of ["resize", "load"]) {  // what is scrolled before the page is whole begins at its top again
+    window.addEventListener(kind, () => { shown = null; ask(); });
+  }
   for (const fold of document.querySelectorAll("article details")) {
     fold.addEventListener("toggle", () => { shown = null; ask(); });
   }
