@@ -24,7 +24,7 @@ from minirnn.stepper import demo
 from minirnn.stepper.page import widget
 
 CHAPTER_LINK = re.compile(r"\]\(([\w.-]+)\.md[)#]")
-EMPTY_HEAD = re.compile(r'<th[^>]*>(<p></p>)?</th>')  # of a table without a head
+EMPTY_HEAD = re.compile(r"<th[^>]*>(<p></p>)?</th>")  # of a table without a head
 LABEL = re.compile(r"^<!-- eq: (\S+) -->$", re.M)
 OUTSIDE = re.compile(r"\[([^\]]*)\]\(\.\./([\w./-]+)\)")
 
