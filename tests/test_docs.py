@@ -856,8 +856,8 @@ HARD_TO_LOOK_UP = re.compile(r"\b(anew|mend(s|ed|ing)?|to\s+and\s+fro)\b", re.I)
 
 
 def test_instead_of():
-    """Plain English says `instead of`, in the documents, in the code and in what it prints, and uses
-    no word whose sense a learner of English does not find in a dictionary."""
+    """Plain English says `instead of`, in the documents, in the code and in what it prints,
+    and no word whose sense a learner of English does not find in a dictionary."""
     files = [*ROOT.glob("*.md"), *(p for d in ("docs", "minirnn", "examples")
                                    for p in (ROOT / d).rglob("*.*"))]  # fmt: skip
     files = [path for path in files if path.suffix in (".md", ".py", ".js", ".html")]
