@@ -7,12 +7,14 @@ pages with the source, and docs/api.md becomes the API reference.
 
 import html
 import importlib
+import json
 import re
 import shutil
 from pathlib import Path
 
 import sync
 from api import public
+from docutils import nodes
 from lesson import page as lesson
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -22,6 +24,8 @@ from minirnn.stepper import demo
 from minirnn.stepper.page import widget
 
 CHAPTER_LINK = re.compile(r"\]\(([\w.-]+)\.md[)#]")
+EMPTY_HEAD = re.compile(r'<th[^>]*>(<p></p>)?</th>')  # of a table without a head
+LABEL = re.compile(r"^<!-- eq: (\S+) -->$", re.M)
 OUTSIDE = re.compile(r"\[([^\]]*)\]\(\.\./([\w./-]+)\)")
 
 
@@ -49,12 +53,28 @@ def on_source_read(app, name, source):
         outside[name].append(path)
         return f'<a href="{page(path)}.html">{html.escape(match[1])}</a>'
 
-    text = OUTSIDE.sub(leave, sync.MARK.sub(mark, text))
+    text = numbered(name, OUTSIDE.sub(leave, sync.MARK.sub(mark, text)))
     if name == app.config.root_doc:
         text += contents(text)
     if name == "api":
         text = reference(text)
     source[0] = text
+
+
+def numbered(name, text):
+    """A page whose equations have numbers, each a link to an address made of the label."""
+    chapter, count = re.match(r"(\d+)-", name), 0
+
+    def number(match):
+        nonlocal count
+        count += 1
+        shown = f"{int(chapter[1])}.{count}" if chapter else str(count)
+        return (
+            f'<div class="equation" id="eq-{match[1]}">'
+            f'<a href="#eq-{match[1]}" aria-label="Equation {shown}">({shown})</a></div>'
+        )
+
+    return LABEL.sub(number, text)
 
 
 def contents(text):
@@ -95,7 +115,17 @@ def coloured(path, prefix):
     return "".join(f'<span id="{prefix}-{n}">{line}\n</span>' for n, line in enumerate(lines, 1))
 
 
+def section_texts(doctree):
+    """[(address, title, text without code)] of the sections of a page, for the search."""
+    for section in doctree.findall(nodes.section):
+        own = [part for part in section.children if not isinstance(part, nodes.section)]
+        parts = [p.astext() for part in own[1:] for p in part.findall(nodes.paragraph)]
+        yield section["ids"][0], own[0].astext(), " ".join(" ".join(parts).split())
+
+
 def on_page_context(app, name, template, context, doctree):
+    if doctree is not None and name != "api":
+        app.env.minirnn_texts[name] = list(section_texts(doctree))
     paths = app.env.minirnn_marks.get(name, [])
     context["beside"] = [
         {"path": path, "page": page(path), "html": coloured(path, f"beside-{k}")}
@@ -105,7 +135,7 @@ def on_page_context(app, name, template, context, doctree):
         text, end, rest = context["body"].partition("</p>")
         context["body"] = text + end + widget(demo.data()) + rest
     if "body" in context:
-        context["body"] = lesson.filled(context["body"])
+        context["body"] = EMPTY_HEAD.sub("<td></td>", lesson.filled(context["body"]))
 
 
 def source_pages(app):
@@ -149,11 +179,16 @@ def escaped(text):
 def on_init(app):
     app.env.minirnn_marks = getattr(app.env, "minirnn_marks", {})
     app.env.minirnn_outside = getattr(app.env, "minirnn_outside", {})
+    app.env.minirnn_texts = {}
 
 
 def on_finished(app, error):
-    """The first page under the name that a folder is opened by, too."""
+    """What the search shows of a section; and the first page under a folder's own name, too."""
     if error is None and app.builder.name == "html":
+        texts = json.dumps(app.env.minirnn_texts, ensure_ascii=False)
+        Path(app.outdir, "_static", "search-texts.js").write_text(
+            f"const searchTexts = {texts};\n", encoding="utf-8"
+        )
         first = Path(app.outdir, f"{app.config.root_doc}.html")
         shutil.copyfile(first, first.with_name("index.html"))
 

@@ -17,6 +17,7 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
+    "sphinx_copybutton",
     "sphinxext.opengraph",
     "beside",
 ]
@@ -48,12 +49,14 @@ html_sidebars = {
         "sidebar/brand.html",
         "sidebar/search.html",
         "sidebar/scroll-start.html",
-        "sidebar/navigation.html",
         "sections.html",
+        "sidebar/navigation.html",
         "sidebar/scroll-end.html",
     ]
 }
 html_css_files = ["site.css"]
+html_favicon = "site/static/favicon.svg"
+copybutton_selector = "article div[class^=highlight-] pre"  # not of the column beside it
 html_js_files = [("site.js", {"defer": "defer"})]
 templates_path = ["site/templates"]
 ogp_site_name = "minirnn"
@@ -64,5 +67,5 @@ html_show_copyright = False
 html_use_index = False
 html_show_search_summary = False  # it would fetch the pages, which a page on the disk may not
 highlight_language = "text"  # of a block that does not name its own
-pygments_style = "friendly"
+pygments_style = "a11y-high-contrast-light"  # from accessible-pygments, which furo brings along
 pygments_dark_style = "github-dark"

@@ -21,7 +21,7 @@ from unittest import mock
 
 import numpy as np
 
-from minirnn import functions, optim, packing, plotting
+from minirnn import functions, measures, optim, packing, plotting
 from minirnn.baselines import TrigramBayes, trigrams
 from minirnn.batches import Sequences, balanced
 from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
@@ -29,6 +29,7 @@ from minirnn.gradcheck import oracles, rtrl
 from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.measures import Regression
 from minirnn.models import NameClassifier, StepModel
 from minirnn.mpi import cost
 from minirnn.parameters import Parameter
@@ -56,6 +57,8 @@ other_cells = load("tests/helpers/other_cells.py")
 microlstm = load("examples/microlstm.py")
 SLSTMCell = load("examples/cells/slstm.py").SLSTMCell
 MinGRUCell = load("examples/cells/mingru.py").MinGRUCell
+
+series = load("examples/series.py")
 
 CHECKS = {}  # {label: function(rng) that raises AssertionError where the equation does not hold}
 TEXTS = {}  # {label: the equations as the chapter has them}
@@ -441,7 +444,7 @@ def _(rng):
     same(each(sigmoid, a), functions.sigmoid(a))
 
 
-@equation("d-sigmoid", r"\frac{dy}{da} = y (1 - y)")
+@equation("d-sigmoid", r"\frac{\partial y}{\partial a} = y (1 - y)")
 def _(rng):
     a = 3 * rng.standard_normal(6)
     slope = each(lambda a: math.exp(-a) / (1 + math.exp(-a)) ** 2, a)
@@ -455,7 +458,7 @@ def _(rng):
     same(each(lambda a: math.tanh(a / 2) / 2 + 1 / 2, a), functions.sigmoid(a))
 
 
-@equation("d-tanh", r"\frac{dy}{da} = 1 - y^2")
+@equation("d-tanh", r"\frac{\partial y}{\partial a} = 1 - y^2")
 def _(rng):
     a = 2 * rng.standard_normal(6)
     slope = each(lambda a: 1 / math.cosh(a) ** 2, a)
@@ -463,7 +466,7 @@ def _(rng):
     same(slope, functions.d_tanh(functions.tanh(a)))
 
 
-@equation("d-relu", r"\frac{dy}{da} = [y > 0]")
+@equation("d-relu", r"\frac{\partial y}{\partial a} = [y > 0]")
 def _(rng):
     a = rng.standard_normal(6)
     same(each(lambda a: float(a > 0), a), functions.d_relu(functions.relu(a)))
@@ -550,7 +553,7 @@ def _(rng):
     same(each(math.tanh, a), s.state[0])
 
 
-@equation("rnn-da", r"da = dh_t \odot \tanh'(h_t)")
+@equation("rnn-da", r"da = dh_t \odot (1 - h_t^2)")
 def _(rng):
     s = step(RNNCell, rng)
     same(each(lambda dh, h: dh * (1 - h * h), s.dstate[0], s.state[0]), s.backward.da)
@@ -604,14 +607,13 @@ def _(rng):
     same(add(s.doutput[0], s.steps[1].dh_prev), s.steps[0].dh)
 
 
-@equation("one-hot-dWx", r"dW_{x,ij} = \sum_t [x_t = i] dgx_{tj}")
+@equation("one-hot-dWx", r"dW_{x,ij} = \sum_t \sum_n [x_{tn} = i] dgx_{tnj}")
 def _(rng):
     s = over_time(rng, RNNCell, ids=True)
-    letters = s.x.ravel().tolist()
-    rows = [row for one in s.steps for row in one.da.tolist()]
+    x, dgx = s.x.tolist(), [one.da.tolist() for one in s.steps]
+    places = [(t, n) for t in range(s.T) for n in range(2)]
     ours = [
-        [sum((x == i) * row[j] for x, row in zip(letters, rows, strict=True)) for j in range(5)]
-        for i in range(3)
+        [sum((x[t][n] == i) * dgx[t][n][j] for t, n in places) for j in range(5)] for i in range(3)
     ]
     same(ours, s.net.Wx.grad[0])
 
@@ -795,10 +797,18 @@ def _(rng):
     same(s.backward.dc_prev, s.dstate_prev[1])
 
 
-@equation("lstm-carry", r"\frac{\partial c_t}{\partial c_{t-1}} = f")
+def diag(row):
+    return [[x * (i == j) for j in range(len(row))] for i, x in enumerate(row)]
+
+
+@equation(
+    "lstm-carry",
+    r"\text{direct path: } \frac{\partial c_t}{\partial c_{t-1}} = \mathrm{diag}(f)",
+)
 def _(rng):
     b = step(LSTMCell, rng).backward
-    same(each(lambda dc_prev, dc: dc_prev / dc, b.dc_prev, b.dc), b.f)
+    for dc, f, dc_prev in zip(b.dc.tolist(), b.f.tolist(), b.dc_prev, strict=True):
+        same(times([dc], diag(f))[0], dc_prev)
 
 
 @equation("peephole", r"f = \sigma(a_f + w_f \odot c_{t-1})")
@@ -922,13 +932,17 @@ def _(rng):
     same(add(shares, through(s, "r", b.dar), through(s, "z", b.daz)), s.dstate_prev[0])
 
 
-@equation("gru-carry", r"\frac{\partial h_t}{\partial h_{t-1}} = z")
+@equation(
+    "gru-carry",
+    r"\text{direct path: } \frac{\partial h_t}{\partial h_{t-1}} = \mathrm{diag}(z)",
+)
 def _(rng):
     s = step(GRUCell, rng)
     b = s.backward
     parts = [through(s, "r", b.dar), through(s, "z", b.daz), through(s, "n", b.dproduct_n)]
     direct = each(lambda all_, *others: all_ - sum(others), s.dstate_prev[0], *parts)
-    same(each(lambda direct, dh: direct / dh, direct, s.dstate[0]), b.z)
+    for dh, z, row in zip(s.dstate[0].tolist(), b.z.tolist(), direct, strict=True):
+        same(times([dh], diag(z))[0], row)
 
 
 # 8 Gradient checking
@@ -1258,6 +1272,21 @@ def _(rng):
     same(sum(n[k][k] / sum(n[k]) for k in range(3)) / 3, evaluation.balanced_accuracy)
 
 
+@equation(
+    "with-prior",
+    r"p_k = \frac{e^{a_k} \mathrm{share}_k}{\sum_j e^{a_j} \mathrm{share}_j}",
+)
+def _(rng):
+    scores, counts = rng.standard_normal((20, 3)), [7, 2, 1]
+    natural, balanced = measures.two_guesses(scores, measures.log_shares(counts))
+    odds = [[math.exp(a) * n / 10 for a, n in zip(row, counts, strict=True)] for row in scores]
+    p = [[v / sum(row) for v in row] for row in odds]
+    same(p, functions.softmax(scores + measures.log_shares(counts)))
+    assert natural.tolist() == [row.index(max(row)) for row in p]
+    assert balanced.tolist() == [row.index(max(row)) for row in scores.tolist()]
+    assert natural.tolist() != balanced.tolist()
+
+
 def dropped(rng):
     layer, x = Dropout(0.4, rng=rng), rng.standard_normal((4, 5))
     y, mask = layer.forward(x, training=True)
@@ -1300,6 +1329,47 @@ def _(rng):
     mean = sum(c * share for c, share in zip(chance, shares, strict=True))
     spread = sum(c * (share - mean) ** 2 for c, share in zip(chance, shares, strict=True))
     same(math.sqrt(p * (1 - p) / N), np.array(math.sqrt(spread)))
+
+
+@equation("balanced-standard-error", r"\frac{1}{K} \sqrt{\sum_k \frac{p_k (1 - p_k)}{n_k}}")
+def _(rng):
+    evaluation, n = confusion(rng)
+    terms = []
+    for k in range(3):
+        p = n[k][k] / sum(n[k])
+        terms.append(p * (1 - p) / sum(n[k]))
+    same(math.sqrt(sum(terms)) / 3, evaluation.balanced_standard_error)
+
+
+def pair(rng):
+    """A comparison of two lists of guesses, with b and c counted one by one."""
+    labels, one, two = (rng.integers(3, size=60).tolist() for _ in range(3))
+    rows = list(zip(labels, one, two, strict=True))
+    b, c = (sum(right == q != wrong for q, right, wrong in r) for r in
+            (rows, [(q, y, x) for q, x, y in rows]))  # fmt: skip
+    return measures.Comparison.of(labels, one, two, 3), b, c
+
+
+@equation(
+    "paired-error",
+    r"\sqrt{\frac{1}{N} \left( \frac{b + c}{N} - \left( \frac{b - c}{N} \right)^2 \right)}",
+)
+def _(rng):
+    comparison, b, c = pair(rng)
+    same(math.sqrt(((b + c) / 60 - ((b - c) / 60) ** 2) / 60), comparison.standard_error)
+
+
+@equation(
+    "mcnemar",
+    r"p = \min \left( 1,\; 2 \sum_{i=0}^{\min(b, c)} "
+    r"\frac{(b + c)!}{i! \, (b + c - i)! \, 2^{b + c}} \right)",
+)
+def _(rng):
+    comparison, b, c = pair(rng)
+    tail, of = 0.0, math.factorial
+    for i in range(min(b, c) + 1):
+        tail += of(b + c) / (of(i) * of(b + c - i) * 2 ** (b + c))
+    same(min(1, 2 * tail), comparison.p_value)
 
 
 @equation("confusion-share", r"p_{ik} = \frac{n_{ik}}{\sum_j n_{ij}}")
@@ -1396,6 +1466,44 @@ def _(rng):
 
     next(go_on(net, [1], Watched(), s))
     same(ours, drawn["p"])
+
+
+# 16 Numbers
+
+
+@equation(
+    "mackey-glass",
+    r"x_{t+1} = x_t + \frac{1}{10} \left( \frac{0.2 \, x_{t-170}}{1 + x_{t-170}^{10}} "
+    r"- 0.1 \, x_t \right)",
+)
+def _(rng):
+    s = watched(series.mackey_glass, lambda: series.mackey_glass(20))[0]
+    for t in (170, 1000, 4000):
+        late = s.x[t - 170]
+        same(s.x[t] + (0.2 * late / (1 + late**10) - 0.1 * s.x[t]) / 10, np.array(s.x[t + 1]))
+
+
+@equation("rmse", r"\sqrt{\frac{1}{N} \sum_n (y_n - q_n)^2}")
+def _(rng):
+    y, q = rng.standard_normal((2, 6, 1))
+    ours = sum((a - b) ** 2 for a, b in zip(y[:, 0].tolist(), q[:, 0].tolist(), strict=True))
+    same(math.sqrt(ours / 6), Regression.of(q, y).rmse)
+
+
+@equation("free", r"x_{t+1} = y_t")
+def _(rng):
+    net = StepModel(1, 1, rng=rng, hidden_size=3, cell="gru")
+    read, forward = [], net.forward
+
+    def watched_forward(batch):
+        y, cache = forward(batch)
+        read.append((batch.x[-1, 0], y[-1, 0]))
+        return y, cache
+
+    net.forward = watched_forward
+    series.run_free(net, rng.standard_normal(4))
+    for (_, said), (x, _) in zip(read, read[1:], strict=False):
+        same(float(said), np.array(x, "float64"))
 
 
 # 18 After the LSTM

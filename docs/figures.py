@@ -147,7 +147,7 @@ def lstm_cell():
         ("keep", "plus", "", "$dc_t$"),
         ("write", "plus", r"$i \odot g$", "$dc_t$"),
         ("plus", "c_out", "", ""),
-        ("plus", "tanh", "$c_t$", r"$dh_t \odot o \odot \tanh'$", {"shift": (0.15, 0)}),
+        ("plus", "tanh", "$c_t$", r"$dh_t \odot o \odot (1 - \tanh^2(c_t))$", {"shift": (0.35, 0)}),
         ("tanh", "show", r"$\tanh(c_t)$", r"$dh_t \odot o$"),
         ("o", "show", "$o$", "$do$"),
         ("show", "h_out", "", ""),

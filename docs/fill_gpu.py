@@ -93,7 +93,7 @@ PARTS = {function.__name__: function for function in (about, proven, layers, nam
 
 
 def filled(text, results):
-    """The page with what stands between its marks made anew."""
+    """The page with what stands between its marks made again."""
     return MARK.sub(lambda m: f"{m[1]}\n{PARTS[m[2]](results)}\n\n{m[4]}", text)
 
 

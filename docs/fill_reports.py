@@ -1,6 +1,8 @@
 """Keep docs/reports.md true: its numbers and tables come from files that the examples write.
 
-python docs/fill_reports.py                       fill the page in from docs/results/*.json
+Chapter 10 has two of the numbers.
+
+python docs/fill_reports.py                       fill the pages in from docs/results/*.json
 python docs/fill_reports.py --take embedded runs/reports
                                                   first copy numbers and figures of a run
 python docs/fill_reports.py --check               change nothing; exit with 1 where it is stale
@@ -22,7 +24,8 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-PAGE, RESULTS, FIGURES = DOCS / "reports.md", DOCS / "results", DOCS / "figures" / "reports"
+PAGES = [DOCS / "reports.md", DOCS / "10-data.md"]
+RESULTS, FIGURES = DOCS / "results", DOCS / "figures" / "reports"
 MARK = re.compile(
     r"(<!-- (value|table|picture): ([^\s>]+)(?: ([^>]+?))? -->)(.*?)(<!-- end -->)", re.S
 )
@@ -111,20 +114,23 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--take", nargs=2, metavar=("NAME", "DIR"), help="copy a run's results")
-    parser.add_argument("--check", action="store_true", help="say whether the page is stale")
+    parser.add_argument("--check", action="store_true", help="say which pages are stale")
     args = parser.parse_args()
     if args.take:
         take(args.take[0], Path(args.take[1]))
-    text = PAGE.read_text(encoding="utf-8")
-    new = filled(text)
-    if new == text:
-        return 0
-    if args.check:
-        print(f"{PAGE.name} is stale: run python docs/fill_reports.py")
-        return 1
-    PAGE.write_text(new, encoding="utf-8")
-    print(f"{PAGE.name}: updated")
-    return 0
+    stale = 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        new = filled(text)
+        if new == text:
+            continue
+        if args.check:
+            print(f"{page.name} is stale: run python docs/fill_reports.py")
+            stale = 1
+        else:
+            page.write_text(new, encoding="utf-8")
+            print(f"{page.name}: updated")
+    return stale
 
 
 if __name__ == "__main__":

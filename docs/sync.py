@@ -10,7 +10,8 @@ A code block stands under a comment that says where it comes from:
     <!-- code: minirnn/cells.py LSTMCell.forward from "ai, af" to "tanh(ag)" -->
     <!-- code: minirnn/recurrent.py Recurrent.forward without docstring -->
 
-`from` and `to` name the first and the last line by a text that stands in it. An experiment is a
+`from` and `to` name the first and the last line by a text that stands in it; the first in no other
+line of what is named. An experiment is a
 Python block under <!-- experiment -->, with its output in a text block below. The experiments of
 a chapter run from top to bottom in one session, as a reader would type them.
 
@@ -79,6 +80,8 @@ def _numbered(path, name=None, first=None, last=None, bare=False):
         start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
         numbers = [number for number in range(start, node.end_lineno + 1) if number not in skipped]
     start = _find(lines, numbers, first, 0, path) if first else 0
+    if first and any(first in lines[number - 1] for number in numbers[start + 1 :]):
+        raise LookupError(f"{path}: more than one line holds {first!r}")
     end = _find(lines, numbers, last, start, path) if last else len(numbers) - 1
     return lines, numbers[start : end + 1]
 

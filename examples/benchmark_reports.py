@@ -162,7 +162,7 @@ def torch_state(kind, net):
 
 
 def torch_input(kind, batch, width):
-    """One-hot rows [T, 1, width] of a batch of one, made anew for each name as in the tutorials."""
+    """One-hot rows [T, 1, width] of a batch of one, made again for each name as in the tutorials."""
     x = torch.zeros(len(batch.x), 1, width)
     for t, ids in enumerate(batch.x):
         x[t, 0, ids] = 1

@@ -5,6 +5,7 @@ python examples/names.py --model gru --epochs 10
 python examples/names.py --one-direction --one-hot    the plain net of the textbooks
 python examples/names.py --cell my_cell.py:MyCell     your own cell in the same net
 python examples/names.py --predict Kowalski Nguyen    what the trained net says
+python examples/names.py --compare runs/names-lstm runs/names-gru   which net is better
 python examples/names.py --snapshots                  keep the net of every epoch, to look at
 mpiexec -n 4 python examples/names.py --mpi           the same, shared among four processes
 """
@@ -29,15 +30,16 @@ from minirnn.data import Alphabet, load_names, printable, split
 from minirnn.errors import DataError, NumberError
 from minirnn.functions import softmax
 from minirnn.losses import CrossEntropy
+from minirnn.measures import log_shares
 from minirnn.models import NameClassifier
 from minirnn.mpi import world
 from minirnn.mpi.shared import SharedTrainer
-from minirnn.storage import summary
+from minirnn.storage import comparison, summary
 from minirnn.storage.checkpoints import Checkpoint, Snapshots, load_net, save_net
 from minirnn.training import Trainer, predict
 
 # what the weights don't depend on; the names themselves count, not where they lie
-UNSAVED = "output", "resume", "predict", "backend", "cell", "snapshots", "data", "mpi"
+UNSAVED = "output resume predict prior compare backend cell snapshots data mpi".split()
 
 
 def parse():
@@ -55,6 +57,7 @@ def parse():
     add("--embedding", type=cli.whole, default=64, help="how many numbers stand for a letter")
     add("--one-hot", dest="embedding", action="store_const", const=None, help="no embedding")
     add("--dropout", type=cli.share, default=0.4)
+    add("--label-smoothing", type=cli.share, default=0.1, help="0: none")
     add("--epochs", type=cli.whole, default=20)
     add("--batch-size", type=cli.whole, default=128)
     add("--optimizer", choices=["sgd", "adam"], default="adam", help="adam is AdamW")
@@ -67,6 +70,9 @@ def parse():
     add("--mpi", action="store_true", help="share each batch among the processes of mpiexec")
     add("--output", type=Path, metavar="DIR", help="(default: runs/names-<model>)")
     add("--predict", metavar="NAME", nargs="+", help="load the trained net and guess these names")
+    frequent = "guess as if languages were as frequent as in training, or equally (the default)"
+    add("--prior", choices=["natural", "balanced"], default="balanced", help=frequent)
+    add("--compare", type=Path, metavar="DIR", nargs=2, help="two trained nets on the same names")
     args = parser.parse_args()
     if args.cell:
         args.model = args.cell.rpartition(":")[2].lower()
@@ -83,14 +89,31 @@ def own_cell(args):
     return cell
 
 
+def trained(folder, args, rng):
+    """(path, net, settings) of the net in a folder."""
+    path = folder / "model.npz"
+    if not path.is_file():
+        raise DataError(f"there is no trained model {path}; train it first")
+
+    def build(settings):
+        cell = own_cell(args) if settings["model"] == args.model else None
+        known = {**settings, "languages": settings["languages"]}  # a net that writes has none
+        return NameClassifier.from_settings(known, rng=rng, cell=cell)
+
+    return path, *load_net(path, build)
+
+
+def compare(args, rng):
+    """Print how two nets do on the test names that neither has seen."""
+    nets = {path: saved for path, *saved in (trained(folder, args, rng) for folder in args.compare)}
+    if len(nets) < 2:
+        raise DataError(f"--compare is {args.compare[0]} twice, but must be two folders")
+    comparison.compare(load_names(args.data, Alphabet()), nets)
+
+
 def guess(args, rng):
     """Print the three likeliest languages of each name on the command line."""
-    path = args.output / "model.npz"
-    if not path.is_file():
-        raise DataError(f"there is no trained model {path}; run without --predict first")
-    net, settings = load_net(
-        path, lambda settings: NameClassifier.from_settings(settings, rng=rng, cell=own_cell(args))
-    )
+    path, net, settings = trained(args.output, args, rng)
     alphabet = Alphabet(settings["alphabet"])
     cleaned = {name: alphabet.clean(name) for name in args.predict}
     usable = [name for name in args.predict if any(c.isalpha() for c in cleaned[name])]
@@ -104,7 +127,10 @@ def guess(args, rng):
         raise DataError("none of the names to predict has a usable letter")
     ids = [alphabet.encode(cleaned[name]) for name in usable]
     sequences = Sequences(ids, np.zeros(len(ids), int), num_symbols=len(alphabet))
-    for name, p in zip(usable, softmax(predict(net, sequences, np.arange(len(ids)))), strict=True):
+    scores = predict(net, sequences, np.arange(len(ids)))
+    if args.prior == "natural":
+        scores = scores + comparison.log_prior_of(path, settings)
+    for name, p in zip(usable, softmax(scores), strict=True):
         print(f"{printable(name):20s} {summary.likeliest(p, settings['languages'])}")
 
 
@@ -118,20 +144,21 @@ def train(args, rng):
     sequences = Sequences.of_names(names, alphabet)
     net = NameClassifier.from_settings(settings, rng=rng, cell=own_cell(args))
 
-    trained = names.labels[parts["train"]]
-    loss = CrossEntropy(log_prior=np.log(np.bincount(trained, minlength=K) / len(trained)))
+    counts = np.bincount(names.labels[parts["train"]], minlength=K)
+    settings |= {"counts": counts.tolist(), "names": names.digest()}
+    loss = CrossEntropy(log_prior=log_shares(counts), label_smoothing=args.label_smoothing)
     make, lr = {"sgd": (optim.SGD, 1.0), "adam": (optim.AdamW, 4e-3)}[args.optimizer]
-    lr, batches = args.lr or lr, -(-len(trained) // args.batch_size)
+    lr, batches = args.lr or lr, -(-len(parts["train"]) // args.batch_size)
     trainer = make_trainer(
         net, loss, make(net.parameters(), lr), sequences, parts["train"], parts["validation"],
         schedule=optim.one_cycle(lr, args.epochs * batches), rng=rng, epochs=args.epochs,
-        batch_size=args.batch_size, clip=args.clip, patience=args.patience,
+        batch_size=args.batch_size, clip=args.clip, patience=args.patience, monitor="loss",
     )  # fmt: skip
     if world.rank():
         return cli.follow(trainer)
     output = cli.output_folder(args.output)
     kind = Snapshots if args.snapshots else Checkpoint
-    checkpoint = kind(output / "checkpoint.npz", {**settings, "names": names.digest()})
+    checkpoint = kind(output / "checkpoint.npz", settings)
     if args.snapshots and not args.resume:
         checkpoint.begin(trainer)
     try:
@@ -150,7 +177,8 @@ def run():
     args = parse()
     backend.use(args.backend)
     rng = np.random.default_rng(args.seed)
-    return guess(args, rng) if args.predict else train(args, rng)
+    job = compare if args.compare else guess if args.predict else train
+    return job(args, rng)
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def gradients(adds, lengths, seed, output):
             net = adder(cell, np.random.default_rng(seed))
             if T:
                 net, _ = load_net(adds[cell, T].path("npz"), lambda settings, net=net: net)
-            y, (_, linear_cache) = net.forward(x)
+            y, (_, linear_cache, *_) = net.forward(x)
             loss = MeanSquaredError("sum")
             dlast = net.linear.backward(loss.backward(loss.forward(y, target)[1]), linear_cache)
             dnorms = gradient_flow.gradient_norms(net.recurrent, x, dlast)

@@ -37,5 +37,10 @@ def run(arguments=None):
     return importlib.import_module(COMMANDS[name][0]).run(rest, f"python -m minirnn {name}")
 
 
+def main():
+    """The console script `minirnn`; its exit code."""
+    return cli.main(run)
+
+
 if __name__ == "__main__":
-    sys.exit(cli.main(run))
+    sys.exit(main())

@@ -16,8 +16,9 @@ def majority(labels, num_classes):
 class TrigramBayes:
     """score_k = sum over a name's trigrams of log((count of it in class k + 1/2) / total_k).
 
-    Naive Bayes on the trigrams of ^name$ in lower case, every class equally likely beforehand;
-    half a count is added for each trigram known, so that none has probability zero. Raises
+    Naive Bayes on the trigrams of ^name$ in lower case, every class equally likely beforehand,
+    unless a log prior is added; half a count is added for each trigram known, so that none has
+    probability zero. Raises
     `DataError` for labels that are not one in 0 .. num_classes - 1 for each name.
     """
 
@@ -31,13 +32,17 @@ class TrigramBayes:
         table = np.array([[c[trigram] for trigram in known] for c in counts]) + 0.5
         self.log_p = np.log(table / table.sum(axis=1, keepdims=True))  # [K, trigrams]
 
-    def predict(self, names):
-        """The likeliest class of each name [N]; a trigram never seen says nothing."""
+    def scores(self, names):
+        """The score of each class for each name [N, K]; a trigram never seen says nothing."""
         scores = np.zeros((len(names), len(self.log_p)))
         for k, name in enumerate(names):
             columns = [self.column[t] for t in trigrams(name) if t in self.column]
             scores[k] = self.log_p[:, columns].sum(axis=1)
-        return scores.argmax(axis=1)
+        return scores
+
+    def predict(self, names, log_prior=0):
+        """The likeliest class of each name [N]; log_prior [K]: how likely each is beforehand."""
+        return (self.scores(names) + log_prior).argmax(axis=1)
 
 
 def trigrams(name):

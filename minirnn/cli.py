@@ -143,18 +143,7 @@ def load_cell(text, argument="--cell"):
     file, _, name = text.rpartition(":")
     if not file or not name:
         raise CellError(f"{argument} is {text!r}, but must be FILE.py:CLASS")
-    path = Path(file)
-    if not path.is_file():
-        raise CellError(f"{argument}: there is no file {file}")
-    spec = importlib.util.spec_from_file_location(f"minirnn_cell_{path.stem}", path)
-    if spec is None:
-        raise CellError(f"{argument}: {file} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look their own module up
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise CellError(f"{argument}: {file} fails: {type(error).__name__}: {error}") from error
+    module = load_module(file, argument)
     cell = getattr(module, name, None)
     if not isinstance(cell, type):
         known = sorted(
@@ -181,6 +170,24 @@ def load_cell(text, argument="--cell"):
         ) from error
     check_cell(made)
     return cell
+
+
+def load_module(file, argument):
+    """The module in a Python file of the user's, which is run. Raises `CellError` where it fails,
+    or is not there; argument: what it was given as."""
+    path = Path(file)
+    if not path.is_file():
+        raise CellError(f"{argument}: there is no file {file}")
+    spec = importlib.util.spec_from_file_location(f"minirnn_cell_{path.stem}", path)
+    if spec is None:
+        raise CellError(f"{argument}: {file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their own module up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise CellError(f"{argument}: {file} fails: {type(error).__name__}: {error}") from error
+    return module
 
 
 def say_beside_bars(text):

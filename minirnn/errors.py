@@ -39,6 +39,10 @@ class CellError(MinirnnError, TypeError):
     """A cell class that does not keep the contract of `minirnn.cells`."""
 
 
+class GraderError(MinirnnError, RuntimeError):
+    """The grader's own trouble, a full disk say; it tells nothing about the hand-in."""
+
+
 class CheckpointError(MinirnnError, ValueError):
     """A file of weights that cannot be read, or does not fit the net."""
 

@@ -55,7 +55,12 @@ def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
     They are [N, K]; where every step has a target, a list of N arrays [T, K].
     index: places [N], or a mask. streams: so many run side by side through the sequences, and the
     net's state is carried on from one to the next (see `batches.streams`); left out, each begins
-    anew. Where the memory is too small for a batch, it is tried again with half.
+    again. batch_size: how many sequences are read at once; where the memory is too small for them,
+    it is tried again with half.
+
+        >>> sequences = Sequences([[0, 1], [1, 1, 0]], labels=[0, 1])
+        >>> predict(NameClassifier(2, 3, hidden_size=4), sequences, [1, 0]).shape
+        (2, 3)
     """
     index = places("index", index, len(sequences))
     outputs = _tried(net, sequences, index, whole("batch_size", batch_size), streams)

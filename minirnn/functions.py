@@ -19,7 +19,7 @@ def sigmoid(a):
 
 
 def d_sigmoid(y):
-    """dy/da = y (1 - y), where y = sigmoid(a)."""
+    """sigmoid'(a) = y (1 - y), where y = sigmoid(a)."""
     return y * (1 - y)
 
 
@@ -29,7 +29,7 @@ def tanh(a):
 
 
 def d_tanh(y):
-    """dy/da = 1 - y^2, where y = tanh(a)."""
+    """tanh'(a) = 1 - y^2, where y = tanh(a)."""
     return 1 - y * y
 
 
@@ -39,7 +39,7 @@ def relu(a):
 
 
 def d_relu(y):
-    """dy/da = 1 where y > 0, else 0 (also at the kink, as PyTorch has it)."""
+    """relu'(a) = 1 where y > 0, else 0 (also at the kink, as PyTorch has it)."""
     return (y > 0).astype(y.dtype)
 
 
@@ -49,7 +49,7 @@ def identity(a):
 
 
 def d_identity(y):
-    """dy/da = 1."""
+    """identity'(a) = 1."""
     return get_array_module(y).ones_like(y)
 
 

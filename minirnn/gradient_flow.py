@@ -20,9 +20,9 @@ def steps(net, x):
 
 
 def gradient_norms(net, x, dlast):
-    """{state: [T] the norm of dL/d(state after step t)}, a mean over the batch.
+    """{state: [T] the norm of the gradient of the state after step t}, a mean over the batch.
 
-    x [T, N, D]; dlast [N, H] is dL/dh_T, from a loss that reads nothing but the last output.
+    x [T, N, D]; dlast [N, H] is dh_T, from a loss that reads nothing but the last output.
     """
     trace, _ = steps(net, x)
     names = net.cell.states

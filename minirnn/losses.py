@@ -48,9 +48,9 @@ class CrossEntropy:
                  label_smoothing: float = 0.0) -> None:  # fmt: skip
         self.normaliser = _normaliser(normaliser)
         self.ignore_index = check.whole("ignore_index", ignore_index, least=None, none=True)
+        if log_prior is not None:  # looked at where it is, which is the host as a rule
+            check.prior_of(taken(None, log_prior=log_prior))
         self.log_prior = _classes("log_prior", log_prior)
-        if log_prior is not None:
-            check.prior_of(self.log_prior)
         self.class_weight = _classes("class_weight", class_weight)
         if class_weight is not None and not (asnumpy(self.class_weight) >= 0).all():
             raise ArgumentError("class_weight holds a number below 0 or NaN, but must not")

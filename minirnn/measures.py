@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ArgumentError, labels_of, one_of, short
+from .errors import ArgumentError, DataError, as_numbers, labels_of, one_of, short
 
 LOWER_IS_BETTER = "loss", "bits", "perplexity", "rmse"
 
@@ -65,6 +65,20 @@ class Evaluation:
         return float((np.diagonal(self.confusion)[present] / of_class[present]).mean())
 
     @property
+    def standard_error(self):
+        """sqrt(p (1 - p) / N), of the accuracy p: how far other test parts of this size are off."""
+        p = self.accuracy
+        return math.sqrt(p * (1 - p) / self.confusion.sum())
+
+    @property
+    def balanced_standard_error(self):
+        """sqrt(sum_k p_k (1 - p_k) / n_k) / K, of the balanced accuracy: every class has its own
+        accuracy p_k, of n_k examples; over the classes that occur."""
+        n = self.confusion.sum(axis=1)
+        p = np.diagonal(self.confusion) / np.maximum(n, 1)
+        return _error_of_mean(p * (1 - p), n)
+
+    @property
     def bits(self):
         """The mean of -log2 p of the true class: bits per symbol."""
         return self.nats / math.log(2)
@@ -78,6 +92,97 @@ class Evaluation:
     def on_the_way(right, number):
         """The accuracy of so many right guesses among a number of them."""
         return right / number
+
+
+def _error_of_mean(variance, n):
+    """The standard error of the mean over the classes that occur; each is a mean of n [K]."""
+    present = n > 0
+    return math.sqrt((variance[present] / n[present]).sum()) / int(present.sum())
+
+
+@dataclass
+class Comparison:
+    """Two classifiers that guessed the same examples: how often only one of them is right.
+
+    A pair says more than two accuracies with their errors: what is hard for both cancels.
+    """
+
+    first: np.ndarray  # [K] how many of each class only the first has right
+    second: np.ndarray  # [K] how many only the second
+    of_class: np.ndarray  # [K] how many there are
+
+    @classmethod
+    def of(cls, labels, first, second, num_classes):
+        """The comparison of two lists of guesses [N] beside the labels [N].
+
+        Raises `DataError` where one is not as many whole numbers in 0 .. num_classes - 1.
+        """
+        labels = labels_of("label", labels, np.size(labels), num_classes)
+        one = labels_of("guess", first, len(labels), num_classes) == labels
+        two = labels_of("guess", second, len(labels), num_classes) == labels
+        rows = one & ~two, two & ~one, one | True
+        return cls(*(np.bincount(labels[row], minlength=num_classes) for row in rows))
+
+    @property
+    def difference(self):
+        """(b - c) / N: the first's accuracy minus the second's."""
+        return float((self.first - self.second).sum() / self.of_class.sum())
+
+    @property
+    def standard_error(self):
+        """sqrt((b + c - (b - c)^2 / N) / N^2), of the difference in accuracy."""
+        N, off = self.of_class.sum(), (self.first + self.second).sum()
+        return math.sqrt((off / N - self.difference**2) / N)
+
+    @property
+    def balanced_difference(self):
+        """The first's balanced accuracy minus the second's, over the classes that occur."""
+        present = self.of_class > 0
+        return float(self._of_class()[present].mean())
+
+    @property
+    def balanced_standard_error(self):
+        """sqrt(sum_k v_k / n_k) / K, of the difference in balanced accuracy, where class k has the
+        difference d_k = (b_k - c_k) / n_k, and the variance v_k = (b_k + c_k) / n_k - d_k^2."""
+        off = (self.first + self.second) / np.maximum(self.of_class, 1)
+        return _error_of_mean(off - self._of_class() ** 2, self.of_class)
+
+    @property
+    def p_value(self):
+        """How likely b and c are at least as far apart if each falls to either side by a fair coin.
+
+        McNemar's test (1947) in its exact form, the binomial one, for both sides: small where
+        chance alone can hardly be the reason.
+        """
+        b, c = int(self.first.sum()), int(self.second.sum())
+        n = b + c
+        log = math.lgamma(n + 1) - n * math.log(2)  # of n! / 2^n
+        tail = (math.lgamma(k + 1) + math.lgamma(n - k + 1) for k in range(min(b, c) + 1))
+        return min(1.0, 2 * math.fsum(math.exp(log - chosen) for chosen in tail))
+
+    def _of_class(self):
+        return (self.first - self.second) / np.maximum(self.of_class, 1)
+
+
+def log_shares(counts):
+    """log(n_k / sum n) of how many examples each class has [K]: the log prior of the classes.
+
+    Raises `DataError` where there are none, or a number is not above 0 and finite.
+    """
+    counts = as_numbers("counts", counts)
+    if counts.ndim != 1 or not counts.size or not ((counts > 0) & (counts < math.inf)).all():
+        raise DataError(f"counts is {short(counts)}, but must be [K], each a number above 0")
+    return np.log(counts / counts.sum())
+
+
+def two_guesses(scores, log_prior):
+    """(natural, balanced): the best classes [N] by scores [N, K] with the log prior, and without.
+
+    For scores that do not hold the classes' frequencies, such as the logits of a net that had the
+    log prior in its loss: with it, most examples are right; without it, most of the average class
+    (Menon et al. 2021, arXiv 2007.07314).
+    """
+    return (scores + log_prior).argmax(axis=-1), scores.argmax(axis=-1)
 
 
 @dataclass

@@ -76,7 +76,7 @@ class NameClassifier(Module):
         kind = nets[one_of("net", settings.get("net", cls.__name__), nets)]
         sizes = {name: settings[name] for name in cls.SIZES}
         symbols = len(settings["alphabet"])
-        classes = len(settings.get("languages", settings["alphabet"]))
+        classes = len(settings["languages" if kind is NameClassifier else "alphabet"])
         return kind(symbols, classes, rng=rng, cell=cell or settings["model"],
                     dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
 
@@ -148,9 +148,13 @@ class StepCache(NamedTuple):
 class StepModel(NameClassifier):
     """y_t = h_t W + b: something is said at every step, classes or numbers.
 
-    The arguments are those of `NameClassifier`: symbols or features in, layers, and a linear one on
-    every output. A language model says the next letter, a tagger what each letter is. It begins
-    with the batch's state where there is one, and `states` gives every state that it went through.
+    A language model says the next letter, a tagger what each letter is. It begins with the batch's
+    state where there is one, and `states` gives every state that it went through.
+
+    num_symbols: how many letters there are, or features. num_classes: K, how many classes, or
+    numbers at once. rng, cell, hidden_size, num_layers, bidirectional, reverse, dropout, embedding,
+    biases, init, forget_bias and dtype are those of `NameClassifier`, and so is what it raises; the
+    dropout acts on every output.
 
         >>> net = StepModel(26, 3, cell="gru", hidden_size=8)
         >>> data = Sequences([[2, 0, 19], [14, 23]], targets=[[0, 1, 0], [2, 2]])

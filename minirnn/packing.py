@@ -92,8 +92,9 @@ def pack_padded(
 def pad_packed(
     rows: Array, sizes: list[int], order: Array, *, batch_first: bool, value: float = 0
 ) -> tuple[Array, list[int]]:
-    """Return (x, lengths): rows [S, ...] as `unpack` takes them, padded with `value` to one length.
+    """Return (x, lengths): sequences that are packed, padded with `value` to one length.
 
+    rows [S, ...], sizes and order are what `pack` gives; the rows may be others of as many.
     x is [N, T, ...] if batch_first, else [T, N, ...]. Raises `ShapeError` as `unpack` does.
 
         >>> pad_packed(*pack([np.array([1, 2]), np.array([3, 4, 5])]), batch_first=True)

@@ -66,7 +66,7 @@ def without_figures():
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The folder of the site, built as docs/README.md says."""
-    needed = ("sphinx", "myst_parser", "furo", "sphinxext")
+    needed = ("sphinx", "myst_parser", "furo", "sphinx_copybutton", "sphinxext")
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
         pytest.skip(f"not installed: {', '.join(missing)}")
     folder = tmp_path_factory.mktemp("site") / "html"

@@ -14,7 +14,7 @@ from minirnn.cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from minirnn.errors import MixedArraysError
 from minirnn.layers import Dropout, Embedding, Linear, one_hot
 from minirnn.losses import CrossEntropy, MeanSquaredError
-from minirnn.models import NameClassifier
+from minirnn.models import NameClassifier, StepModel
 from minirnn.optim import SGD, Adam, AdamW, clip_grad_norm, grad_norm
 from minirnn.packing import pack, unpack
 from minirnn.parameters import Parameter
@@ -124,7 +124,8 @@ def test_recurrent_nets(agree, net, kind, layers, directions, dtype):
         truncate = 2 if directions == 1 else None
         y, final, cache = module.forward(x, sizes, state, truncate=truncate, training=True)
         dx, dstate = module.backward(draw(*rows, H * directions), cache, dfinal)
-        return [y, *final, dx, *dstate, *grads(module)]
+        states = [s for layer in module.states(cache) for s in layer.values()]
+        return [y, *final, dx, *dstate, *grads(module), *states]
 
     agree(run)
 
@@ -309,6 +310,37 @@ def test_a_training_step_reads_nothing(agree, cell, bidirectional, embedding, dr
         ]  # fmt: skip
 
     agree(run)
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_streams_of_steps_end_at_the_same_weights(device, classes):
+    options = {"ignore_index": -1} if classes else {}
+
+    def fit():
+        loss = MeanSquaredError()
+        if classes:
+            w = [1.0, 2.0, 0.5, 1.0]
+            loss = CrossEntropy(class_weight=w, label_smoothing=0.1, **options)
+        rng = np.random.default_rng(0)
+        x = [rng.integers(0, 4, 5) for _ in range(14)]
+        y = [np.where(a == 3, -1, a) if options else a.astype("float32") for a in x]
+        data = Sequences(x, targets=y, num_symbols=4, **options)
+        net = StepModel(4, 4 if options else 1, rng=rng, hidden_size=5, embedding=3, num_layers=2)
+        run = Trainer(net, loss, Adam(net.parameters()), data, np.arange(10), np.arange(10, 14),
+                      rng=rng, epochs=2, batch_size=3, sampling="streams", clip=1.0)  # fmt: skip
+        run.fit()
+        return run
+
+    use("numpy")
+    expected = fit()
+    use(device)
+    run = fit()
+    for column in run.history.columns:
+        np.testing.assert_allclose(
+            run.history[column], expected.history[column], rtol=1e-4, atol=1e-6, err_msg=column
+        )
+    for key, wanted in expected.net.state_dict().items():
+        np.testing.assert_allclose(run.net.state_dict()[key], wanted, rtol=1e-3, atol=1e-5)
 
 
 def test_training_ends_at_the_same_weights(device):

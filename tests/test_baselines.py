@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from minirnn.baselines import TrigramBayes, majority, trigrams
 from minirnn.batches import Sequences
 from minirnn.data import Alphabet, Names
+from minirnn.measures import Evaluation
 from minirnn.models import NameClassifier
 from minirnn.storage import summary
 
@@ -44,8 +45,7 @@ def test_trigrams_against_slow_code(examples, name):
     scores = slow_scores(names, labels, 3, name)
     guess = int(bayes.predict([name])[0])
     assert max(scores) - scores[guess] < 1e-9, "not the likeliest class"
-    columns = [bayes.column[t] for t in trigrams(name) if t in bayes.column]
-    np.testing.assert_allclose(bayes.log_p[:, columns].sum(axis=1), scores, atol=1e-12)
+    np.testing.assert_allclose(bayes.scores([name])[0], scores, atol=1e-12)
 
 
 def test_trigrams_by_hand():
@@ -62,6 +62,7 @@ def test_classes_count_alike_and_strangers_say_nothing():
     """A class seen far more often is no likelier for that; a name of new trigrams goes to 0."""
     bayes = TrigramBayes(["aa"] * 99 + ["bb"], [1] * 99 + [0], 2)
     assert bayes.predict(["bb", "aa", "xyz"]).tolist() == [0, 1, 0]
+    assert bayes.predict(["bb", "aa", "xyz"], np.log([0.01, 0.99])).tolist() == [0, 1, 1]
 
 
 def test_majority():
@@ -77,7 +78,7 @@ def test_the_majority_in_the_report_is_that_of_the_training_part():
     net = NameClassifier(len(alphabet), 2, rng=np.random.default_rng(0), hidden_size=2)
     parts = {"train": np.arange(3), "validation": np.array([5]), "test": np.array([3, 4])}
     rows = summary.evaluations(net, sequences, names, parts)
-    assert rows[summary.MAJORITY].confusion.tolist() == [[0, 0], [2, 0]]
+    assert [row.confusion.tolist() for row in rows[summary.MAJORITY]] == [[[0, 0], [2, 0]]] * 2
 
 
 def test_the_table_counts_no_trigram_of_the_test_part():
@@ -87,4 +88,35 @@ def test_the_table_counts_no_trigram_of_the_test_part():
     net = NameClassifier(len(Alphabet()), 2, rng=np.random.default_rng(0), hidden_size=2)
     parts = {"train": np.array([0, 1]), "test": np.array([2])}
     rows = summary.evaluations(net, sequences, names, parts)
-    assert rows[summary.TRIGRAMS].confusion.tolist() == [[0, 0], [1, 0]]
+    assert rows[summary.TRIGRAMS].balanced.confusion.tolist() == [[0, 0], [1, 0]]
+
+
+def test_the_table_asks_both_questions_of_both():
+    """Net and trigrams: with the log prior of the training part for natural, without for balanced.
+
+    The first language has 3 of 4 names; what is not known goes there, but only if that counts.
+    """
+    names = Names(
+        ["bb", "aa", "ab", "ba", "xyz", "zyx"], np.array([1, 0, 0, 0, 0, 1]), ["A", "B"], ""
+    )
+    sequences = Sequences.of_names(names, Alphabet())
+    net = NameClassifier(len(Alphabet()), 2, rng=np.random.default_rng(0), hidden_size=2)
+    net.linear.W.data[...], net.linear.b.data[...] = 0, [0, 1]  # e > 1, but 1 * 3 > e
+    rows = summary.evaluations(
+        net, sequences, names, {"train": np.arange(4), "test": np.array([4, 5])}
+    )
+    assert rows["test"].natural.confusion.tolist() == [[1, 0], [1, 0]]
+    assert rows["test"].balanced.confusion.tolist() == [[0, 1], [0, 1]]
+    names.labels[:4] = 0, 1, 1, 1
+    rows = summary.evaluations(
+        net, sequences, names, {"train": np.arange(4), "test": np.array([4, 5])}
+    )
+    assert rows[summary.TRIGRAMS].natural.confusion.tolist() == [[0, 1], [0, 1]]
+    assert rows[summary.TRIGRAMS].balanced.confusion.tolist() == [[1, 0], [1, 0]]
+
+
+def test_each_number_of_a_row_is_of_its_own_question():
+    natural, balanced = (Evaluation(0.0, np.array(n)) for n in ([[8, 0], [1, 1]], [[6, 2], [0, 2]]))
+    errors = (0.9 * 0.1 / 10) ** 0.5, (0.75 * 0.25 / 8) ** 0.5 / 2
+    expected = 0.9, errors[0], 0.875, errors[1]
+    np.testing.assert_allclose(summary.Answers(natural, balanced).numbers(), expected)

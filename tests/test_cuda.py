@@ -181,7 +181,8 @@ def run(layer, numbers, *, state=True, doutput=True, dfinal=True, truncate=None,
             numbers.doutput_ if doutput else None, cache, numbers.dfinal_ if dfinal else None
         )
     grads = [p.grad for p in layer.parameters()]
-    results = [y, *final, dx, *dstate, *grads, *layer.gates(cache).values()]
+    results = [y, *final, dx, *dstate, *grads, *layer.gates(cache).values(),
+               *layer.states(cache).values()]  # fmt: skip
     return [None if a is None else asnumpy(a).astype("float64") for a in results], cache
 
 

@@ -50,7 +50,7 @@ def solution(number, conventions):
     for old, new in changes.items():
         assert old in text or (number, old) == (5, "(dai, daf, dag, dao)"), old
         text = text.replace(old, new)
-    return handouts.find_the_bug(conventions, mended=True) if number == 9 else text
+    return handouts.find_the_bug(conventions, fixed=True) if number == 9 else text
 
 
 GIVEN = {"r": "dar", "z": "daz", "n": "dproduct_n"}
@@ -130,13 +130,13 @@ def test_mistakes_are_named_under_the_other_sense_of_z_too(work, old, new, said)
 
 def test_last_terms_mended_cells_do_not_pass(work):
     """The bugs are others, and so is which cell stands under which letter."""
-    found = put(work, 9, handouts.find_the_bug(Conventions(), mended=True))
+    found = put(work, 9, handouts.find_the_bug(Conventions(), fixed=True))
     assert not found and "CellB.gates is 'ifgo', but must be 'ofig'" in found.text
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("conventions", [Conventions(), TERM], ids=["usual", "term"])
-def test_every_bug_is_found_where_it_is_handed_out_and_passes_when_it_is_mended(
+def test_every_bug_is_found_where_it_is_handed_out_and_passes_when_it_is_fixed(
     conventions, tmp_path
 ):
     known = [b.name for b in backward_bugs()]
@@ -152,7 +152,7 @@ def test_every_bug_is_found_where_it_is_handed_out_and_passes_when_it_is_mended(
         found = check(BY_NUMBER[9], tmp_path, term, seed=0)
         assert found.steps[0].right is False and found.mark != "not written", name
         assert found.mistake, name
-        file.write_text(handouts.find_the_bug(term, mended=True), encoding="utf-8")
+        file.write_text(handouts.find_the_bug(term, fixed=True), encoding="utf-8")
         assert check(BY_NUMBER[9], tmp_path, term, seed=0), name
 
 
@@ -161,7 +161,7 @@ def test_grade_takes_the_conventions_from_the_lecturer_alone(work, tmp_path, cap
         put(work, number, solution(number, TERM))
     Conventions().write(work / "conventions.json")  # a student's own idea of them
     run(["grade", str(work), "--conventions", str(tmp_path / "term.json")], "exercises")
-    assert "4.00   . . . . + + + . + ." in capsys.readouterr().out
+    assert "40.00   . . . . + + + . + ." in capsys.readouterr().out
     run(["grade", str(work)], "exercises")
     assert "+ +" not in capsys.readouterr().out
 

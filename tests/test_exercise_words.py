@@ -1,6 +1,10 @@
 """The exercises' words: nothing false, shapes, steps, lines, and what comes after `right`."""
 
+import errno
+import html
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +18,15 @@ sys.path.insert(0, str(ROOT / "tests" / "hand_ins"))
 import collection  # noqa: E402
 import table  # noqa: E402
 
-from minirnn import exercises  # noqa: E402
+from minirnn import cli, exercises  # noqa: E402
 from minirnn.cells import RNNCell  # noqa: E402
 from minirnn.errors import DataError  # noqa: E402
+from minirnn.exercises import process, typed  # noqa: E402
 from minirnn.exercises.catalogue import BY_NUMBER  # noqa: E402
 from minirnn.exercises.checking import check  # noqa: E402
 from minirnn.exercises.command import run  # noqa: E402
+from minirnn.exercises.conventions import Conventions  # noqa: E402
+from minirnn.exercises.judges import cells  # noqa: E402
 from minirnn.exercises.output import describe  # noqa: E402
 
 NUMBERS = sorted(BY_NUMBER)
@@ -120,6 +127,113 @@ def test_a_cache_with_wrong_names_is_told_in_exercise_5_and_not_blamed_on_backwa
         assert words in said(number, (old, f"LSTMCache{cache}"))
 
 
+@pytest.mark.parametrize("number, changes, words", [
+    (3, [("RNNCache(h)", "RNNCache(a)")], "the cache's field h holds a"),
+    (3, [("RNNCache(h)", "(a,)")], "the cache holds a, but not h"),
+    (7, [("GRUCache(r, z, n, h_prev, product_n)", "(r, z, n, h, product_n)")],
+     "the cache holds h, but not h_prev"),
+])  # fmt: skip
+def test_a_wrong_cache_is_told_in_forward(number, changes, words):
+    text = said(number, *changes)
+    assert words in text and re.search(r"-- \w+Cell.forward", text)
+
+
+@pytest.mark.parametrize("changes", [
+    [("RNNCache(h)", "(a,)"), ("da = dh * d_tanh(h)", "da = dh * (1 - tanh(h) ** 2)")],
+    [("RNNCache(h)", "{'x': a}"), ("(h,) = cache", "h = tanh(cache['x'])")],
+])  # fmt: skip
+def test_a_cache_of_ones_own_is_right_where_backward_is(changes):
+    assert said(3, *changes).endswith("right")
+
+
+def test_what_the_product_is_given_is_looked_at_in_forward():
+    for number, old, new in ((3, "product(h_prev)", "product(state)"),
+                             (10, 'product(h_prev, "f")', 'product(state, "f")[0]')):  # fmt: skip
+        assert "product is given a tuple of 1, but takes one array" in said(number, (old, new))
+    text = said(5, ("product(h_prev)", "product(state)"))
+    assert "product takes one array, product(h_prev), and is given all of state" in text
+    text = said(3, ("h = tanh(a)", "h = tanh(gx[0] + product(h_prev)[0])"))
+    assert "forward asks for the product 2 times, but must once" in text
+
+
+@pytest.mark.parametrize("old, new, words", [
+    ("p.data -= self.lr * v", "p.data = p.data - self.lr * v", "p.data is a new array"),
+    ("p.grad *= scale", "p.grad = p.grad * scale", "p.grad is a new array"),
+    ("p.grad *= scale", "g = p.grad * scale", "p.grad is not written into, or the factor is 1"),
+    ("min(1.0, max_norm / (norm + 1e-6))", "min(1.0, max_norm)", "limit is not divided by"),
+])  # fmt: skip
+def test_in_place_means_in_place(old, new, words):
+    text = said(8, (old, new))
+    assert words in text and "when The" not in text
+
+
+@pytest.mark.parametrize("number, old, new, words", [
+    (1, "y * (1 - y)", "y * 1 - y", "the brackets are missing: y * 1 - y"),
+    (1, "return np.tanh(a)", "return np.tanh(a).ravel()", "lie in another shape"),
+    (1, "return np.tanh(a)", "for x in a.flat: return np.tanh(x)", "only one entry returned?"),
+    (2, "a.max(axis=-1, keepdims=True)", "a.max()", "The largest a of the whole batch"),
+    (2, "a = a - a.max(axis=-1, keepdims=True)", "", "exp of a large number is infinite"),
+    (2, "labels].mean()", "labels]", "must be one number"),
+    (8, "(p.grad * p.grad).sum() for p", "(p.grad * p.grad).mean() for p", "The norm is"),
+])  # fmt: skip
+def test_words_that_were_false(number, old, new, words):
+    assert words in said(number, (old, new))
+
+
+def test_the_entry_of_exercise_1_can_be_checked_by_hand():
+    text = said(1, ("y * (1 - y)", "y * (1 - y) + 0.1"))
+    y, mine, right = map(
+        float,
+        re.search(
+            r"d_sigmoid\[row \d, column \d\], y = (\S+): yours (\S+), expected (\S+)", text
+        ).groups(),
+    )
+    assert abs(y * (1 - y) - right) < 1e-5 and abs(right + 0.1 - mine) < 1e-5
+
+
+def test_exercise_10_names_gate_row_and_unit():
+    text = said(10, ("daf = df * d_sigmoid(f)", "daf = 2 * df"))
+    assert re.search(r"dgx of gate f\[row \d, unit \d\]: yours", text)
+    assert "Of dgx only gate f is wrong" in text
+
+
+READ = [  # (exercise, old, new, the section)
+    (5, "g = tanh(ag)", "g = sigmoid(ag)", "docs/06-lstm.md#gates"),
+    (5, "f * c_prev + i * g", "c_prev + i * g", "docs/06-lstm.md#cell-state"),
+    (5, "h = o * tanh_c", "h = o * c", "docs/06-lstm.md#hidden-state"),
+    (6, "do = dh * tanh_c", "do = dh * o", "docs/06-lstm.md#from-h-to-o-and-c"),
+    (6, "d_tanh(tanh_c)", "d_tanh(tanh_c) ** 3", "docs/06-lstm.md#from-h-to-o-and-c"),
+    (6, "dc * c_prev, dc * f", "dc * g, dc * f",
+     "docs/06-lstm.md#from-c-to-the-gates-and-the-previous-c"),
+    (6, "di * d_sigmoid(i)", "di * i", "docs/06-lstm.md#from-the-gates-to-the-pre-activations"),
+    (6, "product.backward(da)", "sum(da)", "docs/06-lstm.md#to-the-previous-hidden-state"),
+    (7, "dh * (h_prev - n)", "dh * n", "docs/07-gru.md#from-h-to-z-n-and-the-previous-h"),
+    (7, "dan * product_n,", "dan * n,", "docs/07-gru.md#through-the-candidate"),
+    (7, "dz * d_sigmoid(z)", "dz", "docs/07-gru.md#through-the-gates"),
+    (7, "product.backward((dar, daz, dproduct_n))", "dan",
+     "docs/07-gru.md#to-the-previous-hidden-state"),
+    (9, "dh_prev + dreset * r", "dh_prev + dreset", "docs/07-gru.md#backward-reset-before"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number, old, new, section", READ)
+def test_the_subsection_on_the_wrong_line_is_named(number, old, new, section):
+    assert said(number, (old, new)).endswith(f"read: {section}")
+
+
+def test_every_section_that_is_named_is_there():
+    anchors = [f"{chapter}#{anchor}" for target, chapter in cells.CHAPTERS.items()
+               for anchor in cells.READ[target].values()]  # fmt: skip
+    nobody = np.random.default_rng(0)
+    for exercise in BY_NUMBER.values():
+        anchors += [section for _, section, _ in exercise.steps(None, Conventions(), nobody)]
+    for where in sorted(set(anchors)):
+        file, anchor = where.split("#")
+        titles = re.findall(r"^#+ (.*)$", (ROOT / file).read_text(encoding="utf-8"), re.M)
+        there = [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles]
+        assert anchor in there, where
+
+
 def test_one_mistake_is_not_called_two():
     words = said(6, ("di * d_sigmoid(i)", "di * d_sigmoid(sigmoid(i))"))
     assert "Another mistake" not in words and "does not explain" not in words
@@ -212,6 +326,14 @@ def test_a_solution_is_shown_once_the_exercise_is_right(tmp_path, capsys):
     assert "da = dh * d_tanh(h)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("number", [n for n in NUMBERS if n != 9])  # there, comments are given
+def test_what_a_solution_adds_to_its_starter_has_comments(number):
+    given = (STARTERS / BY_NUMBER[number].file).read_text(encoding="utf-8").splitlines()
+    lines = [line.strip() for line in collection.solution(number).splitlines() if line not in given]
+    comments = [line for line in lines if line.startswith("# ")]
+    assert len(comments) >= 0.3 * (len(lines) - len(comments))
+
+
 @pytest.mark.parametrize("number", [1, 3, 4, 5, 6, 7])
 def test_the_loss_of_a_right_solution_falls_when_it_is_tried(number):
     path = SOLUTIONS / BY_NUMBER[number].file
@@ -222,6 +344,51 @@ def test_the_loss_of_a_right_solution_falls_when_it_is_tried(number):
         losses = [float(loss) for loss in re.findall(r"loss (\d+\.\d+)", lines)]
         assert len(losses) == 5 and losses == sorted(losses, reverse=True), losses
         assert losses[-1] < 0.4
+
+
+def test_the_command_of_exercise_6_works_from_where_it_is_printed(tmp_path, capsys, monkeypatch):
+    handed_in(tmp_path / "work", 6)
+    for folder in (tmp_path, tmp_path / "work"):
+        monkeypatch.chdir(folder)
+        capsys.readouterr()
+        run(["check", "work" if folder == tmp_path else ".", "6"], "exercises")
+        shown = re.search(r"train it on names: (.*)$", capsys.readouterr().out, re.M)[1]
+        python, script, option, cell = shlex.split(shown)
+        assert option == "--cell" and Path(script).is_file() and shutil.which(python)
+        assert cli.load_cell(cell).gates == "ifgo"
+
+
+@pytest.mark.parametrize("path, words", [
+    (r"C:\Program Files\Python\python.exe", r'C:\"Program Files"\Python\python.exe'),
+    (r"my env\Scripts\python.exe", r'.\"my env"\Scripts\python.exe'),
+    (r"\\server\a b\python.exe", r'\\server\"a b"\python.exe'),
+    (r"..\.venv\Scripts\python.exe", r"..\.venv\Scripts\python.exe"),
+])  # fmt: skip
+def test_a_program_in_a_folder_with_blanks_is_called_on_windows(path, words):
+    """PowerShell takes a line that begins with a quote for a text."""
+    assert typed.called(path, windows=True) == words
+
+
+def test_words_are_quoted_on_windows():
+    assert typed.quoted("my work", windows=True) == '"my work"'
+    assert typed.quoted("ex06.py:LSTMCell", windows=True) == "ex06.py:LSTMCell"
+    assert typed.quoted("a&b", windows=True) == '"a&b"'
+
+
+def test_where_no_process_can_be_started_that_is_said(monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    process.require_process.cache_clear()
+    monkeypatch.setattr(process.subprocess, "run", refused)
+    with pytest.raises(DataError, match="none can be started here .Function not impl"):
+        exercises.check(Right, 3)
+    with pytest.raises(DataError, match="process of its own"):
+        run(["check", str(SOLUTIONS), "3"], "exercises")
+    monkeypatch.setattr(process.sys, "platform", "emscripten")
+    with pytest.raises(DataError, match="in a browser"):
+        exercises.check(Right, 3)
+    process.require_process.cache_clear()
 
 
 class Right:
@@ -249,12 +416,16 @@ def twice(x):
 
 
 def test_a_cell_of_a_notebook_is_checked_in_the_same_words():
-    found = exercises.check(Right, 3)
-    assert found and repr(found).rstrip().endswith("right")
-    found = exercises.check(Unfit, 3)
+    checked = exercises.check(Right, 3)
+    assert checked and repr(checked).rstrip().endswith("right")
+    assert re.sub("<.*?>", "", checked._repr_html_()) == "3 RNN cell, forward and backward: right"
+    checked = exercises.check(Unfit, 3)
     line = Unfit.backward.__code__.co_firstlineno + 1
-    assert not found and f"line {line}: the shapes in backward do not fit" in repr(found)
-    assert f"line {line}: da = dstate[0] @ h" in repr(found)
+    assert not checked and f"line {line}: the shapes in backward do not fit" in repr(checked)
+    assert f"line {line}: da = dstate[0] @ h" in repr(checked)
+    shown = html.unescape(re.sub("<.*?>", " ", checked._repr_html_()))
+    for part in ("text", "code", "mistake", "section"):
+        assert getattr(checked.result, part) and getattr(checked.result, part) in shown
     assert "exercise 1: d_tanh is not written yet" in repr(
         exercises.check([sigmoid, d_sigmoid, tanh], 1)
     )

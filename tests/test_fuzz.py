@@ -251,7 +251,7 @@ def names_script():
 flags = st.sampled_from(
     "--model --cell --backend --hidden-size --num-layers --bidirectional --no-bidirectional "
     "--one-direction --embedding --one-hot --dropout --optimizer --lr --clip --patience --seed "
-    "--resume --predict --help --unknown --batch-size --res --".split()
+    "--resume --predict --help --unknown --batch-size --res --prior --compare --".split()
 )
 options = st.lists(st.one_of(flags, words), max_size=5)
 
@@ -285,6 +285,7 @@ def trained(names_script, tmp_path_factory):
     settings = {
         "model": "rnn", "hidden_size": 3, "num_layers": 1, "bidirectional": False,
         "embedding": 2, "dropout": 0.0, "alphabet": "abc", "languages": ["A", "B"],
+        "counts": [3, 4],
     }  # fmt: skip
     net = NameClassifier(3, 2, rng=np.random.default_rng(0), cell="rnn", hidden_size=3, embedding=2)
     (folder / "out").mkdir()
@@ -301,7 +302,8 @@ def test_guessing_with_a_strangers_model(names_script, trained, data):
     value = data.draw(st.one_of(numbers, words, st.lists(words, max_size=3)))
     count("models of strangers")
     save_net(folder / "out" / "model.npz", net, {**settings, name: value})
-    out = ended(folder, names_script.run, ["names.py", "--output", "out", "--predict", "abc"])
+    argv = ["names.py", "--output", "out", "--prior", "natural", "--predict", "abc"]
+    out = ended(folder, names_script.run, argv)
     assert all(line.isprintable() for line in out.split("\n"))
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -28,13 +29,14 @@ from training_runs import rewritten, run_fact
 from minirnn import __main__ as door
 from minirnn import backend, cli, data, training
 from minirnn.data import Alphabet
+from minirnn.exercises import process, sandbox
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.models import NameClassifier
 from minirnn.mpi import world as mpi
 from minirnn.reports import processes
 from minirnn.reports.generation import small_classifier
 from minirnn.storage import checkpoints, download, files
-from minirnn.storage.checkpoints import save_net
+from minirnn.storage.checkpoints import load_net, save_net
 from minirnn.storage.files import read_npz, write_npz
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,6 +138,23 @@ class World:
         text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         write_npz("out/model.npz", {"facts": text, **arrays})
         return self.predict()
+
+    def rewritten(self, folder, change):
+        """The trained net in a folder, with its settings changed by change(settings)."""
+        if not Path(folder).exists():
+            shutil.copytree(self.trained, folder)
+        path = Path(folder) / "model.npz"
+        net, settings = load_net(path, NameClassifier.from_settings)
+        change(settings)
+        save_net(path, net, settings)
+
+    def without(self, name):
+        self.rewritten("out", lambda settings: settings.pop(name))
+
+    def two_nets(self, **changes):
+        """The trained net, and the same in another folder with other settings."""
+        self.train()
+        self.rewritten("other", lambda settings: settings.update(changes))
 
     def cell(self, text, name="MyCell"):
         Path("cell.py").write_text(text)
@@ -444,6 +463,38 @@ def _(world):
     return world.predict()
 
 
+@cause("languages as frequent as in training, of a net that does not tell")
+def _(world):
+    world.without("counts")
+    return world.run("--prior", "natural", "--predict", "Bo")
+
+
+@cause("one net compared with itself")
+def _(world):
+    world.train()
+    return world.run("--compare", "out", "out")
+
+
+@cause("nets of other names to compare")
+def _(world):
+    world.two_nets()
+    world.lists(Ab="oz")
+    return world.run("--compare", "out", "other")
+
+
+@cause("nets of two splits to compare")
+def _(world):
+    world.two_nets(seed=1)
+    return world.run("--compare", "out", "other")
+
+
+@cause("a net without a seed to compare")
+def _(world):
+    world.two_nets()
+    world.without("seed")
+    return world.run("--compare", "out", "other")
+
+
 @cause("a file that is cut off or of another kind")
 def _(world):
     world.train()
@@ -619,7 +670,7 @@ def _(world):
     return world.run("--resume")
 
 
-@cause("starting anew over an unfinished run")
+@cause("starting over over an unfinished run")
 def _(world):
     assert world.stopped() == 130
     return world.run()
@@ -870,6 +921,32 @@ def _(world):
     return world.command("exercises", "solution", 2, "mine")
 
 
+@cause("a milestone before its exercises are right")
+def _(world):
+    Path("mine").mkdir()
+    return world.command("exercises", "milestone", "mine", "4")
+
+
+@cause("no such milestone")
+def _(world):
+    Path("mine").mkdir()
+    return world.command("exercises", "milestone", "mine", "5")
+
+
+@cause("no process at all for a hand-in")
+def _(world):
+    def refused(*_, **__):
+        raise OSError(38, "Function not implemented")
+
+    process.require_process.cache_clear()
+    world.patch(process.subprocess, "run", refused)
+    try:
+        Path("mine").mkdir()
+        return world.command("exercises", "check", "mine", "1")
+    finally:
+        process.require_process.cache_clear()
+
+
 @cause("no such exercise")
 def _(world):
     return world.command("exercises", "hint", 11)
@@ -894,11 +971,128 @@ def _(world):
     return world.command("exercises", "start", "mine", "--conventions", "c.json")
 
 
+def graded(world, *options):
+    from minirnn.exercises.catalogue import BY_NUMBER
+
+    Path("term").mkdir()
+    Path("term", BY_NUMBER[3].file).write_text("")
+    return world.command("exercises", "grade", "term", *options)
+
+
+@cause("no fence where one is required")
+def _(world):
+    from minirnn.exercises import fence
+
+    world.patch(fence, "_chosen", ["python"])
+    world.patch(sys, "path", [p for p in sys.path if p])
+    return graded(world, "--require-fence")
+
+
+@cause("a required fence, and modules from the folder at hand")
+def _(world):
+    world.patch(sys, "path", ["", *sys.path])
+    return graded(world, "--require-fence")
+
+
+def failing(error):
+    def fails(*_, **__):
+        raise error
+
+    return fails
+
+
+@cause("no room for a hand-in")
+def _(world):
+    error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    world.patch(shutil, "copyfile", failing(error))
+    return graded(world)
+
+
+@cause("no process for a hand-in")
+def _(world):
+    world.patch(sandbox.subprocess, "Popen", failing(BlockingIOError(errno.EAGAIN, "none left")))
+    return graded(world)
+
+
+@cause("a checker's process that does not start")
+def _(world):
+    from minirnn.exercises import fence
+
+    world.patch(fence, "ways", list)
+    return graded(world)
+
+
 @cause("one report for several hand-ins")
 def _(world):
     for name in "ab":
         (Path("term") / name).mkdir(parents=True)
-    return world.command("exercises", "grade", "term", "--json", "results.json")
+    return world.command("exercises", "grade", "term/a", "term/b", "--json", "results.json")
+
+
+OWN_EXERCISE = ROOT / "examples" / "own_exercise" / "softplus.py"
+OWN_EXERCISES = {
+    "a file of exercises that holds none": "",
+    "a file of exercises that fails": "1 / 0",
+    "an exercise without its starter": OWN_EXERCISE.read_text(encoding="utf-8"),
+}
+
+
+@cause(*OWN_EXERCISES)
+def _(world):
+    Path("own.py").write_text(OWN_EXERCISES[world.name])
+    return world.command("exercises", "check", "mine", "--exercises", "own.py")
+
+
+def class_of_one(world, *options):
+    """The grading of a class of one, with an exercise in it."""
+    Path("term/ada").mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "tests" / "solutions" / "ex03_rnn_cell.py", "term/ada")
+    return world.command("exercises", "grade", "term", "--only", 3, *options)
+
+
+@cause("marks into a table of other exercises")
+def _(world):
+    Path("marks.csv").write_text("hand-in,total\nada,3\n")
+    return class_of_one(world, "--csv", "marks.csv")
+
+
+@cause("marks into what is no file")
+def _(world):
+    Path("marks.csv").mkdir()
+    return class_of_one(world, "--csv", "marks.csv")
+
+
+@cause("a class that is a hand-in as well")
+def _(world):
+    Path("term").mkdir()
+    shutil.copy(ROOT / "tests" / "solutions" / "ex03_rnn_cell.py", "term")
+    return class_of_one(world)
+
+
+@cause("points for what is not graded")
+def _(world):
+    return class_of_one(world, "--points", "4=10")
+
+
+@cause("a hand-in that is no whole zip file")
+def _(world):
+    Path("ada.zip").write_text("PK")
+    return world.command("exercises", "grade", "ada.zip")
+
+
+@cause("no room to begin in")
+def _(world):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    world.patch(tempfile, "TemporaryDirectory", full)
+    return class_of_one(world)
+
+
+@cause("an autograder that is there already")
+def _(world):
+    Path("autograder.zip").write_text("")
+    return world.command("exercises", "gradescope", "autograder.zip")
 
 
 # The download

@@ -8,6 +8,7 @@ import importlib.util
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import types
@@ -33,7 +34,8 @@ WRITTEN = {
 KEYS = {
     "model", "backend", "seed", "parameters", "seconds", "names_per_second",
     "train_balanced_accuracy", "test_balanced_accuracy", "test_accuracy", "majority_accuracy",
-    "ngram_balanced_accuracy", "loss_first", "loss_last", "data",
+    "ngram_accuracy", "ngram_balanced_accuracy", "test_standard_error",
+    "test_balanced_standard_error", "loss_first", "loss_last", "data",
 }  # fmt: skip
 
 GOOD_CELL = '''
@@ -219,6 +221,17 @@ def test_what_is_printed(trained):
     assert out.count("guessed:") == 6 and "names/s" in out
 
 
+def test_the_table_is_that_of_the_summary(trained):
+    folder, out = trained
+    summary = json.loads((folder / "summary.json").read_text())
+    net, bayes = (
+        next(x for x in out.splitlines() if x.startswith(n)) for n in ("test ", "trigram")
+    )
+    keys = ("accuracy", "standard_error", "balanced_accuracy", "balanced_standard_error")
+    assert net.split()[1:] == [f"{summary[f'test_{key}']:.3f}" for key in keys]
+    assert bayes.split()[4::2] == [f"{summary[f'ngram_{key}']:.3f}" for key in keys[::2]]
+
+
 def test_same_seed_same_bytes(trained, data, tmp_path):
     folder, out = trained
     again = python(
@@ -243,7 +256,8 @@ def test_another_seed_is_another_run(script, trained):
 @pytest.mark.usefixtures("without_figures")
 def test_it_learns(script, trained):
     """Endings tell the three languages apart: a minute's work for any of the nets."""
-    code, _, _ = script("--epochs", 30, "--hidden-size", 16, "--dropout", 0.1, "--lr", 0.03)
+    options = "--epochs 30 --hidden-size 16 --dropout 0.1 --lr 0.03 --label-smoothing 0".split()
+    code, _, _ = script(*options)
     summary = json.loads(Path("runs/names-lstm/summary.json").read_text())
     assert code == 0 and summary["test_balanced_accuracy"] > 0.9
     assert summary["loss_last"] < 0.3 * summary["loss_first"]
@@ -342,6 +356,71 @@ def test_predict(script, trained):
         assert sorted(words[::2]) == ["Ab", "Cd", "Ef"]
         shares = [float(p) for p in words[1::2]]
         assert shares == sorted(shares, reverse=True) and abs(sum(shares) - 1) < 0.02
+
+
+def uneven(data, folder):
+    """The same data, with half of the second language's names gone."""
+    shutil.copytree(data, folder)
+    lines = (folder / "Cd.txt").read_text().splitlines()
+    (folder / "Cd.txt").write_text("\n".join(lines[::2]) + "\n")
+    return folder
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_predict_with_both_priors(script, data, tmp_path):
+    """The odds move by the languages' shares among the names that were trained on."""
+    code, *_ = script(data=uneven(data, tmp_path / "uneven"))
+    net, settings = names_script.load_net(
+        "runs/names-lstm/model.npz", names_script.NameClassifier.from_settings
+    )
+    assert code == 0 and settings["counts"] == [16, 8, 16]
+    shares = {}
+    for options in [], ["--prior", "balanced"], ["--prior", "natural"]:
+        code, out, err = script(*options, "--predict", "Kalaov", small=False)
+        words = out.replace(",", "").split()[1:]
+        shares[tuple(options[1:])] = dict(zip(words[::2], map(float, words[1::2]), strict=True))
+    assert shares[()] == shares["balanced",] != shares["natural",]
+    odds = [shares[key]["Ab"] / shares[key]["Cd"] for key in (("natural",), ("balanced",))]
+    assert odds[0] / odds[1] == pytest.approx(2, rel=0.1)  # of numbers with two digits
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_compare(script, trained):
+    """Both nets' rows, their difference, and nothing written."""
+    folder, out = trained
+    assert script("--model", "gru", "--output", "gru")[0] == 0
+    before = sorted(Path().rglob("*"))
+    code, out, err = script("--compare", folder, "gru")
+    assert (code, err) == (0, "") and sorted(Path().rglob("*")) == before
+    assert out.startswith("12 test names, seen by neither\n") and "McNemar" in out
+    rows = [[float(x) for x in line.split()[-4:]] for line in out.splitlines()[3:6]]
+    one, two, difference = rows
+    summary = json.loads((folder / "summary.json").read_text())
+    assert one[0] == pytest.approx(summary["test_accuracy"], abs=0.001)
+    assert one[2] == pytest.approx(summary["test_balanced_accuracy"], abs=0.001)
+    for k in (0, 2):
+        assert one[k] - two[k] == pytest.approx(difference[k], abs=0.002)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_compare_with_a_cell_of_ones_own(script, trained, cell_file):
+    cell = "--cell", f"{cell_file}:MyCell"
+    assert script(*cell)[0] == 0
+    code, out, err = script(*cell, "--compare", trained[0], "runs/names-mycell")
+    assert (code, err) == (0, "") and "names-mycell" in out
+    one_line(script("--compare", trained[0], "runs/names-mycell"), "mycell")
+
+
+@pytest.mark.parametrize(
+    "counts", [None, "many", [], [1, 2], [1, 2, 0], [1, True, 3], [1, 2, 1e400]]
+)
+def test_strange_counts(script, trained, counts):
+    path, build = trained[0] / "model.npz", names_script.NameClassifier.from_settings
+    net, settings = names_script.load_net(path, build)
+    names_script.save_net("model.npz", net, {**settings, "counts": counts})
+    options = ["--output", ".", "--predict", "Kalaov"]
+    assert script(*options, small=False)[0] == 0
+    one_line(script(*options, "--prior", "natural", small=False), "model.npz", "--prior balanced")
 
 
 def test_the_three_likeliest():
@@ -564,7 +643,8 @@ def test_sizes_beyond_all_memory(script):
         ["--hidden-size", "0"], ["--hidden-size", "1.5"], ["--epochs", "-1"], ["--model", "elman"],
         ["--dropout", "1"], ["--dropout", "nan"], ["--lr", "0"], ["--lr", "inf"], ["--clip", "-1"],
         ["--seed", "-1"], ["--batch-size", "9" * 5000], ["--predict"], ["--backend", "torch"],
-        ["--optimizer", "lbfgs"], ["--num-layers", "many"], ["--unknown"],
+        ["--optimizer", "lbfgs"], ["--num-layers", "many"], ["--unknown"], ["--prior", "none"],
+        ["--compare", "one"], ["--label-smoothing", "1"],
     ],
 )  # fmt: skip
 def test_malformed_options(script, capsys, options):

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from minirnn.errors import CheckpointError
-from minirnn.plotting import plot_accuracy, plot_confusion, plot_gates, plot_loss
+from minirnn.plotting import plot_accuracy, plot_confusion, plot_gates, plot_loss, plot_measure
 from minirnn.storage.files import write_figure
-from minirnn.training import History
+from minirnn.training import Evaluation, History, Regression
 
 HOSTILE = ["$\\frac{$", "a\x1b[31mb", "x\u202ey", "e" + "\u0301" * 50, "_hidden", "a" * 500, "<&>"]
 
@@ -23,6 +23,23 @@ def history(epochs=4):
         row |= {"epoch": k, "train_loss": 2 / k, "validation_loss": 2.1 / k}
         rows.append(row | {"train_accuracy": 1 - 0.9 / k, "validation_accuracy": 1 - 0.95 / k})
     return History(rows)
+
+
+def errors():
+    run = History(measure=Regression)
+    for k in range(1, 5):
+        run.add(
+            9 / k, 4, Regression(2 / k, 1.5 / k, 0.1 * k), epoch=k, step=k, lr=0.1, train_loss=2 / k
+        )
+    return run
+
+
+def bits(epochs):
+    run = History(monitor="bits")
+    for k in range(1, epochs + 1):
+        found = Evaluation(2 / k, np.eye(2), 2 / k)
+        run.add(3, 4, found, epoch=k, step=k, lr=0.1, train_loss=2 / k)
+    return run
 
 
 def confusion(K=5, seed=0):
@@ -39,6 +56,9 @@ FIGURES = {
     "loss": lambda: plot_loss(history()),
     "loss of one epoch": lambda: plot_loss(history(1)),
     "accuracy": lambda: plot_accuracy(history(), {"trigrams": 0.6, "majority": 0.1}),
+    "errors": lambda: plot_measure(errors(), "rmse", {"the last value": 0.9}),
+    "loss of numbers": lambda: plot_loss(errors()),
+    "bits of one epoch": lambda: plot_measure(bits(1), "bits"),
     "accuracy alone": lambda: plot_accuracy(history()),
     "confusion": lambda: plot_confusion(confusion(18), [f"Language{k}" for k in range(18)]),
     "confusion of two": lambda: plot_confusion(confusion(2), ["A", "B"]),
@@ -88,6 +108,18 @@ def test_baselines_are_dashed_lines():
     columns = ["train_accuracy", "validation_accuracy", "validation_balanced_accuracy"]
     for drawn, column in zip(axes.lines, columns, strict=False):
         np.testing.assert_array_equal(drawn.get_ydata(), history()[column])
+
+
+def test_measures_hold_the_numbers():
+    run = errors()
+    (axes,) = plot_measure(run, "rmse", {"the last value": 0.9}).axes
+    assert [line.get_label() for line in axes.lines] == ["training", "validation", "the last value"]
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), run["train_rmse"])
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), run["validation_rmse"])
+    assert axes.get_ylabel() == "rmse" and set(axes.lines[2].get_ydata()) == {0.9}
+    assert plot_loss(run).axes[0].get_ylabel() == "mean squared error"
+    (only,) = plot_measure(bits(2), "bits").axes[0].lines
+    np.testing.assert_array_equal(only.get_ydata(), bits(2)["validation_bits"])
 
 
 def test_confusion_rows_are_shares():

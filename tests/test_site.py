@@ -4,6 +4,7 @@ Skipped, with the reason, where Sphinx or a Chromium is missing: `pip install -e
 """
 
 import base64
+import importlib.util
 import json
 import re
 import sys
@@ -185,6 +186,96 @@ def test_api_reference_has_every_public_name(site):
         for name, thing in api.public(found).items():
             if api.own_docstring(thing):
                 assert f'id="{module}.{name}"' in text, f"{module}.{name}"
+
+
+def test_search_shows_sections_and_a_line_of_each(browser, site):
+    browser.size(1500)
+    browser.open(site / "search.html", "?q=forget+gate")
+    browser.until("document.querySelectorAll('.search-sections li').length > 5")
+    text = browser.run("document.querySelector('#search-results').textContent")
+    assert "Why it remembers: " in text and "(Gers and Schmidhuber 2000)" in text
+    for href in browser.run("[...document.querySelectorAll('.search-sections a')].map((a) => a.href)"):
+        page, _, anchor = href.partition("#")
+        assert f'id="{anchor}"' in (site / Path(page).name).read_text("utf-8"), href
+
+
+EQUATIONS = {
+    path.stem: re.findall(r"^<!-- eq: (\S+) -->$", path.read_text("utf-8"), re.M)
+    for path in sorted((ROOT / "docs").glob("*.md"))
+}
+
+
+def test_every_equation_has_a_number_and_an_address(browser, site):
+    for name, labels in EQUATIONS.items():
+        text = (site / f"{name}.html").read_text("utf-8")
+        links = re.findall(r'id="eq-([^"]+)"><a href="#eq-([^"]+)"[^>]*>\(([\d.]+)\)</a>', text)
+        assert [link[:2] for link in links] == [(label, label) for label in labels], name
+        chapter = re.match(r"\d+", name)
+        start = f"{int(chapter[0])}." if chapter else ""
+        assert [link[2] for link in links] == [f"{start}{k}" for k in range(1, len(labels) + 1)]
+    for width in (380, 1500):
+        open_page(browser, site, "06-lstm", width, anchor="#eq-lstm-dc")
+        assert browser.run("""(() => {
+            const number = document.querySelector('#eq-lstm-dc a').getBoundingClientRect();
+            const box = document.querySelector('#eq-lstm-dc + div').getBoundingClientRect();
+            return number.top >= 0 && number.top < 450 && box.right <= number.left + 1
+                && number.top < box.bottom;
+        })()""")
+
+
+def test_the_sections_are_in_view_and_marked(browser, site):
+    """Where the source column takes the place of the theme's own contents."""
+    for width in (1320, 1500):
+        open_page(browser, site, "06-lstm", width, anchor="#from-the-gates-to-the-pre-activations")
+        browser.until("document.querySelectorAll('.sections [aria-current]').length === 1")
+        mark = "document.querySelector('.sections [aria-current]')"
+        assert browser.run(f"{mark}.textContent") == "From the gates to the pre-activations"
+        assert browser.run(f"{mark}.getBoundingClientRect().bottom") < 900
+
+
+def test_code_can_be_copied_and_what_scrolls_has_a_focus(browser, site):
+    open_page(browser, site, "05-through-time", 1500)
+    assert browser.run("document.querySelectorAll('article .copybtn').length") > 20
+    assert browser.run("document.querySelectorAll('.beside .copybtn').length") == 0
+    assert browser.run("""[...document.querySelectorAll('article pre, .beside-file')].every((box) =>
+        !box.clientWidth || box.closest('details:not([open])') || (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight)
+            === (box.tabIndex === 0))""")
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    shown = "getComputedStyle(document.querySelector('.skip-to-content')).display"
+    assert browser.run(shown) == "none"
+    browser.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_without_javascript_a_page_says_so(browser, site):
+    text = (site / "06-lstm.html").read_text("utf-8")
+    assert '<html class="no-js"' in text and "<noscript><p" in text.partition("<article")[2]
+    open_page(browser, site, "06-lstm")
+    assert browser.run("""(() => {
+        document.documentElement.classList.add('no-js');  // what a script of the theme takes away
+        const hidden = getComputedStyle(document.querySelector('.beside')).display === 'none';
+        document.documentElement.classList.remove('no-js');
+        return hidden;
+    })()""")
+
+
+def axe():
+    """The text of axe-core, from a package that carries it, or None."""
+    spec = importlib.util.find_spec("axe_playwright_python")
+    return spec and (Path(spec.origin).parent / "axe.min.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, "source/minirnn/cells.py", "search"])
+def test_axe_finds_nothing_serious(browser, site, name):
+    """In both themes. Needs the package axe-playwright-python, for the one file in it."""
+    if not axe():
+        pytest.skip("axe-playwright-python is not installed")
+    for dark in (False, True):
+        open_page(browser, site, name, dark=dark)
+        browser.run(f"{axe()};0")
+        found = browser.run("""axe.run(document, { resultTypes: ['violations'] }).then((r) =>
+            r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) =>
+                [v.id, v.nodes.length, ...v.nodes.slice(0, 3).map((n) => n.html.slice(0, 200))]))""")
+        assert found == []
 
 
 # The stepper

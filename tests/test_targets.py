@@ -265,6 +265,19 @@ def stream_trainer(text=None, net=None, **options):
                    np.arange(11, 15), **settings)  # fmt: skip
 
 
+def test_a_smaller_last_batch_takes_the_first_states():
+    state = (np.arange(12.0).reshape(1, 4, 3),)
+    (found,) = pieces().batch([1, 5], state).state
+    np.testing.assert_array_equal(found, state[0][:, :2])
+    assert pieces().batch([1, 5]).state is None
+
+
+def test_ignored_steps_are_never_right():
+    logits, labels = np.eye(3), np.array([0, 1, 1])
+    assert CrossEntropy().score(logits, labels) == 2
+    assert CrossEntropy(ignore_index=0).score(logits, labels) == 1
+
+
 def test_training_carries_the_state_on():
     run = stream_trainer()
     states = []

@@ -181,10 +181,10 @@
     }
     button("›", (made) => { made.dataset.way = "next"; });
     bar.insertAdjacentHTML("beforeend", '<span class="broken" hidden><span></span></span>');
-    const mend = document.createElement("button");
-    Object.assign(mend, { type: "button", textContent: "mend it" });
-    mend.addEventListener("click", () => { choose(""); bar.querySelector("button:not([hidden])").focus(); });
-    bar.lastChild.append(mend);
+    const fix = document.createElement("button");
+    Object.assign(fix, { type: "button", textContent: "fix it" });
+    fix.addEventListener("click", () => { choose(""); bar.querySelector("button:not([hidden])").focus(); });
+    bar.lastChild.append(fix);
     bar.addEventListener("click", (event) => {
       const pressed = event.target.closest("[data-to], [data-way]");
       if (!pressed) return;

@@ -2,7 +2,7 @@
 
 Read docs/04-one-step.md#derivatives. Then fill in the four blanks, and run
 
-    python -m minirnn exercises check . 1
+    python -P -m minirnn exercises check . 1
     python ex01_functions.py
 
 A derivative "from the output" gets y = f(a), not a: the forward pass has y anyway.
@@ -12,14 +12,14 @@ import numpy as np
 
 
 def sigmoid(a):
-    """y = 1 / (1 + exp(-a)), for an array of any shape; it must not overflow for a = -1000."""
+    """y = 1 / (1 + exp(-a)), for an array of any shape; a = -1000 must give 0, not NaN."""
     # TODO 1a (1 line): return y. exp of a large number is infinite; np.tanh never overflows, and a
     # sigmoid is a tanh that is scaled and shifted.
     raise NotImplementedError("exercise 1: sigmoid is not written yet")
 
 
 def d_sigmoid(y):
-    """dy/da, where y = sigmoid(a)."""
+    """sigmoid'(a), where y = sigmoid(a)."""
     # TODO 1b (1 line): return the derivative, in terms of y.
     raise NotImplementedError("exercise 1: d_sigmoid is not written yet")
 
@@ -31,7 +31,7 @@ def tanh(a):
 
 
 def d_tanh(y):
-    """dy/da, where y = tanh(a)."""
+    """tanh'(a), where y = tanh(a)."""
     # TODO 1d (1 line): return the derivative, in terms of y.
     raise NotImplementedError("exercise 1: d_tanh is not written yet")
 

@@ -2,7 +2,7 @@
 
 Read docs/04-one-step.md#linear and docs/03-softmax-and-loss.md. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 2
+    python -P -m minirnn exercises check . 2
     python ex02_linear_and_loss.py
 
 The second command trains with whatever is there: where `backward` is missing, a numerical

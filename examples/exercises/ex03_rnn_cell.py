@@ -2,7 +2,7 @@
 
 Read docs/04-one-step.md from "The cell contract" on. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 3
+    python -P -m minirnn exercises check . 3
     python ex03_rnn_cell.py
 
 The second command trains as soon as `forward` is there: where `backward` is missing, a numerical

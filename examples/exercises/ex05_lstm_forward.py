@@ -2,7 +2,7 @@
 
 Read docs/06-lstm.md#forward. Then fill in the blank, and run
 
-    python -m minirnn exercises check . 5
+    python -P -m minirnn exercises check . 5
     python ex05_lstm_forward.py
 
 The second command trains your LSTM though it has no backward pass yet: a numerical gradient

@@ -2,10 +2,10 @@
 
 Read docs/06-lstm.md#backward. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 6
+    python -P -m minirnn exercises check . 6
     python ex06_lstm_backward.py
 
-When the check is content, it prints the command that trains the cell in earnest, on names.
+When the check says right, it prints the command that trains the cell in earnest, on names.
 """
 
 from typing import Any, NamedTuple

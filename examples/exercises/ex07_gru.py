@@ -3,7 +3,7 @@
 Read docs/07-gru.md up to "Reset before": this is the form whose reset gate acts after the
 product. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 7
+    python -P -m minirnn exercises check . 7
     python ex07_gru.py
 
 z near 1 keeps the old state. The order of the gates is r, z, n.

@@ -2,7 +2,7 @@
 
 Read docs/09-sgd.md#sgd, #momentum and #clipping. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 8
+    python -P -m minirnn exercises check . 8
     python ex08_sgd.py
 """
 

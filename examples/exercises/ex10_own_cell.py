@@ -4,7 +4,7 @@ A minimal gated unit, a peephole LSTM, a GRU with its gates coupled, something t
 tried: choose the gates and the states, write forward, derive backward. It is marked on its
 gradients alone. The three methods of the trade are in docs/04-one-step.md#the-chain-rule.
 
-    python -m minirnn exercises check . 10
+    python -P -m minirnn exercises check . 10
     python ex10_own_cell.py
 
 The second command lets it race an RNN on the adding problem, with a numerical gradient where

@@ -1,8 +1,10 @@
 """The ten exercises: their files, rungs, chapters and hints."""
 
+import contextlib
 from dataclasses import dataclass
 
 from .judges.cells import CellJudge
+from .judges.credit import with_credit
 from .judges.own_cell import OwnJudge
 from .judges.parts import (
     judge_function,
@@ -50,11 +52,12 @@ def _linear_and_loss(hand_in, conventions, rng):
 def _cell(name, target, chapter, backward=True):
     def steps(hand_in, conventions, rng):
         judge = CellJudge(hand_in, name, target, conventions, rng)
-        forward = judge.forward if backward else judge.forward_and_cache
-        found = [(f"{name}.forward", f"{chapter}#forward", forward)]
-        if backward:
-            found.append((f"{name}.backward", f"{chapter}#backward", judge.backward))
-        return found
+        if not backward:
+            return [(f"{name}.forward", f"{chapter}#forward", judge.forward_and_cache)]
+        return [
+            (f"{name}.forward", f"{chapter}#forward", judge.forward_before_backward),
+            (f"{name}.backward", f"{chapter}#backward", judge.the_rest),
+        ]
 
     return steps
 
@@ -88,18 +91,18 @@ def _sgd(hand_in, conventions, rng):
 def _find_the_bug(hand_in, conventions, rng):
     from ..gradcheck.zoo import ZOO
 
-    found = []
+    rungs = []
     for letter, name in zip("ABCDE", conventions.bugs, strict=True):
         target = next(b.target for b in ZOO if b.name == name)
         chapter = {
             "cells.RNNCell": "docs/04-one-step.md#backward",
             "cells.LSTMCell": "docs/06-lstm.md#backward",
             "cells.GRUCell": "docs/07-gru.md#backward",
-            "cells.GRUBeforeCell": "docs/07-gru.md#reset-before",
+            "cells.GRUBeforeCell": "docs/07-gru.md#backward-reset-before",
         }[target]
         judge = CellJudge(hand_in, f"Cell{letter}", target, conventions, rng)
-        found.append((f"Cell{letter}", chapter, judge.both))
-    return found
+        rungs.append((f"Cell{letter}", chapter, judge.both))
+    return rungs
 
 
 def _own(hand_in, conventions, rng):
@@ -152,7 +155,7 @@ EXERCISES = [
     ),
     Exercise(
         5, "ex05_lstm_forward.py", "LSTM, forward",
-        _cell("LSTMCell", "cells.LSTMCell", "docs/06-lstm.md", backward=False),
+        with_credit(_cell("LSTMCell", "cells.LSTMCell", "docs/06-lstm.md", backward=False)),
         ("Four pre-activations, three gates and a candidate, then c, then h.",
          "Gates are shares, between 0 and 1; the candidate may be negative. Which function gives "
          "which? The order of the four blocks is that of `gates`.",
@@ -162,7 +165,7 @@ EXERCISES = [
     ),
     Exercise(
         6, "ex06_lstm_backward.py", "LSTM, backward",
-        _lstm_backward,
+        with_credit(_lstm_backward),
         ("Take the lines of forward from the last to the first; each is a product, a sum or a "
          "function of one entry.",
          "In a product each factor gets the other one. c goes two ways: into h, and to the next "
@@ -174,7 +177,7 @@ EXERCISES = [
     ),
     Exercise(
         7, "ex07_gru.py", "GRU, forward and backward",
-        _cell("GRUCell", "cells.GRUCell", "docs/07-gru.md"),
+        with_credit(_cell("GRUCell", "cells.GRUCell", "docs/07-gru.md")),
         ("h is a weighted mean of the candidate and the old state, with z as the weight.",
          "Backward: z appears twice in the last line of forward, with two signs. h_prev appears "
          "there too, and once more in the product: its gradient is a sum.",
@@ -193,7 +196,7 @@ EXERCISES = [
     ),
     Exercise(
         9, "ex09_find_the_bug.py", "find the bug, five times", _find_the_bug,
-        ("Each comment in backward names the line of forward that it undoes. Derive it anew.",
+        ("Each comment in backward names the line of forward that it undoes. Derive it again.",
          "Run `python -m minirnn gradcheck ex09_find_the_bug.py:CellA`: the picture shows which "
          "gates are off, and so which lines cannot be to blame.",
          "Ask of each line: is every factor of the product there? Is every path added that leads "
@@ -210,3 +213,16 @@ EXERCISES = [
     ),
 ]  # fmt: skip
 BY_NUMBER = {exercise.number: exercise for exercise in EXERCISES}
+
+
+@contextlib.contextmanager
+def with_more(exercises):
+    """Inside, these exercises belong to the catalogue too."""
+    EXERCISES.extend(exercises)
+    BY_NUMBER.update({exercise.number: exercise for exercise in exercises})
+    try:
+        yield
+    finally:
+        for exercise in exercises:
+            EXERCISES.remove(exercise)
+            del BY_NUMBER[exercise.number]

@@ -5,34 +5,49 @@ check [DIR] [N ...]   check all exercises, or some
 hint N                a hint, in three levels; never the answer
 watch [DIR] [N ...]   check again at every save, until Ctrl-C
 solution N [DIR]      a solution with comments, once yours is right
-grade DIR...          many hand-ins: a table, --csv FILE, --json FILE (Gradescope)
+milestone [DIR] N     a net of your own learns something: after 4, 6 and 7
+grade DIR...          many hand-ins: marks, mistakes, and who is alike
+gradescope FILE.zip   the package that grades on Gradescope
+classroom FILE.yml    the workflow that checks in GitHub Classroom
 
-Without DIR, `start` takes my-work, and the others take this folder.
+Without DIR, `start` takes my-work, and the others take this folder. Every
+command takes --exercises FILE.py: exercises of your own, beside the ten.
 Exit codes: 0 done, or all right; 1 `check` has found something that is not
-right; 2 bad input; 130 ended by Ctrl-C, 143 by SIGTERM.
+right, or a milestone is not reached; 2 bad input; 130 ended by Ctrl-C, 143 by
+SIGTERM.
 """
 
 import argparse
+import contextlib
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .. import cli
-from ..data import printable
 from ..errors import DataError
 from . import typed
+from .added import added
 from .catalogue import BY_NUMBER, EXERCISES
-from .checking import SECONDS, check, check_all, conventions_of
+from .checking import SECONDS, check, conventions_of
 from .conventions import Conventions, read_conventions
+from .grading import command as grading
+from .grading import github, gradescope
+from .grading.command import chosen, grade, options_of
 from .handouts import explanation, hand_out, solved
-from .output import coloured, describe, hostile, paint, summary, wrapped, write_csv, write_json
+from .milestones import MILESTONES, reach
+from .output import coloured, describe, summary, wrapped
 from .progress import after
-
-AT_ONCE = 2  # hand-ins that run at the same time
 
 
 def run(arguments, prog):
     """Do what the arguments say; the exit code."""
+    first = argparse.ArgumentParser(prog=prog, add_help=False, allow_abbrev=False)
+    first.add_argument("--exercises", type=Path, metavar="FILE.py")
+    mine, rest = first.parse_known_args(arguments)
+    with added(mine.exercises) if mine.exercises else contextlib.nullcontext():
+        return _run(rest, prog, mine.exercises)
+
+
+def _run(arguments, prog, exercises):
     parser = argparse.ArgumentParser(
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -58,24 +73,35 @@ def run(arguments, prog):
     solution.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("."))
     solution.add_argument("--force", action="store_true", help="show it in any case (teachers)")
 
-    grade = commands.add_parser("grade", help="many hand-ins")
-    grade.add_argument("folders", type=Path, nargs="+", metavar="DIR",
-                       help="a hand-in, or a folder of hand-ins")  # fmt: skip
-    grade.add_argument("--csv", type=Path, metavar="FILE", help="one row a hand-in")
-    grade.add_argument("--json", type=Path, metavar="FILE", help="Gradescope's results.json")
-    grade.add_argument("--conventions", type=Path, metavar="FILE", help="those of this term")
-    for command in (one, watch, grade, solution):
+    reached = commands.add_parser("milestone", help="a net of your own learns something")
+    reached.add_argument("words", nargs="+", metavar="DIR|N", help="N is 4, 6 or 7")
+    reached.add_argument("--seed", type=cli.seed, default=0)
+
+    grade = commands.add_parser("grade", help="many hand-ins: marks, mistakes, who is alike")
+    grading.add_options(grade)
+    for command in (one, watch, solution, reached):
         command.add_argument("--seconds", type=cli.whole, default=SECONDS,
                              help="limit for one exercise (default: %(default)s)")  # fmt: skip
+
+    package = commands.add_parser("gradescope", help="the package that grades on Gradescope")
+    package.add_argument("file", type=Path, metavar="FILE.zip")
+    workflow = commands.add_parser("classroom", help="the workflow for GitHub Classroom")
+    workflow.add_argument("file", type=Path, metavar="FILE.yml")
+    workflow.add_argument("--install", required=True, metavar="WHAT",
+                          help="minirnn for pip: an address (git+https://...), or a wheel "
+                          "that lies in the repository")  # fmt: skip
+    for command in (package, workflow):
+        grading.add_choice(command)
     args = parser.parse_args(arguments)
     if args.command is None:
         parser.print_help()
         return 0
-    if args.command in ("check", "watch"):
+    if args.command in ("check", "watch", "milestone"):
         try:
             args.folder, args.numbers = _split(args.words)
         except argparse.ArgumentTypeError as error:
             commands.choices[args.command].error(f"argument N: {error}")
+    args.exercises = exercises
     return COMMANDS[args.command](args)
 
 
@@ -199,88 +225,37 @@ def solution(args):
     return 0
 
 
-def hand_ins(folders):
-    """[(name, folder)] of all hand-ins: the folders themselves, or those inside them."""
-    found = []
-    for folder in folders:
-        inside = _folders(_folder(folder))
-        if _holds_exercises(folder) or not inside:
-            found.append((folder.resolve().name, folder))
-        else:
-            found += [(p.name, _unpacked(p)) for p in inside]
-    return found
+def milestone(args):
+    """Let a net of the student's own learn something; the exit code 0 if it is reached, else 1.
 
-
-def _folders(folder):
-    return sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] not in "._")
-
-
-def _holds_exercises(folder):
-    return any(folder.glob("ex*.py"))
-
-
-def _unpacked(folder):
-    """The folder of the exercises, where somebody has handed in a folder with theirs inside."""
-    inside = [] if _holds_exercises(folder) else _folders(folder)
-    return inside[0] if len(inside) == 1 else folder
-
-
-def grade(args):
-    """Grade many hand-ins, a line for each, and write the files that are asked for; the exit code
-    0.
-
-    Raises `DataError` where a folder is missing or cannot be written, and for `--json` with other
-    than one hand-in.
+    Raises `DataError` for another number than 4, 6 or 7, and where an exercise is not right yet.
     """
-    students = hand_ins(args.folders)
-    if args.json and len(students) != 1:
-        raise DataError(
-            f"--json is for one hand-in (Gradescope runs each by itself), not {len(students)}"
-        )
-    for path in (args.csv, args.json):
-        if path is not None:
-            cli.output_folder(path.parent)
-    conventions = read_conventions(args.conventions) if args.conventions else Conventions()
-    began, colour, graded = time.monotonic(), coloured(), []
+    if len(args.numbers) != 1 or args.numbers[0] not in MILESTONES:
+        numbers = " ".join(map(str, args.numbers)) or "left out"
+        raise DataError(f"the milestone is {numbers}, but must be one of 4, 6 and 7: the exercise "
+                        "after which it comes")  # fmt: skip
+    folder = _folder(args.folder)
+    reached = reach(args.numbers[0], folder, conventions_of(folder), args.seconds, args.seed)
+    return 0 if reached else 1
 
-    def one(student):
-        name, folder = student
-        return name, check_all(folder, conventions=conventions, seconds=args.seconds)
 
-    print(f"{'hand-in':30s} total   1 to {len(EXERCISES)}")
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        try:
-            for name, results in pool.map(one, students):
-                graded.append((name, results))
-                print(row(name, results, colour), flush=True)
-        finally:  # after Ctrl-C too: those that are done keep their rows
-            if args.csv:
-                write_csv(args.csv, graded)
-    if args.json:
-        write_json(args.json, graded[0][1], time.monotonic() - began)
+def package(args):
+    """Write Gradescope's package for these exercises; the exit code 0."""
+    chosen(args)  # what is wrong with the options is said now
+    gradescope.package(args.file, options_of(args), args.exercises, args.conventions)
+    print(f"{args.file} is the autograder: upload it to the assignment as it is")
     return 0
 
 
-def row(name, results, colour=False):
-    """One line a hand-in: + right, . not written, x wrong, ! cannot be judged."""
-    signs = []
-    for result in results:
-        sign, shade = "x", "wrong"
-        if result:
-            sign, shade = "+", "right"
-        elif result.mark in ("not written", "missing"):
-            sign, shade = ".", "blank"
-        elif hostile(result):
-            sign = "!"
-        signs.append(paint(sign, shade, colour))
-    marks = sorted({r.mark for r in results if hostile(r) and r.mark != "missing"})
-    total = sum(r.score for r in results)
-    return (
-        f"{printable(name, 30):30s} {total:5.2f}   {' '.join(signs)}  {', '.join(marks)}".rstrip()
-    )
+def workflow(args):
+    """Write GitHub Classroom's workflow for these exercises; the exit code 0."""
+    exercises, worth = chosen(args)
+    github.write(args.file, exercises, worth, args.install)
+    print(f"{args.file} belongs into the template repository, as .github/workflows/classroom.yml")
+    return 0
 
 
 COMMANDS = {
     "start": start, "check": check_some, "hint": hint, "watch": watch, "solution": solution,
-    "grade": grade,
+    "milestone": milestone, "grade": grade, "gradescope": package, "classroom": workflow,
 }  # fmt: skip

@@ -12,13 +12,13 @@ from .conventions import KEEPS, Conventions, turned
 HEAD = '''"""Exercise 9: find the bug.
 
 Five cells, and each is wrong in one line of `backward`: a mistake that somebody really made. All
-forward passes are right. Find the five lines and mend them.
+forward passes are right. Find the five lines and fix them.
 
-    python -m minirnn exercises check . 9
+    python -P -m minirnn exercises check . 9
     python -m minirnn gradcheck {file}:CellA
 
 The second command shows which gates are off at which steps. Cover what you know, and derive the
-suspicious line anew: docs/06-lstm.md#backward, docs/07-gru.md#backward.
+suspicious line again: docs/06-lstm.md#backward, docs/07-gru.md#backward.
 """
 
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ EQUATIONS = {
     "GRUCell": "A GRU whose reset gate acts after the product.",
     "GRUBeforeCell": "A GRU whose reset gate acts before the product.",
 }
+ADDED = {}  # {file: folder} of the starters of one's own exercises, while they are there
 
 
 def starters_folder():
@@ -38,6 +39,13 @@ def starters_folder():
     here = Path(__file__).resolve().parent
     installed = here / "starters"
     return installed if installed.is_dir() else here.parents[1] / "examples" / "exercises"
+
+
+def solutions_folder():
+    """The folder of the solutions, in the installed wheel or in the checkout."""
+    here = Path(__file__).resolve().parent
+    installed = here / "solutions"
+    return installed if installed.is_dir() else here.parents[1] / "tests" / "solutions"
 
 
 def hand_out(folder, conventions):
@@ -49,6 +57,7 @@ def hand_out(folder, conventions):
     files = sorted(source.glob("ex*.py"))
     if not files:
         raise DataError(f"the starters are missing from {source}")
+    files += [place / name for name, place in ADDED.items()]
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is there already, and is no folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,10 +83,8 @@ def solved(name, conventions):
     Raises `DataError` where the package has come without its solutions.
     """
     if name.startswith("ex09"):
-        return find_the_bug(conventions, mended=True)
-    here = Path(__file__).resolve().parent
-    installed = here / "solutions"
-    folder = installed if installed.is_dir() else here.parents[1] / "tests" / "solutions"
+        return find_the_bug(conventions, fixed=True)
+    folder = ADDED[name] / "solutions" if name in ADDED else solutions_folder()
     if not (folder / name).is_file():
         raise DataError(f"the solutions are missing from {folder}")
     text = (folder / name).read_text(encoding="utf-8")
@@ -88,7 +95,7 @@ def solved(name, conventions):
 
 def starter(name, conventions):
     """The text of a starter under these conventions."""
-    text = (starters_folder() / name).read_text(encoding="utf-8")
+    text = (ADDED.get(name, starters_folder()) / name).read_text(encoding="utf-8")
     lstm, gru = conventions.lstm_gates, conventions.gru_gates
     if name.startswith("ex09"):
         return find_the_bug(conventions)
@@ -109,8 +116,8 @@ def starter(name, conventions):
     return text
 
 
-def find_the_bug(conventions, mended=False):
-    """The file of exercise 9: for each bug its cell, with the bug in it or (mended) without."""
+def find_the_bug(conventions, fixed=False):
+    """The file of exercise 9: for each bug its cell, with the bug in it or (fixed) without."""
     parts, caches = [], []
     for letter, name in zip("ABCDE", conventions.bugs, strict=True):
         bug = next(b for b in zoo.ZOO if b.name == name)
@@ -118,7 +125,7 @@ def find_the_bug(conventions, mended=False):
         cache = f"{kind.removesuffix('Cell')}Cache"
         if cache not in caches:
             caches.append(cache)
-        text = cell_text(bug.target, None if mended else bug, f"Cell{letter}", conventions)
+        text = cell_text(bug.target, None if fixed else bug, f"Cell{letter}", conventions)
         parts.append(text)
     tables = [zoo.source(f"cells.{c}") for c in caches]
     file = "ex09_find_the_bug.py"

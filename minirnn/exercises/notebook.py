@@ -6,8 +6,10 @@ import re
 import tempfile
 import types
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
+from ..data import printable
 from ..errors import DataError
 from .catalogue import BY_NUMBER
 from .checking import SECONDS
@@ -15,7 +17,7 @@ from .checking import check as check_file
 from .conventions import Conventions
 from .handouts import starter
 from .judges.result import Result
-from .output import describe
+from .output import describe, pair_line
 
 
 @dataclass(repr=False)
@@ -29,6 +31,27 @@ class Checked:
 
     def __repr__(self):
         return describe(self.result)
+
+    def _repr_html_(self):
+        """The same words for a notebook."""
+        result, colour = self.result, "#1a7f37" if self else "#cf222e"
+        rows = [f"<b>{result.number} {escape(result.title)}: "
+                f'<span style="color:{colour}">{escape(result.mark)}</span></b>']  # fmt: skip
+        if self:
+            return rows[0]
+        signs = {True: "&#10003;", False: "&#10007;", None: "&middot;"}
+        rows.append("<br>".join(f"{signs[s.right]} {escape(s.name)}" for s in result.steps))
+        code = f"line {result.code}" if result.code else ""
+        read = f"read: {result.section}" if result.section else ""
+        shown = [(result.text, ""), (code, "code"), (pair_line(result), "code"),
+                 (result.picture, "code"), (result.mistake, ""), (read, "")]  # fmt: skip
+        for text, kind in shown:
+            text = escape(printable(text, 1000))
+            rows += [f'<code style="white-space:pre">{text}</code>' if kind else text] * bool(text)
+        if result.printed:
+            lines = [printable(line, 70) for line in result.printed.splitlines()[:10]]
+            rows.append(f"your file printed:<pre>{escape(chr(10).join(lines))}</pre>")
+        return "".join(f'<div style="margin:0.3em 0">{row}</div>' for row in rows)
 
 
 def check(things, number, seconds=SECONDS):

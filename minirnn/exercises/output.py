@@ -1,13 +1,10 @@
-"""Results for people, in 80 columns, with colour on a terminal; and for spreadsheets and sites."""
+"""Results for people, in 80 columns, with colour on a terminal."""
 
-import csv
-import json
 import os
 import sys
 import textwrap
 
 from ..data import printable
-from .judges.result import PARTIAL
 
 WIDTH = 80
 COLOURS = {"right": "32", "wrong": "31", "blank": "33", "dim": "2", "bold": "1"}
@@ -52,10 +49,7 @@ def describe(result, colour=False):
     if result.code:
         lines += wrapped(f"line {result.code}", "        ")
     if result.pair:
-        where, yours, expected = result.pair
-        digits = next((k for k in (6, 10) if f"{yours:.{k}g}" != f"{expected:.{k}g}"), 17)
-        numbers = f"yours {yours:+.{digits}g}, expected {expected:+.{digits}g}"
-        lines += wrapped(f"{where}: {numbers}", "        ")
+        lines += wrapped(pair_line(result), "        ")
     if result.picture:
         lines.append(f"        {result.picture}")
     if result.mistake:
@@ -67,6 +61,15 @@ def describe(result, colour=False):
         for line in result.printed.splitlines()[:10]:
             lines += [f"    | {printable(line, 70)}"[:WIDTH]]
     return "\n".join(lines)
+
+
+def pair_line(result):
+    """Where a number is wrong: it and the expected one, with as many digits as tell them apart."""
+    if not result.pair:
+        return ""
+    where, yours, expected = result.pair
+    digits = next((k for k in (6, 10) if f"{yours:.{k}g}" != f"{expected:.{k}g}"), 17)
+    return f"{where}: yours {yours:+.{digits}g}, expected {expected:+.{digits}g}"
 
 
 def wrapped(text, indent):
@@ -84,66 +87,10 @@ def summary(results, colour=False):
     blank = sum(r.mark == "not written" for r in results)
     if blank:
         text += f", {blank} not written yet"
-    wrong = len(results) - right - blank
+    missing = sum(r.mark == "missing" for r in results)
+    if missing:
+        text += f", {missing} missing"
+    wrong = len(results) - right - blank - missing
     if wrong:
         text += f", {wrong} wrong"
     return paint(text, "right" if right == len(results) else "bold", colour)
-
-
-def write_csv(path, graded):
-    """One row a hand-in: the score of each exercise, the total, and the mark of each.
-
-    graded: [(name, results)].
-    """
-    numbers = [r.number for r in graded[0][1]] if graded else []
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["hand-in", "total", *(f"exercise {n}" for n in numbers),
-                        *(f"mark {n}" for n in numbers)])  # fmt: skip
-        for name, results in graded:
-            scores = [round(r.score, 3) for r in results]
-            table.writerow(
-                [_cell(name), round(sum(scores), 3), *scores, *(r.mark for r in results)]
-            )
-
-
-def _cell(text):
-    """Text that a spreadsheet does not take for a formula."""
-    text = printable(text, 100)
-    return f"'{text}" if text[:1] in "=+-@" else text
-
-
-def gradescope(results, seconds, points=10):
-    """The dictionary of Gradescope's results.json, one test an exercise."""
-    tests = [
-        {
-            "name": f"Exercise {r.number}: {r.title}",
-            "number": str(r.number),
-            "score": round(points * r.score, 2),
-            "max_score": points,
-            "status": "passed" if r else "failed",
-            "output": describe(r),
-            "output_format": "text",
-            "visibility": "visible",
-        }
-        for r in results
-    ]
-    return {
-        "score": round(sum(t["score"] for t in tests), 2),
-        "execution_time": round(seconds),
-        "output": summary(results),
-        "visibility": "visible",
-        "tests": tests,
-    }
-
-
-def write_json(path, results, seconds):
-    """Write one hand-in's results as Gradescope's results.json."""
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(gradescope(results, seconds), file, indent=2)
-        file.write("\n")
-
-
-def hostile(result):
-    """Whether a mark says that the file could not be judged at all."""
-    return result.mark not in PARTIAL

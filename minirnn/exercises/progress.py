@@ -6,6 +6,7 @@ from . import typed
 from .catalogue import BY_NUMBER, EXERCISES
 from .checking import check
 from .handouts import starter
+from .milestones import MILESTONES
 
 AT_ONCE = 2  # exercises that are checked at the same time
 
@@ -45,6 +46,8 @@ def after(folder, conventions, results):
         if result.number in (3, 6, 7) and (script := typed.names_script()):
             cell = f"{typed.shorter(folder / result.file)}:{CELLS[result.number]}"
             lines.append(f"train it on names: {typed.program(script, '--cell', cell)}")
+        if result.number in MILESTONES:
+            lines.append(f"a milestone: {typed.exercises('milestone', folder, result.number)}")
         lines.append(f"a solution: {typed.exercises('solution', result.number, folder)}")
     done = standing(folder, conventions, results)
     if all(done.values()):

@@ -64,9 +64,9 @@ def reference(target, conventions, bug=None, gates=None):
 @functools.cache
 def bugs_of(target, other_sense):
     """Everything that could have been done wrong in a cell: plain mistakes first, then the zoo."""
-    found = [b for b in [*STUDENTS, *zoo.ZOO] if b.target == target]
+    own = [b for b in [*STUDENTS, *zoo.ZOO] if b.target == target]
     functions = [b for b in zoo.ZOO if b.level == "function"]
-    return [turned_bug(b) if other_sense else b for b in found] + functions
+    return [turned_bug(b) if other_sense else b for b in own] + functions
 
 
 def step(cell, arrays, upstream):
@@ -79,12 +79,12 @@ def step(cell, arrays, upstream):
     given = dict(zip(cell.states, (u.copy() for u in upstream), strict=True))
     gradients = problem.backward(given, context)
     _, product, _ = context
-    found = dict(outputs)
+    values = dict(outputs)
     for k, gate in enumerate(cell.gates):
-        found[f"dgx {gate}"] = gradients["gx"][k]
-    found |= {f"d{s}_prev": gradients[f"{s}_prev"] for s in cell.states}
-    found |= {"dWh": gradients["Wh"], "dbh": gradients["bh"]}
-    return found
+        values[f"dgx {gate}"] = gradients["gx"][k]
+    values |= {f"d{s}_prev": gradients[f"{s}_prev"] for s in cell.states}
+    values |= {"dWh": gradients["Wh"], "dbh": gradients["bh"]}
+    return values
 
 
 def forward(cell, arrays):

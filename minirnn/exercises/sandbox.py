@@ -1,16 +1,20 @@
 """A hand-in in a process of its own: started, asked, limited, and stopped.
 
-The hand-in's Python files are copied into a throw-away folder, and only the copy is run. The
-process gets inputs and returns arrays, as JSON with plain bytes in it, never as a pickle; what it
-says is believed nowhere but compared with what this side computes.
+The hand-in's file, and what it imports from beside it, is copied into a throw-away folder. Only the
+copy is run, behind the best fence that the operating system has (`fence.py`). The process gets
+inputs and returns arrays, as JSON with plain bytes in it, never as a pickle; what it says is
+believed nowhere but compared with what this side computes.
 """
 
 import contextlib
+import errno
 import json
 import os
 import queue
+import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -20,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import GraderError
+from . import fence
 from .runner import tasks as protocol
 from .runner.source_scan import WORDS
 
@@ -30,11 +36,13 @@ SUPPORT = ("errors", "cuda.faults", "backend", "parameters", "product", "packing
 PRINTED = 1_000_000  # characters that a hand-in may print
 REPLIES = 20_000_000  # bytes of all answers together
 SIZE = 300_000  # bytes of the largest file that is looked at
+FILES = 100  # that a hand-in may import from beside it
+START = 60  # seconds within which a process stands, before it has read anything of the hand-in
 
 MARKS = {  # kind: what it means; each is a mark of its own, and none is a pass
     "syntax": "not Python",
     "missing": "no such file",
-    "large": "the file is too large",
+    "large": "too large",
     "time": "no end in sight",
     "memory": "too much memory",
     "ended": "the process ended",
@@ -75,22 +83,26 @@ class Failed(Exception):
 
 
 class HandIn:
-    """A hand-in that is running. Use as a context manager; `ask` it for things."""
+    """A hand-in that is running. Use as a context manager; `ask` it for things.
 
-    def __init__(self, path, support=(), seconds=10, megabytes=2000, scan=True):
+    scan: look for what is forbidden in its text first; hook: put up the audit hook. Raises
+    `GraderError` where the checker itself cannot go on.
+    """
+
+    def __init__(self, path, support=(), seconds=10, megabytes=2000, scan=True, hook=True):
         self.path, self.support = Path(path), (*SUPPORT, *support)
-        self.seconds, self.megabytes, self.scan = seconds, megabytes, scan
+        self.seconds, self.megabytes, self.scan, self.hook = seconds, megabytes, scan, hook
         self.printed, self.characters, self.process, self.folder = "", 0, None, None
-        self.classes, self.flooded = {}, False
+        self.classes, self.flooded, self.fence, self.threads = {}, False, None, []
 
     def __enter__(self):
-        if not self.path.is_file():
-            raise Stopped("missing", f"there is no file {self.path.name}")
-        if self.path.stat().st_size > SIZE:
-            raise Stopped("large", f"{self.path.name} is larger than {SIZE:,} bytes")
-        self.folder = Path(tempfile.mkdtemp(prefix="minirnn-"))
+        texts = files_of(self.path)
         try:
-            self._start()
+            try:
+                self._prepare(texts)
+                self._start()
+            except (OSError, RuntimeError, MemoryError) as error:  # RuntimeError: no more threads
+                raise self._no_start(error) from error
             first = self._reply()
             self._refuse(first)
             self.classes = first.get("classes", {})
@@ -101,21 +113,14 @@ class HandIn:
         return self
 
     def __exit__(self, *exception):
-        if self.process is not None:
-            self._kill()
-            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-                stream.close()
+        self._end()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def ask(self, task, **given):
         """What the hand-in makes of a task of `child.py`. Raises `Stopped` or `Failed`."""
         line = json.dumps({"task": task, "given": protocol.encoded(given)}) + "\n"
-        try:
-            self.process.stdin.write(line.encode())
-            self.process.stdin.flush()
-        except OSError:
-            pass  # it has gone; the reply will say how
+        self.requests.put(line.encode())
         reply = self._reply()
         self._check(reply)
         try:
@@ -123,70 +128,127 @@ class HandIn:
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError):
             raise Stopped("answer", "its answer is not one that the checker asked for") from None
 
-    def _start(self):
+    def _no_start(self, error):
+        """The same error as the grader's own, in a sentence."""
+        if isinstance(error, GraderError):
+            return error
+        reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+        place = self.folder or tempfile.gettempdir()
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            return GraderError(
+                f"the checker has no room in {place} ({error.strerror}); make some, or set TMPDIR "
+                "to a folder with room"
+            )
+        return GraderError(
+            f"the checker cannot start a process for a hand-in ({reason}), which is not the "
+            "hand-in's fault; free memory and processes, and try again"
+        )
+
+    def _prepare(self, texts):
+        """A folder with copies of the hand-in and of what runs beside it."""
+        self.folder = Path(tempfile.mkdtemp(prefix="minirnn-")).resolve()
         work, runner = self.folder / "work", self.folder / "runner"
         work.mkdir()
         (runner / "minirnn").mkdir(parents=True)
-        for file in self.path.parent.glob("*.py"):
-            if file.is_file() and not file.is_symlink() and file.stat().st_size <= SIZE:
-                with contextlib.suppress(OSError):  # one that may not be read is not there
-                    shutil.copyfile(file, work / file.name)
+        for name, text in texts.items():
+            (work / name).write_bytes(text)
         for file in RUNNER.glob("*.py"):
             shutil.copyfile(file, runner / file.name)
+        shutil.copyfile(HERE.parent / "gradcheck" / "shapes.py", runner / "shapes.py")
         for name in self.support:
             place = Path("minirnn", *name.split(".")).with_suffix(".py")
             (runner / place).parent.mkdir(exist_ok=True)
             shutil.copyfile(HERE.parents[1] / place, runner / place)
             # the real one of the package imports everything
             (runner / place).with_name("__init__.py").write_bytes(b"")
+
+    def _start(self):
+        """Start the process in the best fence that there is."""
+        said = ""
+        for way in fence.ways():
+            self._launch(way)
+            parts = self._parts()
+            if parts is not None:
+                fence.choose(way)
+                self.fence = fence.Fence(frozenset({"bubblewrap"} & {way} | parts))
+                self.deadline = time.monotonic() + self.seconds
+                return
+            self._end()
+            said = self.printed.strip().rpartition("\n")[2] or said
+            self.printed, self.characters = "", 0
+        raise GraderError(
+            "the checker's own process does not start, which is not the hand-in's fault "
+            f"({said[:200] or 'it says nothing'}); is there memory for it?"
+        )
+
+    def _launch(self, way):
+        work, runner = str(self.folder / "work"), str(self.folder / "runner")
         numpy = str(Path(np.__file__).resolve().parent)
-        if self.path.name not in os.listdir(work):
-            raise Stopped("missing", f"{self.path.name} is a link, or cannot be read")
         limits = {
-            "file": str(work / self.path.name), "path": [str(runner), os.path.dirname(numpy)],
-            "readable": [str(work), str(runner), numpy], "unreadable": [str(HERE.parent)],
-            "support": list(self.support), "scan": self.scan, "seconds": self.seconds,
-            "memory": self.megabytes * 1_000_000,
+            "file": os.path.join(work, self.path.name), "path": [runner, os.path.dirname(numpy)],
+            "readable": [work, runner, numpy, f"{numpy}.libs"], "unreadable": [str(HERE.parent)],
+            "support": list(self.support), "scan": self.scan, "hook": self.hook, "way": way,
+            "seconds": self.seconds, "memory": self.megabytes * 1_000_000,
+            "folder": str(self.folder),
         }  # fmt: skip
-        kept = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LD_LIBRARY_PATH")
+        passed = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LANG", "LD_LIBRARY_PATH")
         threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-        environment = {k: os.environ[k] for k in kept if k in os.environ}
-        command = [sys.executable, "-I", "-S", "-B", "-u", "-W", "ignore"]
+        environment = {k: os.environ[k] for k in passed if k in os.environ}
+        command = [*"-I -S -B -u -W ignore".split(), os.path.join(runner, "child.py")]
+        command.append(json.dumps(limits))
+        command = (fence.bubble(str(self.folder), numpy, command) if way == "bubblewrap" else
+                   [sys.executable, *command])  # fmt: skip
         self.process = subprocess.Popen(
-            [*command, str(runner / "child.py"), json.dumps(limits)], cwd=work,
+            command, cwd=work,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=environment | dict.fromkeys(threads, "1"), start_new_session=os.name == "posix",
         )  # fmt: skip
-        self.deadline = time.monotonic() + self.seconds
-        self.replies = queue.Queue()
-        for work in (self._read_replies, self._read_printed):
-            threading.Thread(target=work, daemon=True).start()
+        self.requests, self.replies = queue.SimpleQueue(), queue.SimpleQueue()
+        self.deadline = time.monotonic() + START
+        works = (self._write_requests, self._read_replies, self._read_printed)
+        self.threads = [threading.Thread(target=work, daemon=True) for work in works]
+        for thread in self.threads:
+            thread.start()
+
+    def _parts(self):
+        """The parts of the fence that the process has put up, or None if it says nothing."""
+        try:
+            return set(json.loads(self.replies.get(timeout=START) or b"")["fence"])
+        except (queue.Empty, ValueError, KeyError, TypeError):
+            return None
+
+    # Each thread closes the stream that it alone uses: whoever holds the other end, even after the
+    # hand-in has ended, keeps a thread waiting and nobody else.
+
+    def _write_requests(self):
+        stream, requests = self.process.stdin, self.requests
+        with contextlib.suppress(OSError, ValueError), stream:
+            while line := requests.get():
+                stream.write(line)
+                stream.flush()
 
     def _read_replies(self):
-        length = 0
-        try:
-            while line := self.process.stdout.readline(REPLIES):
+        length, stream, replies = 0, self.process.stdout, self.replies
+        with contextlib.suppress(OSError, ValueError), stream:
+            while line := stream.readline(REPLIES):
                 length += len(line)
                 self.flooded = length > REPLIES
                 if self.flooded:
                     self._kill()
                     break
-                self.replies.put(line)
-        except (OSError, ValueError):
-            pass
-        self.replies.put(None)
+                replies.put(line)
+        replies.put(None)
 
     def _read_printed(self):
-        try:
-            while block := self.process.stderr.read1(65536):
+        stream = self.process.stderr
+        with contextlib.suppress(OSError, ValueError), stream:
+            while block := stream.read1(65536):
                 self.characters += len(block)
                 if len(self.printed) < 2000:
                     self.printed += block.decode("utf-8", "replace")[:2000]
                 if self.characters > PRINTED:
                     self._kill()
                     break
-        except (OSError, ValueError):
-            pass
 
     def _reply(self):
         try:
@@ -205,7 +267,7 @@ class HandIn:
 
     def _why_it_ended(self):
         try:
-            code = self.process.wait(timeout=2)
+            code = self.process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             code = None
         if self.characters > PRINTED:
@@ -251,15 +313,26 @@ class HandIn:
     def _refuse(self, reply):
         """Raise the first thing that is forbidden in the text of the hand-in."""
         self._check(reply)
-        found = reply.get("scan") or []
-        if found:
-            file, kind, line, text = found[0]
+        problems = reply.get("scan") or []
+        if problems:
+            file, kind, line, text = problems[0]
             where = f"in {file}, " if file else ""
             advice = (
                 f"The checker runs no file that {WORDS[kind]}. What only your own trials need may "
                 'stand under if __name__ == "__main__":'
             )
             raise Stopped(kind, f"{where}line {line}: {text}", None if file else line, advice)
+
+    def _end(self):
+        """End the process, and wait shortly for what it has printed."""
+        if self.process is None:
+            return
+        self._kill()
+        self.requests.put(None)
+        until = time.monotonic() + 0.5
+        for thread in self.threads:
+            if thread.is_alive():
+                thread.join(max(0.0, until - time.monotonic()))
 
     def _kill(self):
         """End the process and whatever it has started."""
@@ -268,7 +341,56 @@ class HandIn:
                 os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=5)
+            self.process.wait(timeout=1)
+
+
+def holding():
+    """The fence that holds here, tried on an empty hand-in. Raises `GraderError`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.py"
+        path.write_bytes(b"")
+        with HandIn(path) as hand_in:
+            return hand_in.fence
+
+
+def files_of(path):
+    """{name: text} of a hand-in's file and of the files beside it that it imports, or that those
+    import. Links and pipes are not read. Raises `Stopped`."""
+    texts, waiting = {}, [path.name]
+    while waiting:
+        name = waiting.pop()
+        text = _read(path.with_name(name))
+        if text is None or name in texts:
+            continue
+        if len(text) > SIZE:
+            raise Stopped("large", f"{name} is larger than {SIZE:,} bytes")
+        texts[name] = text
+        if len(texts) > FILES or sum(map(len, texts.values())) > 10 * SIZE:
+            raise Stopped("large", f"it imports more than {FILES} files from beside it, or more "
+                          f"than {10 * SIZE:,} bytes; an exercise needs one or two")  # fmt: skip
+        words = re.findall(r"\b(?:import|from)\b([^\n;#]*)", text.decode("utf-8", "replace"))
+        waiting += {f"{word}.py" for line in words for word in re.findall(r"\w+", line)}
+    if path.name not in texts:
+        there = os.path.lexists(path)
+        raise Stopped("missing", f"{path.name} is a link, or cannot be read" if there else
+                      f"there is no file {path.name}")  # fmt: skip
+    return texts
+
+
+def _read(path):
+    """The bytes of a file, one more than `SIZE` at most; None for what is no file of its own."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        number = os.open(path, flags)
+    except (OSError, ValueError):
+        return None
+    with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+        stack.callback(os.close, number)
+        if stat.S_ISREG(os.fstat(number).st_mode) and not path.is_symlink():
+            with open(number, "rb", closefd=False) as file:
+                return file.read(SIZE + 1)
+    return None
 
 
 def _texts(table):

@@ -33,6 +33,9 @@ RNN = {
         "da = dh * h * h": "the 1 - is missing in tanh's derivative",
         "da = dh * self.d_f(h) * self.d_f(h)": "tanh's derivative is multiplied in twice",
         "da = dh * 2 * h": "the derivative of h^2 is taken for that of tanh",
+        "da = dh / (1 - h * h)": "tanh's derivative stands upside down: 1 / (1 - h^2)",
+        "da = dh * (1 - h) * (1 - h)": "the bracket is squared instead of h alone in tanh's "
+        "derivative",
     },
     "product.backward((da,))": {
         "da": "da is returned for h_prev as it is, without going through the weights",
@@ -43,6 +46,14 @@ RNN = {
         "before it goes through the product",
         "product.backward((da,)) * self.d_f(h)": "tanh's derivative is applied again after the "
         "product",
+    },
+    "RNNCache(h)": {
+        "RNNCache(a)": "a stands where backward needs h",
+        "RNNCache(h_prev)": "h_prev stands where backward needs h",
+    },
+    "return (da,), (product.backward((da,)),)": {
+        "return (product.backward((da,)),), (da,)": "dgx and dh_prev are returned in each other's "
+        "place",
     },
     "return (da,), (": {
         "return (dh,), (": "the gradient of gx is dh: it does not pass tanh's derivative",
@@ -70,6 +81,7 @@ LSTM = {
     "g = tanh(ag)": {
         "g = sigmoid(ag)": "the candidate g has sigmoid instead of tanh",
         "g = ag": "the candidate g is left without a tanh",
+        "g = 2 * sigmoid(ag) - 1": "ag is not doubled in g = 2 sigmoid(2 ag) - 1",
     },
     "c = f * c_prev + i * g": {
         "c = i * c_prev + f * g": "the input gate and the forget gate have changed places in c",
@@ -107,6 +119,17 @@ LSTM = {
         "return (h, tanh_c),": "tanh(c) is returned in the place of c",
         "return (h, h),": "h is returned in the place of c",
     },
+    "LSTMCache(i, f, g, o, c_prev, tanh_c)": {
+        "LSTMCache(i, f, g, o, c_prev, c)": "c stands where backward needs tanh(c)",
+        "LSTMCache(i, f, g, o, c_prev, h)": "h stands where backward needs tanh(c)",
+        "LSTMCache(i, f, g, o, c, tanh_c)": "c stands where backward needs c_prev",
+        "LSTMCache(i, f, o, g, c_prev, tanh_c)": "o stands where backward needs g, and g where it "
+        "needs o",
+        "LSTMCache(f, i, g, o, c_prev, tanh_c)": "f stands where backward needs i, and i where it "
+        "needs f",
+        "LSTMCache(ai, af, ag, ao, c_prev, tanh_c)": "the pre-activations stand where backward "
+        "needs the gates",
+    },
     "do = dh * tanh_c": {
         "do = 1.0 * dh": "tanh(c) is missing in the output gate's gradient",
         "do = dh * c_prev": "the output gate's gradient uses c_prev instead of tanh(c)",
@@ -130,6 +153,9 @@ LSTM = {
         "together with dh",
         "dc = (dc + dh * o) * d_tanh(tanh_c)": "the dc that was given is multiplied by the "
         "derivative of tanh(c) as well",
+        "dc = dc + dc + dh * o * d_tanh(tanh_c)": "the dc that was given is counted twice",
+        "dc = dc + dh * o * (1 - tanh_c) * (1 - tanh_c)": "the bracket is squared instead of "
+        "tanh(c) alone in its derivative",
         "dc = dc + 2 * dh * o * d_tanh(tanh_c)": "the share of dc that comes from h is added twice",
     },
     "df, dc_prev = dc * c_prev, dc * f": {
@@ -184,6 +210,7 @@ LSTM = {
         "dag = dg * d_tanh(tanh_c)": "the candidate's derivative is taken at tanh(c) instead of g",
         "dag = dg * g": "the candidate's gradient is multiplied by g itself",
         "dag = dg * (1 + g * g)": "the candidate's tanh derivative has a plus for a minus",
+        "dag = dg / (1 - g * g)": "the candidate's tanh derivative stands upside down",
     },
     "return da, (product.backward(da), dc_prev)": {
         "return da, (sum(da), dc_prev)": "the da are added up for h_prev without going through "
@@ -252,6 +279,15 @@ GRU = {
         "h = tanh((1 - z) * n + z * h_prev)": "tanh is applied to h once more",
         "h = (1 - z) * n - z * h_prev": "the old state is subtracted in h",
     },
+    "GRUCache(r, z, n, h_prev, product_n.copy())": {
+        "GRUCache(z, r, n, h_prev, product_n.copy())": "z stands where backward needs r, and r "
+        "where it needs z",
+        "GRUCache(r, z, n, h, product_n.copy())": "h stands where backward needs h_prev",
+        "GRUCache(r, z, n, h_prev, r * product_n)": "r times the product stands where backward "
+        "needs the product itself",
+        "GRUCache(r, z, n, h_prev, gx_n + r * product_n)": "the pre-activation of n stands where "
+        "backward needs the product",
+    },
     "dh * (h_prev - n), dh * (1 - z), dh * z": {
         "dh * h_prev, dh * (1 - z), dh * z": "the candidate's share of the update gate's gradient "
         "dz is missing",
@@ -273,6 +309,7 @@ GRU = {
         "dan = dn * (1 - n)": "the square is missing in the candidate's tanh derivative",
         "dan = dn * n": "the candidate's gradient is multiplied by n itself",
         "dan = dn * (1 + n * n)": "the candidate's tanh derivative has a plus for a minus",
+        "dan = dn / (1 - n * n)": "the candidate's tanh derivative stands upside down",
     },
     "dr, dproduct_n = dan * product_n, dan * r": {
         "dr, dproduct_n = dn * product_n, dan * r": "the candidate's tanh derivative is missing in "
@@ -290,6 +327,8 @@ GRU = {
         "dr, dproduct_n = dan * product_n, dan * z": "z stands for r in the product's gradient",
         "dr, dproduct_n = dan * product_n * h_prev, dan * r": "the reset gate's gradient dr has a "
         "factor h_prev too much",
+        "dr, dproduct_n = dan * product_n, dan * r * r": "the product's gradient has the factor r "
+        "twice",
         "dr, dproduct_n = 0 * dan, dan * r": "the reset gate r gets no gradient",
     },
     "dar, daz = dr * d_sigmoid(r), dz * d_sigmoid(z)": {
@@ -348,6 +387,8 @@ TIME = {
         "row n of gx alone; its own are start:end",
         "state, cache = self.cell.forward(gx[:, start : start + 1], state, product)": "a step "
         "reads one row of gx for all its sequences; its rows are start:end",
+        "t = len(steps); state, cache = self.cell.forward(gx[:, t : t + 1], state, product)": "a "
+        "step reads row t of gx for all its sequences; its rows are start:end",
         "_, cache = self.cell.forward(gx[:, start:end], state, product)\n"
         "            state = (_[0], *state[1:])": "only the first part of the new state is carried "
         "on",
@@ -395,6 +436,8 @@ TIME = {
         "dstate = (dstate[0] + doutput[S - end : S - start], *dstate[1:])": "the rows of doutput "
         "are taken in the reverse order of the steps",
         "dstate = (dstate[0] - doutput[start:end], *dstate[1:])": "doutput is subtracted",
+        "dstate = (dstate[0] + (doutput[end : end + n] if end < S else 0 * doutput[:n]), "
+        "*dstate[1:])": "every step gets the rows of doutput of the step after it",
         "dstate = (dstate[0] + 2 * doutput[start:end], *dstate[1:])": "doutput is added twice",
         "dstate = (*dstate[:-1], dstate[-1] + doutput[start:end])": "doutput is added to the last "
         "part of the state; it belongs to the first",
@@ -488,14 +531,14 @@ TIME = {
 def table(target, changes):
     """The changes of a target as bugs. A line of code that stands in a comment of backward as
     well is told from it by the blanks before it."""
-    found = []
+    bugs = []
     for old, news in changes.items():
         lead = " " * 8 if old.startswith(("i, f, o = ", "g = ", "r, z = ")) else ""
-        found += [
-            Bug(f"student-{len(found) + k}", target, lead + old, lead + new, when)
+        bugs += [
+            Bug(f"student-{len(bugs) + k}", target, lead + old, lead + new, when)
             for k, (new, when) in enumerate(news.items())
         ]
-    return found
+    return bugs
 
 
 STUDENTS = [

@@ -51,7 +51,7 @@ def check_cell(cell, recurrent=None, seed=0):
 def check_recurrent(net, seed=0, **options):
     """A recurrent layer or stack that is already made, over equal and over different lengths.
 
-    Its parameters are drawn anew in a copy in float64; options go to its `forward`:
+    Its parameters are drawn again in a copy in float64; options go to its `forward`:
     training=True checks it with its dropout.
     """
     import copy

@@ -73,7 +73,7 @@ def rungs(cell, recurrent, seed, scale=1.0):
 
 
 def randomised(net, rng):
-    """Every parameter drawn anew, biases too: zeros hide mistakes."""
+    """Every parameter drawn again, biases too: zeros hide mistakes."""
     for parameter in net.parameters():
         scale = parameter.shape[-1] ** -0.5 if len(parameter.shape) > 1 else 1.0
         parameter.data = parameter.data.astype("float64")

@@ -18,7 +18,7 @@ def scalar(outputs, upstream):
 
 
 def central_difference(problem, upstream, name, step=STEP, dtype="float64"):
-    """dL/da ~ (L(a + step) - L(a - step)) / (2 step), entry by entry: an error of step^2."""
+    """da ~ (L(a + step) - L(a - step)) / (2 step), entry by entry: an error of step^2."""
     arrays = {n: a.astype(dtype) for n, a in problem.arrays.items()}
     upstream = {n: u.astype(dtype) for n, u in upstream.items()}
     array = arrays[name]
@@ -44,7 +44,7 @@ def directional_difference(problem, upstream, direction, step=STEP):
 
 
 def complex_step(problem, upstream, name, step=COMPLEX_STEP):
-    """dL/da = Im L(a + i step) / step, entry by entry: no subtraction, so no rounding error.
+    """da = Im L(a + i step) / step, entry by entry: no subtraction, so no rounding error.
 
     Squire and Trapp 1998. Right where L is analytic; abs and norms are not.
     """

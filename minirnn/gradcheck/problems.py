@@ -24,7 +24,7 @@ class Problem:
     """forward({name: array}) -> ({name: output}, context); backward({name: upstream}, context) ->
     {name: gradient}, of every one of the arrays.
 
-    `forward` builds everything anew from the arrays, so that an oracle may change one entry, or
+    `forward` builds everything again from the arrays, so that an oracle may change one entry, or
     make all of them complex. `axes` gives names to an array's axes, and to the places on one.
     """
 
@@ -54,7 +54,7 @@ def in_training(forward):
 
 
 def function_problem(f, d_f, a, title="function"):
-    """y = f(a) elementwise, with d_f(y) = dy/da."""
+    """y = f(a) elementwise, with d_f(y) = f'(a)."""
 
     def forward(arrays):
         y = f(arrays["a"])

@@ -13,7 +13,7 @@ from .oracles import COMPLEX_STEP
 
 
 def rtrl(net, x, sizes, state, doutput, dfinal):
-    """{parameter or initial state: dL/d of it} of a `Recurrent` net, L as for `oracles`.
+    """{parameter or initial state: its gradient} of a `Recurrent` net, L as for `oracles`.
 
     x [S, D], sizes, state and dfinal (tuples of [N, H]), doutput [S, H].
     """

@@ -471,12 +471,12 @@ def mutant(bug):
 
 
 def rebuilt(target, bug):
-    """`target`, made anew so that it uses the mutant of something that it builds on."""
+    """`target`, made again so that it uses the mutant of something that it builds on."""
     return remade(target, **{bug.target.split(".")[1]: mutant(bug)})
 
 
 def remade(target, **parts):
-    """`target`, made anew with other parts in the place of those it builds on."""
+    """`target`, made again with other parts in the place of those it builds on."""
     return _execute(target, source(target), parts)
 
 

@@ -1,4 +1,4 @@
-"""Training on sequences that are drawn anew at every step, so that none is seen twice."""
+"""Training on sequences that are drawn again at every step, so that none is seen twice."""
 
 import math
 

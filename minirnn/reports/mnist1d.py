@@ -2,7 +2,7 @@
 
 Greydanus and Kobak 2024, "Scaling Down Deep Learning with MNIST-1D". Templates, steps and constants
 are those of its generator (github.com/greydanus/mnist1d, Apache License 2.0, see NOTICE), written
-anew in NumPy for one generator of random numbers: another draw from the same distribution.
+again in NumPy for one generator of random numbers: another draw from the same distribution.
 """
 
 import numpy as np

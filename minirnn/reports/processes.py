@@ -3,10 +3,10 @@
 import errno
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 from contextlib import contextmanager
+from multiprocessing import connection
 from types import SimpleNamespace
 
 from ..cli import interruption, stop_on_interrupt
@@ -66,24 +66,31 @@ class Processes:
         # one thread a process: with several at once, more of them only wait for each other
         for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ.setdefault(name, "1")
-        self.function, self.jobs, self.processes = function, jobs, {}
+        self.function, self.jobs = function, jobs
+        self.running = {}  # {where it is heard: (name of the task, process)}
         self.context = multiprocessing.get_context("spawn")
-        self.messages, self.stopping = self.context.Queue(), self.context.Event()
+        self.stopping = self.context.Event()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        for process in self.processes.values():
+        for _, process in self.running.values():
             process.kill()  # SIGTERM is for the first process alone
 
     def start(self, task):
-        """Begin a task in a process of its own."""
-        given = self.function, task, self.messages, self.stopping
+        """Begin a task in a process of its own.
+
+        Each has a pipe of its own: a process that is killed while it writes into a queue takes the
+        queue's lock with it, and all others wait for ever.
+        """
+        heard, said = self.context.Pipe(duplex=False)
+        given = self.function, task, said, self.stopping
         process = self.context.Process(target=work, args=given, daemon=True)
         with interrupts_held():
             process.start()
-        self.processes[task.name] = process
+        said.close()  # so that the end is noticed when the process ends
+        self.running[heard] = task.name, process
 
     def stop(self):
         """Let stopped() be true in all tasks."""
@@ -92,36 +99,34 @@ class Processes:
     def message(self):
         """Return (kind, name of the task, value) of what comes next: "none" after a while, and an
         error where a process has died without a word."""
-        try:
-            kind, name, value = self.messages.get(timeout=0.3)
-        except queue.Empty:
-            for name, process in self.processes.items():
-                if not process.is_alive() and self.messages.empty():
-                    del self.processes[name]
-                    if process.exitcode == errno.ENOMEM:
-                        return "error", name, "out of memory; try fewer --jobs"
-                    return "error", name, f"its process ended with code {process.exitcode}"
-            return "none", None, None
-        if kind != "steps":
-            self.processes.pop(name).join()
-        return kind, name, value
+        for heard in connection.wait(list(self.running), timeout=0.3):
+            name, process = self.running.pop(heard)
+            try:
+                kind, value = heard.recv()
+            except (EOFError, OSError):
+                process.join()
+                kind, value = "error", f"its process ended with code {process.exitcode}"
+                if process.exitcode == errno.ENOMEM:
+                    value = "out of memory; try fewer --jobs"
+            if kind == "steps":
+                self.running[heard] = name, process  # last in turn
+            else:
+                heard.close()
+                process.join()
+            return kind, name, value
+        return "none", None, None
 
 
-def work(function, task, messages, stopping):
+def work(function, task, said, stopping):
     """Run a task in a worker process, and send one message with its result or its error."""
     for one in (signal.SIGINT, signal.SIGTERM):  # they reach all; only the first process acts
         signal.signal(one, signal.SIG_IGN)
 
-    def steps(number):
-        messages.put(("steps", task.name, number))
-
     try:
         threading.Thread(target=end_with_the_first, daemon=True).start()
-        steps(0)  # the queue starts its thread now, or never
-    except RuntimeError:  # there is no memory for a thread, and so no way to say it
+    except RuntimeError:  # there is no memory for a thread
         os._exit(errno.ENOMEM)
-    kind, value = outcome(function, task, steps, stopping.is_set)
-    messages.put((kind, task.name, value))
+    said.send(outcome(function, task, lambda number: said.send(("steps", number)), stopping.is_set))
 
 
 def end_with_the_first():

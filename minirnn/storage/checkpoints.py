@@ -155,7 +155,7 @@ class Checkpoint:
             if was != now:
                 raise CheckpointError(
                     f"{self.path} was made with {short(name)} = {short(repr(was))}, but now it "
-                    f"is {short(repr(now))}; use the same, or start anew without --resume"
+                    f"is {short(repr(now))}; use the same, or start again without --resume"
                 )
         try:
             trainer.load_state_dict(arrays, facts.get("run"))

@@ -1,6 +1,7 @@
 """The report on a trained name classifier: a table beside two baselines, figures, files."""
 
 import json
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,7 +9,8 @@ from .. import __version__, plotting
 from ..baselines import TrigramBayes, majority
 from ..data import printable
 from ..functions import softmax
-from ..training import Evaluation, evaluate, predict
+from ..measures import Evaluation, log_shares, two_guesses
+from ..training import predict
 from .files import write_atomic, write_figure
 
 
@@ -25,12 +27,10 @@ def write(output, trainer, names, parts, facts):
     print(f"data: {data}", *names.notes, sep="\n  ")
 
     rows = evaluations(net, sequences, names, parts)
-    print(f"\n{'accuracy':28s}{'natural':>8s}{'balanced':>10s}")
-    for name, row in rows.items():
-        print(f"{name:28s}{row.accuracy:8.3f}{row.balanced_accuracy:10.3f}")
+    print(f"\n{table({name: row.numbers() for name, row in rows.items()})}")
 
     shown = parts["test"][:: max(1, len(parts["test"]) // 6)][:6]
-    print("\nsome names of the test part")
+    print("\nsome names of the test part, every language taken to be equally frequent")
     for k, p in zip(shown, softmax(predict(net, sequences, shown)), strict=True):
         true = names.languages[names.labels[k]]
         print(f"  {names.names[k]:20s} {true:12s} guessed: {likeliest(p, names.languages)}")
@@ -39,11 +39,11 @@ def write(output, trainer, names, parts, facts):
     example = max(shown, key=lambda k: sequences.lengths[k])
     gates = net.gates(sequences.batch(np.array([example])))
     letters = names.names[example]
-    baseline = {"trigram naive Bayes, class-balanced": bayes.balanced_accuracy}
+    baseline = {"trigram naive Bayes, class-balanced": bayes.balanced.balanced_accuracy}
     figures = {
         "loss.png": plotting.plot_loss(history),
         "accuracy.png": plotting.plot_accuracy(history, baseline),
-        "confusion.png": plotting.plot_confusion(test.confusion, names.languages),
+        "confusion.png": plotting.plot_confusion(test.balanced.confusion, names.languages),
         "gates.png": plotting.plot_gates(gates, letters, f"Gates over the letters of {letters}"),
     }
     summary = {
@@ -56,13 +56,13 @@ def write(output, trainer, names, parts, facts):
         "names_per_second": round(trainer.per_second, 1),
         "loss_first": trainer.first_loss,
         "loss_last": history["train_loss"][-1],
-        "train_balanced_accuracy": rows["train"].balanced_accuracy,
-        "validation_balanced_accuracy": rows["validation"].balanced_accuracy,
-        "test_balanced_accuracy": test.balanced_accuracy,
-        "test_accuracy": test.accuracy,
-        "majority_accuracy": rows[MAJORITY].accuracy,
-        "ngram_accuracy": bayes.accuracy,
-        "ngram_balanced_accuracy": bayes.balanced_accuracy,
+        **{f"{part}_balanced_accuracy": rows[part].balanced.balanced_accuracy for part in parts},
+        "test_balanced_standard_error": test.balanced.balanced_standard_error,
+        "test_accuracy": test.natural.accuracy,
+        "test_standard_error": test.natural.standard_error,
+        "majority_accuracy": rows[MAJORITY].natural.accuracy,
+        "ngram_accuracy": bayes.natural.accuracy,
+        "ngram_balanced_accuracy": bayes.balanced.balanced_accuracy,
     }
     for name, figure in figures.items():
         write_figure(output / name, figure)
@@ -76,16 +76,50 @@ def write(output, trainer, names, parts, facts):
 TRIGRAMS, MAJORITY = "trigram naive Bayes, test", "majority class, test"
 
 
+class Answers(NamedTuple):
+    """What one net, or one baseline, answers to the two questions."""
+
+    natural: Evaluation  # which language, if they are as frequent as in training?
+    balanced: Evaluation  # which language, if all are equally frequent?
+
+    @classmethod
+    def of(cls, labels, guesses, num_classes):
+        """The two evaluations of the guesses of `two_guesses`, beside the labels [N]."""
+        return cls(*(Evaluation.of(labels, guess, num_classes) for guess in guesses))
+
+    def numbers(self):
+        """(natural accuracy, its standard error, balanced accuracy, its standard error)."""
+        natural, balanced = self
+        errors = natural.standard_error, balanced.balanced_standard_error
+        return natural.accuracy, errors[0], balanced.balanced_accuracy, errors[1]
+
+
 def evaluations(net, sequences, names, parts):
-    """{row of the table: Evaluation}: the net on every part, and the baselines on the test part."""
+    """{row of the table: Answers}: the net on every part, and the baselines on the test part."""
     K, labels, text = len(names.languages), names.labels, np.array(names.names)
     train, test = parts["train"], parts["test"]
+    log_prior = log_shares(np.bincount(labels[train], minlength=K))
     bayes = TrigramBayes(text[train], labels[train], K)
     common = np.full(len(test), majority(labels[train], K))
-    rows = {part: evaluate(net, sequences, index) for part, index in parts.items()}
-    rows[TRIGRAMS] = Evaluation.of(labels[test], bayes.predict(text[test]), K)
-    rows[MAJORITY] = Evaluation.of(labels[test], common, K)
+    rows = {
+        part: Answers.of(labels[index], two_guesses(predict(net, sequences, index), log_prior), K)
+        for part, index in parts.items()
+    }
+    counted = two_guesses(bayes.scores(text[test]), log_prior)
+    rows[TRIGRAMS] = Answers.of(labels[test], counted, K)
+    rows[MAJORITY] = Answers.of(labels[test], (common, common), K)
     return rows
+
+
+def table(rows):
+    """Accuracies and their standard errors, {row: four numbers of `Answers.numbers`}, as text."""
+    lines = [f"{'accuracy':28s} natural    s.e.  balanced    s.e."]
+    lines += [f"{n:28s}{a:8.3f}{b:8.3f}{c:10.3f}{d:8.3f}" for n, (a, b, c, d) in rows.items()]
+    return "\n".join([*lines, QUESTIONS])
+
+
+QUESTIONS = """natural: the languages are as frequent as in training (the log prior is added)
+balanced: every language is equally frequent; s.e.: the standard error"""
 
 
 def likeliest(p, languages, count=3):

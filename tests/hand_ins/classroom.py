@@ -1,6 +1,6 @@
 """A class of forty to be graded: `python tests/hand_ins/classroom.py DIR` makes its hand-ins.
 
-    python -m minirnn exercises grade DIR --csv marks.csv
+    python -P -m minirnn exercises grade DIR --csv marks.csv
 
 Ten have solved all, in different words where there are some; six have done the first half; four
 have handed in the starters; fourteen have made mistakes; six are hostile in every file.

@@ -34,9 +34,9 @@ def all_judged(hand_ins, **options):
         return list(pool.map(lambda one: judged(*one, **options), hand_ins))
 
 
-def rows():
-    """(number, name, result, names the place, names the mistake) of every wrong hand-in."""
-    wrong = collection.wrong()
+def rows(step=1):
+    """(number, name, result, right place, right mistake) of every `step`-th wrong hand-in."""
+    wrong = collection.wrong()[::step]
     results = all_judged([(number, text) for number, *_, text in wrong], seed=0)
     for (number, name, place, mistake, _), result in zip(wrong, results, strict=True):
         where = f"{result.text} {result.code} {result.pair}"
@@ -44,15 +44,22 @@ def rows():
         yield (number, name, result, bool(re.search(place, where)), bool(re.search(mistake, why)))
 
 
-def page(found):
-    """The text of the table for these rows, with the sums below."""
+def lines_of(judgements):
+    """The lines of the table for these rows."""
     yes = {True: "yes", False: "no"}
-    lines = ["| exercise | hand-in | mark | place | mistake | message |", "|--|--|--|--|--|--|"]
-    for number, name, result, place, mistake in found:
+    lines = []
+    for number, name, result, place, mistake in judgements:
         said = f"{result.text}. {result.mistake}".replace("|", "/").replace("\n", " ").strip()
         lines.append(
             f"| {number} | {name} | {result.mark} | {yes[place]} | {yes[mistake]} | {said} |"
         )
+    return lines
+
+
+def page(found):
+    """The text of the table for these rows, with the sums below."""
+    lines = ["| exercise | hand-in | mark | place | mistake | message |", "|--|--|--|--|--|--|"]
+    lines += lines_of(found)
     passed, place, mistake = (
         sum(column) for column in zip(*((bool(r), p, m) for _, _, r, p, m in found), strict=True)
     )

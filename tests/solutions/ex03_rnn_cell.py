@@ -2,7 +2,7 @@
 
 Read docs/04-one-step.md from "The cell contract" on. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 3
+    python -P -m minirnn exercises check . 3
     python ex03_rnn_cell.py
 
 The second command trains as soon as `forward` is there: where `backward` is missing, a numerical
@@ -27,6 +27,7 @@ class RNNCell:
     def forward(self, gx, state, product):
         """gx [1, n, H] holds x Wx + bx; product(h_prev) [1, n, H] is h_prev Wh + bh."""
         (h_prev,) = state
+        # the input's share and the state's; the gate axis has length 1
         (a,) = gx + product(h_prev)
         h = tanh(a)
         return (h,), RNNCache(h)
@@ -35,7 +36,9 @@ class RNNCell:
         """dstate holds the gradient of h; returned are those of gx and of the state before."""
         (dh,) = dstate
         (h,) = cache
+        # undo the tanh: its derivative is taken from its output h
         da = dh * d_tanh(h)
+        # undo the sum: gx gets da as it is, and the product takes it back through Wh
         dh_prev = product.backward((da,))
         return (da,), (dh_prev,)
 

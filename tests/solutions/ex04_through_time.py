@@ -2,7 +2,7 @@
 
 Read docs/05-through-time.md. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 4
+    python -P -m minirnn exercises check . 4
     python ex04_through_time.py
 
 Do equal lengths first (4a, 4b, 4d, 4e, 4g); 4c and 4f are for sequences that end early. The cells
@@ -34,15 +34,18 @@ class Recurrent(Module):
         if state is None:
             zeros = np.zeros((sizes[0], self.hidden_size), x.dtype)
             state = tuple(zeros for _ in self.cell.states)
+        # 4a: all steps at once; [S, D] @ [G, D, H] gives [G, S, H], and bx is added to all S rows
         gx = x @ self.Wx.data + self.bx.data[:, None]
 
         product = Product(self.cell.gates, self.Wh.data, self.bh.data)
         outputs, steps, ended, end = [], [], [], 0
         for n in sizes:
             if n < len(state[0]):
+                # 4c: the longest come first, so those that end are the last rows
                 ended.append([s[n:] for s in state])
                 state = tuple(s[:n] for s in state)
             start, end = end, end + n  # the rows of this step
+            # 4b: the new state takes the old one's name, and so goes on to the next step
             state, cache = self.cell.forward(gx[:, start:end], state, product)
             outputs.append(state[0])
             steps.append(cache)
@@ -70,20 +73,25 @@ class Recurrent(Module):
         for t in reversed(range(len(sizes))):
             n, alive = sizes[t], len(dstate[0])
             if n > alive:
+                # 4f: those that end here join with their own rows of dfinal, as the last rows
                 dstate = tuple(
                     np.concatenate([d, last[alive:n]])
                     for d, last in zip(dstate, dfinal, strict=True)
                 )
             start, end = start - n, start
-            undo.rows = slice(start, end)
+            # 4d: two arrows leave h: to the next step, whose share is in dstate, and to the output
             dstate = (dstate[0] + doutput[start:end], *dstate[1:])
+            # 4e: through the cell, with the cache of this very step
             dgates, dstate = self.cell.backward(dstate, steps[t], undo)
             dgx[:, start:end] = dgates
 
         self.Wh.grad += undo.weight_gradient()
         self.bh.grad += undo.da.sum(axis=1)
+        # 4g: Wx is used in every row: a sum over the rows, which the product takes
         self.Wx.grad += x.T @ dgx
+        # bx is added to every row: the sum over them
         self.bx.grad += dgx.sum(axis=1)
+        # x goes into every gate: back through the weights of each, turned, and their sum
         dx = (dgx @ self.Wx.data.swapaxes(1, 2)).sum(axis=0)
         return dx.reshape(*shape, -1) if shape else dx, dstate
 

@@ -2,7 +2,7 @@
 
 Read docs/06-lstm.md#forward. Then fill in the blank, and run
 
-    python -m minirnn exercises check . 5
+    python -P -m minirnn exercises check . 5
     python ex05_lstm_forward.py
 
 The second command trains your LSTM though it has no backward pass yet: a numerical gradient
@@ -32,11 +32,17 @@ class LSTMCell:
     def forward(self, gx, state, product):
         """gx [4, n, H] holds x Wx + bx; product(h_prev) [4, n, H] is h_prev Wh + bh."""
         h_prev, c_prev = state
+        # four pre-activations, in the order of `gates`
         ai, af, ag, ao = gx + product(h_prev)
+        # three gates, shares between 0 and 1
         i, f, o = sigmoid(ai), sigmoid(af), sigmoid(ao)
+        # the candidate, which may be negative
         g = tanh(ag)
+        # a share of the old cell state, and a share of the candidate
         c = f * c_prev + i * g
+        # c may grow; what is shown of it may not
         tanh_c = tanh(c)
+        # the output gate's share of it is shown
         h = o * tanh_c
         return (h, c), LSTMCache(i, f, g, o, c_prev, tanh_c)
 

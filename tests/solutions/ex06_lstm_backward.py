@@ -2,10 +2,10 @@
 
 Read docs/06-lstm.md#backward. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 6
+    python -P -m minirnn exercises check . 6
     python ex06_lstm_backward.py
 
-When the check is content, it prints the command that trains the cell in earnest, on names.
+When the check says right, it prints the command that trains the cell in earnest, on names.
 """
 
 from typing import Any, NamedTuple
@@ -42,12 +42,17 @@ class LSTMCell:
         """dstate holds the gradients of h and c; returned are those of gx and the states before."""
         dh, dc = dstate
         i, f, g, o, c_prev, tanh_c = cache
+        # undo h, a product: each factor gets dh times the other one
         do = dh * tanh_c
+        # c is used twice: dc holds the share of the next step, and here is that of h
         dc = dc + dh * o * d_tanh(tanh_c)
+        # undo c, a sum of two products: dc goes into both, and each factor gets it times the other
         df, dc_prev = dc * c_prev, dc * f
         di, dg = dc * g, dc * i
+        # undo the three sigmoids and the tanh, each at its own output
         dai, daf, dao = di * d_sigmoid(i), df * d_sigmoid(f), do * d_sigmoid(o)
         dag = dg * d_tanh(g)
+        # in the order of `gates`; gx is only added, so its gradient is da itself
         da = (dai, daf, dag, dao)
         return da, (product.backward(da), dc_prev)
 

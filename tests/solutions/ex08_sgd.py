@@ -2,7 +2,7 @@
 
 Read docs/09-sgd.md#sgd, #momentum and #clipping. Then fill in the blanks, and run
 
-    python -m minirnn exercises check . 8
+    python -P -m minirnn exercises check . 8
     python ex08_sgd.py
 """
 
@@ -19,8 +19,10 @@ class SGD:
     def step(self):
         """Move every parameter once. For each p: p.data is w, p.grad is dw; write into p.data."""
         for p, v in zip(self.parameters, self.v, strict=True):
+            # the new v is momentum times the old one, plus dw, written into the array that is kept
             v *= self.momentum
             v += p.grad
+            # downhill; lr stands outside v
             p.data -= self.lr * v
 
 
@@ -30,7 +32,9 @@ def clip_grad_norm(parameters, max_norm):
     norm is the 2-norm of all gradients together.
     """
     parameters = list(parameters)
+    # one norm for all arrays together
     norm = np.sqrt(sum((p.grad * p.grad).sum() for p in parameters))
+    # one factor for all keeps the direction; never above 1, so small gradients stay
     scale = min(1.0, max_norm / (norm + 1e-6))
     for p in parameters:
         p.grad *= scale

@@ -1,13 +1,13 @@
 """Exercise 9: find the bug.
 
 Five cells, and each is wrong in one line of `backward`: a mistake that somebody really made. All
-forward passes are right. Find the five lines and mend them.
+forward passes are right. Find the five lines and fix them.
 
-    python -m minirnn exercises check . 9
+    python -P -m minirnn exercises check . 9
     python -m minirnn gradcheck ex09_find_the_bug.py:CellA
 
 The second command shows which gates are off at which steps. Cover what you know, and derive the
-suspicious line anew: docs/06-lstm.md#backward, docs/07-gru.md#backward.
+suspicious line again: docs/06-lstm.md#backward, docs/07-gru.md#backward.
 """
 
 from typing import Any, NamedTuple

@@ -25,6 +25,22 @@ for (const formula of document.querySelectorAll("article span.math")) {
   next.data = next.data.slice(signs[0].length);
 }
 
+// Landmarks of one kind have names.
+document.querySelector(".sidebar-drawer").ariaLabel = "All pages";
+document.querySelector(".toc-drawer").ariaLabel = "This page";
+
+// What can be scrolled can be reached by the keyboard: a box that is too narrow for what is in it.
+const boxes = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const wide = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+    if (wide) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const box of document.querySelectorAll("article pre, article table, div.math, .beside-file")) {
+  boxes.observe(box);
+}
+
 (function () {
   const column = document.querySelector(".beside");
   if (!column) return;
@@ -50,6 +66,7 @@ for (const formula of document.querySelectorAll("article span.math")) {
   function update() {
     const height = window.innerHeight * 0.4;
     const section = sectionAt(height);
+    mark(sectionAt(window.innerHeight * 0.15));
     const here = quotes.filter((quote) => quote.closest("section") === section
       && !quote.closest("details:not([open])"));
     let current = here[0];
@@ -62,8 +79,20 @@ for (const formula of document.querySelectorAll("article span.math")) {
       for (const line of lines) line.classList.remove("marked", "quoted");
     }
     if (current) show(current, here);
-    else if (!link.textContent) open(files.keys().next().value);
+    else if (!link.textContent) {
+      const { path, first } = quotes[0].dataset;
+      const box = open(path);
+      box.scrollTop = files.get(path).lines[first - 1].offsetTop - 40;
+    }
     where.hidden = !current;
+  }
+
+  // Where one is, in the list of the page's sections.
+  function mark(section) {
+    for (const link of document.querySelectorAll(".sections a[aria-current]")) {
+      link.removeAttribute("aria-current");
+    }
+    document.querySelector(`.sections a[href="#${section.id}"]`)?.setAttribute("aria-current", "true");
   }
 
   function open(path) {

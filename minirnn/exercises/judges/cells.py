@@ -1,16 +1,19 @@
 """Exercises 3, 5, 6, 7 and 9: one step of a cell, against the library's own."""
 
 import itertools
+import re
 from dataclasses import replace
 
 import numpy as np
 
+from ...gradcheck import zoo
 from .. import reference_cells
-from ..conventions import GRUS, KEEPS
-from ..sandbox import Failed
+from ..conventions import GRUS, KEEPS, turned
+from ..sandbox import Failed, Stopped
 from .result import Wrong, array, compare, described, equal, general, parts, unchanged
 
 N, H = 3, 5
+CACHED = "Put into the cache what backward takes out of it, or let it compute with what is there."
 ON_SELF = (
     "Return what backward needs as the cache: one cell is used for many steps, and self keeps "
     "only what the last of them wrote."
@@ -37,6 +40,27 @@ UNDOES = {  # what undoing which line of forward gives, in the order of backward
     ],
 }
 UNDOES["cells.GRUBeforeCell"] = UNDOES["cells.GRUCell"]
+CHAPTERS = {"cells.LSTMCell": "docs/06-lstm.md", "cells.GRUCell": "docs/07-gru.md"}
+H_TO_O, C_TO_GATES = "from-h-to-o-and-c", "from-c-to-the-gates-and-the-previous-c"
+READ = {  # the subsection on a line of forward, and (in backward, by its comment) on undoing it
+    "cells.LSTMCell": {
+        "gate": "gates", "c": "cell-state", "h": "hidden-state",
+        "h = o tanh(c)": H_TO_O,
+        "c = f c_prev + i g": C_TO_GATES,
+        "i, f, o = sigmoid(ai)": "from-the-gates-to-the-pre-activations",
+        "ai, af, ag, ao = gx": "to-the-previous-hidden-state",
+        "dgx o": H_TO_O, "dc_prev": C_TO_GATES, "dgx f": C_TO_GATES, "dgx i": C_TO_GATES,
+        "dgx g": C_TO_GATES, "dh_prev": "to-the-previous-hidden-state",
+    },
+    "cells.GRUCell": {
+        "h = (1 - z) n": "from-h-to-z-n-and-the-previous-h",
+        "n = tanh(gx_n": "through-the-candidate",
+        "r, z = sigmoid(gx_r": "through-the-gates",
+        "product_r, product_z": "to-the-previous-hidden-state",
+        "dgx z": "from-h-to-z-n-and-the-previous-h", "dgx n": "from-h-to-z-n-and-the-previous-h",
+        "dgx r": "through-the-candidate", "dh_prev": "to-the-previous-hidden-state",
+    },
+}  # fmt: skip
 FIELDS = {"cells.LSTMCell": "ifgo", "cells.GRUCell": "rzn", "cells.RNNCell": ""}
 
 
@@ -48,6 +72,8 @@ class CellJudge:
 
     def __init__(self, hand_in, name, target, conventions, rng):
         self.hand_in, self.name, self.target = hand_in, name, target
+        self.ending = None  # what backward has ended with, where it is not right
+        self.bug = None  # the known mistake that the hand-in seems to have
         self.conventions = conventions
         self.cell = reference_cells.reference(target, conventions)
         G, states = len(self.cell.gates), self.cell.states
@@ -79,11 +105,11 @@ class CellJudge:
                 f"{where} returns {reply['returned']}, but must return (state, cache)",
                 "Return a pair: the new state, which is itself a tuple, and the cache.",
             )
-        found = parts(f"the state that {where} returns", reply["forward"], states)
-        found = {s: array(s, found[s], (N, H)) for s in states}
-        if all(equal(found[s], self.expected[s]) for s in states):
-            return
-        self._forward_wrong(found, reply)
+        new = parts(f"the state that {where} returns", reply["forward"], states)
+        new = {s: array(s, new[s], (N, H)) for s in states}
+        if not all(equal(new[s], self.expected[s]) for s in states):
+            self._forward_wrong(new, reply)
+        asked_once(reply["v"], (N, H))
 
     def forward_and_cache(self):
         """Forward, with a cache in which every name holds what it says."""
@@ -92,24 +118,57 @@ class CellJudge:
         if wrong:
             raise Wrong("wrong value", *wrong)
 
+    def forward_before_backward(self):
+        """Forward; and its cache, where it is to blame for what `the_rest` would say."""
+        self.forward()
+        try:
+            self.backward()
+        except (Wrong, Failed, Stopped) as stopped:
+            self.ending = stopped
+            if isinstance(stopped, Failed):
+                self.forward_and_cache()
+            if isinstance(stopped, Wrong) and stopped.place == "the cache":
+                raise
+
+    def the_rest(self):
+        """Backward, after `forward_before_backward`."""
+        if self.ending is not None:
+            raise self.ending
+
     def _misnamed(self, reply):
         """(what is wrong, the advice) of the first field of the cache that holds something else
         than its name says, or nothing."""
-        _, right = reference_cells.forward(self.cell, self.given)
-        held = dict(right) | {n: a for n, a in self.given.items() if n.endswith("_prev")}
-        held |= {s: self.expected[s] for s in self.cell.states}
-        a = self.given["gx"] + self.given["h_prev"] @ self.given["Wh"] + self.given["bh"][:, None]
-        held |= {f"a{g}" if len(a) > 1 else "a": a[k] for k, g in enumerate(self.cell.gates)}
+        right = self._to_keep()
         for name in right:
             mine = reply["fields"].get(name)
             if name not in reply["fields"] or equal(mine, right[name]):
                 continue
-            what = next((n for n, array in held.items() if equal(mine, array, 1e-9)), "")
-            text = f"the cache's field {name} " + (
-                f"holds {what}" if what else "holds another array"
-            )
+            what = self._named_array(mine) or "another array"
+            text = f"the cache's field {name} holds {what}"
             return text, f"Its arguments are, in this order: {', '.join(right)}."
         return ()
+
+    def _lacking(self, reply):
+        """What the cache without names holds, and what it lacks, where a known mistake says that
+        backward needs it; or nothing."""
+        if self.bug is None or "Cache(" not in self.bug.old:
+            return ""
+        right, parts = self._to_keep(), reply["held"]
+        lacks = [n for n, a in right.items() if not any(equal(part, a) for part in parts)]
+        others = [name for part in parts if (name := self._named_array(part)) not in ("", *right)]
+        return f"the cache holds {others[0]}, but not {lacks[0]}" if lacks and others else ""
+
+    def _to_keep(self):
+        """{name: array} of what the starter's cache holds."""
+        return reference_cells.forward(self.cell, self.given)[1]
+
+    def _named_array(self, mine):
+        """The name of an array of this step, or ""."""
+        known = self._to_keep() | {n: a for n, a in self.given.items() if n.endswith("_prev")}
+        known |= {s: self.expected[s] for s in self.cell.states}
+        a = self.given["gx"] + self.given["h_prev"] @ self.given["Wh"] + self.given["bh"][:, None]
+        known |= {f"a{g}" if len(a) > 1 else "a": a[k] for k, g in enumerate(self.cell.gates)}
+        return next((name for name, array in known.items() if equal(mine, array, 1e-9)), "")
 
     def both(self):
         """Forward, then backward."""
@@ -129,7 +188,7 @@ class CellJudge:
                     else "The contract at the top of the class was changed.",
                 )  # fmt: skip
 
-    def _forward_wrong(self, found, reply):
+    def _forward_wrong(self, new, reply):
         """Name the first thing that is wrong: a gate, if the cache shows it, then c, then h."""
         _, fields = reference_cells.forward(self.cell, self.given)
         first, yours = None, {}
@@ -139,39 +198,43 @@ class CellJudge:
                 yours[gate] = mine
                 if first is None and not equal(mine, fields[gate]):
                     first = (f"gate {gate}", mine, fields[gate])
-        order = [s for s in ("c", "h") if s in found]
-        states = [(s, found[s], self.expected[s]) for s in order]
+        order = [s for s in ("c", "h") if s in new]
+        states = [(s, new[s], self.expected[s]) for s in order]
         wrong = [triple for triple in states if not equal(*triple[1:])]
-        sentence = self._forward_mistake(found, yours)
+        sentence = self._forward_mistake(new, yours)
         name, mine, right = first or wrong[0]
-        compare(name, mine, right, lambda: sentence, ("row", "unit"))
+        try:
+            compare(name, mine, right, lambda: sentence, ("row", "unit"))
+        except Wrong as error:
+            self._section(error, name)
+            raise
 
-    def _forward_mistake(self, found, fields):
+    def _forward_mistake(self, new, fields):
         """The mistake in forward that gives exactly these states; or the gates in another order."""
         hits = []
         for bug, theirs in reference_cells.spoiled(
             self.target, self.conventions, self.given, self.upstream
         ):
-            alike = [s for s in found if equal(found[s], theirs[s], 1e-9)]
-            if len(alike) == len(found) and not _same(theirs, self.expected, found):
-                return _sentence("h" if len(found) == 1 else "state", bug)
+            alike = [s for s in new if equal(new[s], theirs[s], 1e-9)]
+            if len(alike) == len(new) and not _same(theirs, self.expected, new):
+                return self._sentence("h" if len(new) == 1 else "state", bug)
             off = [s for s in alike if not equal(theirs[s], self.expected[s], 1e-9)]
             hits += [(bug, s) for s in off]
-        other = self._other_conventions(found)
+        other = self._other_conventions(new)
         if other:
             return other
         if hits:
-            return _sentence(hits[0][1], hits[0][0])
+            return self._sentence(hits[0][1], hits[0][0])
         return "" if not fields else self._gate_alone(fields)
 
-    def _other_conventions(self, found):
+    def _other_conventions(self, new):
         gates, ours = self.cell.gates, self.conventions.z_keeps
         senses = ("old", "new") if self.target in GRUS else (ours,)
         for z, order in itertools.product(senses, itertools.permutations(gates)):
             conventions = replace(self.conventions, z_keeps=z)
             other = reference_cells.reference(self.target, conventions, gates="".join(order))
             outputs, _ = reference_cells.forward(other, self.given)
-            if all(equal(found[s], outputs[s], 1e-9) for s in found):
+            if all(equal(new[s], outputs[s], 1e-9) for s in new):
                 return " ".join([
                     f"Your gates are taken in the order {', '.join(order)}; "
                     f"here it is {', '.join(gates)}." * ("".join(order) != gates),
@@ -205,10 +268,10 @@ class CellJudge:
         try:
             reply = self.ask(backward=True)
         except Failed as failed:
-            if failed.stage == "weights":
+            if failed.stage == "weights" or (not failed.line and "input array" in failed.text):
                 raise Wrong(
                     "error",
-                    "backward runs, but no gradient of Wh can be made: " + failed.text,
+                    "backward runs, but what it has given product.backward makes no gradient of Wh",
                     "product.backward must be called once, with one [n, H] array for each gate.",
                 ) from None
             raise
@@ -226,12 +289,16 @@ class CellJudge:
     def _other_cause(self, wrong, reply):
         """Change what is said where the cache is to blame for the wrong gradients."""
         if reply["kept"]:
-            kept = ", ".join(f"self.{name}" for name in reply["kept"][:4])
-            wrong.text = f"backward gets {kept} of another step: forward keeps it on self"
+            names = ", ".join(f"self.{name}" for name in reply["kept"][:4])
+            wrong.text = f"backward gets {names} of another step: forward keeps it on self"
             wrong.mistake = ON_SELF
             wrong.pair = ()
         elif misnamed := self._misnamed(reply):
-            wrong.text, wrong.mistake = f"{wrong.text}; {misnamed[0]}", misnamed[1]
+            wrong.place = "the cache"
+            wrong.text, wrong.mistake = f"{misnamed[0]}; so {wrong.text}", misnamed[1]
+        elif lacking := self._lacking(reply):
+            wrong.place, wrong.text = "the cache", f"{lacking}; so {wrong.text}"
+            wrong.mistake = CACHED
 
     def _claimed(self, returned):
         where, gates = f"{self.name}.backward", self.cell.gates
@@ -242,13 +309,10 @@ class CellJudge:
                 "Is the `return` missing, or one of its two parts?",
             )
         dgx, dstate = returned
-        if isinstance(dgx, np.ndarray) and dgx.ndim == 3 and len(dgx) == len(gates):
-            dgx = tuple(dgx)
-        found = parts("dgx", dgx, gates, "gradient")
-        claimed = {f"dgx {g}": array(f"dgx of gate {g}", found[g], (N, H)) for g in gates}
-        found = parts("dstate_prev", dstate, self.cell.states, "gradient")
-        return claimed | {
-            f"d{s}_prev": array(f"d{s}_prev", found[s], (N, H)) for s in self.cell.states
+        dgx = parts("dgx", by_gate(dgx), gates, "gradient")
+        dstate = parts("dstate_prev", dstate, self.cell.states, "gradient")
+        return {f"dgx {g}": array(f"dgx of gate {g}", dgx[g], (N, H)) for g in gates} | {
+            f"d{s}_prev": array(f"d{s}_prev", dstate[s], (N, H)) for s in self.cell.states
         }
 
     def _values(self, claimed, reply):
@@ -276,15 +340,17 @@ class CellJudge:
                 lambda: self._explain(claimed | extra, wrong),
                 ("row", "unit"),
             )
-        except Wrong as found:
+        except Wrong as error:
             right = [n for n in self.names if n not in wrong]
-            found.text += f" (to {step})"
+            error.text += f" (to {step})"
             if len(wrong) > 1:
-                found.text += f"; so {'are' if len(wrong) > 2 else 'is'} {', '.join(wrong[1:])}"
+                error.text += f"; so {'are' if len(wrong) > 2 else 'is'} {', '.join(wrong[1:])}"
             if right:
-                found.text += f"; right: {', '.join(right)}"
-            if not found.mistake:
-                found.mistake = self._where(first, wrong)
+                error.text += f"; right: {', '.join(right)}"
+            if not error.mistake:
+                error.mistake = self._where(first, wrong)
+            share_of_c = first == "dc_prev" and {"dgx f", "dgx i", "dgx g"} <= set(wrong)
+            self._section(error, "dgx o" if share_of_c else first)
             raise
 
     def _explain(self, claimed, wrong):
@@ -305,7 +371,7 @@ class CellJudge:
                 and len(alike) == len(changed)
                 and _rest_right(claimed, self.expected, names, changed)
             ):
-                return _sentence(wrong[0], bug)
+                return self._sentence(wrong[0], bug)
             own = [n for n in alike if n != "dh_prev"]
             if wrong[0] in own and len(own) > score:
                 best, score = bug, len(own)
@@ -313,7 +379,7 @@ class CellJudge:
         if order:
             return order
         if best:
-            return _sentence(wrong[0], best) + self._unexplained(claimed, wrong, best)
+            return self._sentence(wrong[0], best) + self._unexplained(claimed, wrong, best)
         return self._pieces(claimed, wrong)
 
     def _unexplained(self, claimed, wrong, bug):
@@ -357,6 +423,26 @@ class CellJudge:
                 return "On the way back the weights are not transposed: use product.backward."
         return general(wrong[0], claimed[wrong[0]], self.expected[wrong[0]])
 
+    def _sentence(self, name, bug):
+        self.bug = bug
+        head = "This is" if name in ("state", "h", "c") else f"Your {name} is"
+        return f"{head} what you get when {bug.when}."
+
+    def _section(self, error, name):
+        """Send the reader to the subsection on the line that is wrong, where there is one."""
+        table = READ.get(self.target, {})
+        anchor = table.get("gate" if name.startswith("gate") else name)
+        source = zoo.source(self.target)
+        source = turned(source) if self.conventions.turned(self.target) else source
+        if self.bug is not None and self.bug.old in source:
+            before, old, _ = source.partition(self.bug.old)
+            undone = re.findall(r"^ +# (.*)", before + old, re.M)
+            known = [table[line] for line in table if undone and " = " in line
+                     and undone[-1].startswith(line)]  # fmt: skip
+            anchor = known[0] if known else anchor
+        if anchor:
+            error.section = f"{CHAPTERS[self.target]}#{anchor}"
+
     def _where(self, first, wrong):
         if len(wrong) == 1 and first.startswith("dgx"):
             return f"The mistake is confined to gate {first[4:]}: look at its line."
@@ -374,9 +460,32 @@ class CellJudge:
                 )
 
 
-def _sentence(name, bug):
-    head = "This is" if name in ("state", "h", "c") else f"Your {name} is"
-    return f"{head} what you get when {bug.when}."
+def by_gate(dgx):
+    """A tuple of [n, H], where the gradients of the gates have come as one array [G, n, H]."""
+    return tuple(dgx) if isinstance(dgx, np.ndarray) and dgx.ndim == 3 else dgx
+
+
+def asked_once(inputs, shape):
+    """Raise `Wrong` unless forward has asked `product` once, for one array of this shape.
+
+    inputs: {gates, or all: [what it was given, call by call]}.
+    """
+    for gates, calls in inputs.items():
+        for v in calls:
+            if not isinstance(v, np.ndarray) or v.shape != shape:
+                raise Wrong(
+                    "wrong shape",
+                    f"product is given {described(v)}, but takes one array of shape {shape}",
+                    "It is product(h_prev): the state is a tuple, h_prev the array in it.",
+                )
+        if len(calls) > 1:
+            which = "" if gates == "all" else f" for {gates}"
+            raise Wrong(
+                "wrong value",
+                f"forward asks for the product{which} {len(calls)} times, but must once",
+                "Keep what it gives in a variable: with each call it notes down what it was given, "
+                "for the gradient of Wh.",
+            )
 
 
 def _same(theirs, expected, names):

@@ -99,7 +99,10 @@ def advice(failed):
     if parameters and (failed.type == "TypeError" or _of_shapes(failed)):
         return f"{parameters[0]} is a Parameter; its array is {parameters[0]}.data."
     called = [name for name, what in told.items() if what == "a Product"]
-    if called and (_of_shapes(failed) or "unsupported operand" in text):
+    given = re.search(r"\bproduct\((\w+)\)", failed.code)
+    if given and told.get(given[1], "").startswith(("a tuple", "a list")):
+        return f"product takes one array, product(h_prev), and is given all of {given[1]}."
+    if called and not given and (_of_shapes(failed) or "unsupported operand" in text):
         return f"{called[0]} is called: {called[0]}(h_prev)."
     if _of_shapes(failed):
         return _unfit(failed)
@@ -112,6 +115,10 @@ def advice(failed):
             "Is something looked up that forward has not stored, or product.backward asked for "
             "gates that forward has not asked product for?"
         )
+    if re.search(r"'(Linear|CrossEntropy|Recurrent|\w*Cell)' object has no attribute", text) and (
+        "backward" in failed.stage
+    ):
+        return "What backward needs of forward comes in as its cache: forward returns it."
     if "NoneType" in text and failed.stage.startswith("backward") and "cache" in failed.code:
         return "forward has returned None as its cache: what backward needs must be in it."
     if "unpack" in text and failed.deeper:

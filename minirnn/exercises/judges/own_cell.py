@@ -1,17 +1,14 @@
 """Exercise 10: a cell that nobody knows, against the complex step of its own forward pass."""
 
-import itertools
-
 import numpy as np
 
 from ...gradcheck.diagnosis import diagnose
 from ...gradcheck.judge import judge
 from ...gradcheck.problems import Gates, Problem
-from .. import reference_cells
-from ..conventions import GATES, Conventions
 from ..sandbox import Failed, Stopped
-from .cells import ON_SELF
-from .result import Wrong, array, equal, parts, unchanged
+from .cells import ON_SELF, asked_once, by_gate
+from .library_cell import library_cell
+from .result import Wrong, array, equal, parts, unchanged, worst
 
 N, H = 2, 3
 
@@ -75,11 +72,12 @@ class OwnJudge:
                 "wrong shape",
                 f"OwnCell.forward returns {reply['returned']}, but must return (state, cache)",
             )
-        found = parts("the state that OwnCell.forward returns", reply["forward"], self.states)
+        new = parts("the state that OwnCell.forward returns", reply["forward"], self.states)
         if any(np.iscomplexobj(a) for a in arrays.values()):
-            return {s: np.asarray(a, complex) for s, a in found.items()}, reply
+            return {s: np.asarray(a, complex) for s, a in new.items()}, reply
         unchanged(arrays, reply["after"], "forward")
-        return {s: array(s, a, (N, H)) for s, a in found.items()}, reply
+        asked_once(reply["v"], (N, H))
+        return {s: array(s, a, (N, H)) for s, a in new.items()}, reply
 
     def matters(self):
         """Every gate and every state must matter, and the cell must be a new one."""
@@ -87,47 +85,34 @@ class OwnJudge:
         for k, gate in enumerate(self.gates):
             moved = self.arrays["gx"].copy()
             moved[k] += self.rng.uniform(0.3, 0.6, moved[k].shape)
-            found, _ = self.outputs(self.arrays | {"gx": moved})
-            if all(equal(found[s], base[s]) for s in base):
+            new, _ = self.outputs(self.arrays | {"gx": moved})
+            if all(equal(new[s], base[s]) for s in base):
                 raise Wrong(
                     "wrong value",
                     f"nothing that OwnCell.forward returns depends on gx of gate {gate}",
                     "Every gate that is named must be used.",
                 )
-        for name in ("Wh", *(f"{s}_prev" for s in self.states[:1])):
+        own = set(self.arrays) - {"gx", "bh"}
+        for name in ("Wh", *sorted(own - {"Wh"})):
             moved = {name: self.arrays[name] + self.rng.uniform(0.3, 0.6, self.arrays[name].shape)}
-            found, _ = self.outputs(self.arrays | moved)
-            if all(equal(found[s], base[s]) for s in base):
+            new, _ = self.outputs(self.arrays | moved)
+            if all(equal(new[s], base[s]) for s in base):
                 raise Wrong(
                     "wrong value",
                     f"nothing that OwnCell.forward returns depends on {name}",
-                    "Without the state before, a cell is not recurrent.",
+                    "Without the state before, a cell is not recurrent."
+                    if name == "Wh" or name.endswith("_prev")
+                    else "Every parameter of its own must be used.",
                 )
         self._is_new(base)
 
     def _is_new(self, base):
-        if set(self.arrays) != {"gx", "Wh", "bh", *(f"{s}_prev" for s in self.states)}:
-            return  # parameters of its own
-        for target, letters in GATES.items():
-            states = ("h", "c") if "LSTM" in target else ("h",)
-            if len(letters) != len(self.gates) or len(states) != len(self.states):
-                continue
-            for order, names in itertools.product(
-                itertools.permutations(letters), itertools.permutations(self.states)
-            ):
-                theirs = reference_cells.reference(target, Conventions(), gates="".join(order))
-                renamed = {
-                    f"{s}_prev": self.arrays[f"{n}_prev"]
-                    for s, n in zip(states, names, strict=True)
-                }
-                found, _ = reference_cells.forward(theirs, self.arrays | renamed)
-                if all(equal(found[s], base[n], 1e-9) for s, n in zip(states, names, strict=True)):
-                    name = target.partition(".")[2]
-                    raise Wrong(
-                        "wrong value",
-                        f"this is the {name} that the library has already",
-                        "Change something: couple two gates, leave one out, add a peephole.",
-                    )
+        if name := library_cell(self.gates, self.states, self.arrays, base):
+            raise Wrong(
+                "wrong value",
+                f"this is the {name} that the library has already",
+                "Change something: couple two gates, leave one out, add a peephole.",
+            )
 
     def gradients(self):
         """All gradients, by the library's own judge; the cell runs in the other process."""
@@ -140,19 +125,45 @@ class OwnJudge:
         mark = {"missing": "not written", "shape": "wrong shape", "error": "error"}
         pair = ()
         if finding.claimed is not None:
-            k = int(np.abs(finding.claimed - finding.expected).argmax())
-            values = np.ravel(finding.claimed)[k], np.ravel(finding.expected)[k]
-            pair = (f"d{finding.where}", float(values[0]), float(values[1]))
-        mistake = self._unmatched() or diagnose(verdict, []) if finding.kind == "value" else ""
+            pair = self._pair(finding.where, finding.claimed, finding.expected)
+        mistake = ""
+        if finding.kind == "value":
+            mistake = self._unmatched() or self._where(verdict) or diagnose(verdict, [])
         text = finding.message
         if self.kept:
-            kept = ", ".join(f"self.{name}" for name in self.kept[:4])
-            text = f"backward gets {kept} of another step: forward keeps it on self"
+            names = ", ".join(f"self.{name}" for name in self.kept[:4])
+            text = f"backward gets {names} of another step: forward keeps it on self"
             raise Wrong("wrong value", text, ON_SELF)
         off = [f.where for f in verdict.findings if f.kind == "value"]
         if len(off) > 1:
             text += f"; wrong as well: {', '.join('d' + n for n in off[1:])}"
         raise Wrong(mark.get(finding.kind, "wrong value"), text, mistake, pair)
+
+    def _pair(self, name, claimed, expected):
+        """(which entry, its value, what it should be) of the worst entry of a gradient."""
+        entry, label = worst(claimed, expected), f"d{name}"
+        if name == "gx":
+            label = f"dgx of gate {self.gates[entry[0]]}[row {entry[1]}, unit {entry[2]}]"
+        elif name.endswith("_prev"):
+            label += f"[row {entry[0]}, unit {entry[1]}]"
+        return label, float(claimed[entry]), float(expected[entry])
+
+    def _where(self, verdict):
+        """Where to look, by what is right and what is wrong."""
+        wrong = [f for f in verdict.findings if f.kind == "value"]
+        if [f.where for f in wrong] in [[f"{s}_prev"] for s in self.states]:
+            name = wrong[0].where
+            return (
+                f"Every other gradient is right, so a share of d{name} is missing, wrong or too "
+                f"much: it is the sum of one share for each place in which forward uses {name}."
+            )
+        if wrong[0].where != "gx":
+            return ""
+        parts_of = list(zip(self.gates, wrong[0].claimed, wrong[0].expected, strict=True))
+        off = [gate for gate, mine, right in parts_of if not equal(mine, right)]
+        if len(off) < len(self.gates):
+            return f"Of dgx only gate {' and '.join(off)} is wrong: look at the line that makes it."
+        return ""
 
     def _unmatched(self):
         """A gate that only one of product and product.backward has been asked for."""
@@ -177,11 +188,11 @@ class OwnJudge:
 
         def forward(arrays):
             try:
-                found, _ = self.outputs(arrays)
+                new, _ = self.outputs(arrays)
             except Stopped as stopped:
                 self.stopped = stopped
                 raise
-            return found, arrays
+            return new, arrays
 
         def backward(doutputs, arrays):
             upstream = tuple(doutputs[s] for s in self.states)
@@ -189,7 +200,7 @@ class OwnJudge:
             returned = reply["first"]
             if not isinstance(returned, tuple) or len(returned) != 2:
                 raise TypeError("backward must return (dgx, dstate_prev)")
-            dgx = parts("dgx", returned[0], self.gates, "gradient")
+            dgx = parts("dgx", by_gate(returned[0]), self.gates, "gradient")
             dstate = parts("dstate_prev", returned[1], self.states, "gradient")
             names = [f"d{s}" for s in self.states]
             unchanged(dict(zip(names, upstream, strict=True)),
@@ -205,9 +216,9 @@ class OwnJudge:
                         "backward gives something else when it is called a second time",
                         "It writes into the cache, or into what it was given.",
                     )
-            found = {"gx": Gates(dgx[g] for g in self.gates)}
-            found |= {f"{s}_prev": dstate[s] for s in self.states}
-            return found | reply["first weights"] | reply["first own"]
+            claimed = {"gx": Gates(dgx[g] for g in self.gates)}
+            claimed |= {f"{s}_prev": dstate[s] for s in self.states}
+            return claimed | reply["first weights"] | reply["first own"]
 
         axes = {"gx": (self.gates, ("gate", "row", "unit"))}
         return Problem(

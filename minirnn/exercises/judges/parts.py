@@ -47,6 +47,8 @@ FUNCTIONS = {
         "there is a plus for the minus": lambda y: y * (1 + y),
         "y and 1 - y are added instead of multiplied": lambda y: np.ones_like(y),
         "one square is too much": lambda y: y * (1 - y * y),
+        "the brackets are missing: y * 1 - y": lambda y: y * 1 - y,
+        "the derivative stands upside down: 1 / (y (1 - y))": lambda y: 1 / (y * (1 - y)),
     }),
     "tanh": (np.tanh, {
         "sigmoid is taken for tanh": _sigmoid,
@@ -69,6 +71,7 @@ FUNCTIONS = {
         "y^2 alone is returned": lambda y: y * y,
         "everything is squared instead of y alone": lambda y: (1 - y) ** 2,
         "1 - 2 y is returned: the square is read as a factor of 2": lambda y: 1 - 2 * y,
+        "the derivative stands upside down: 1 / (1 - y^2)": lambda y: 1 / (1 - y * y),
     }),
 }  # fmt: skip
 
@@ -94,7 +97,10 @@ def judge_function(hand_in, name, rng):
         large = np.array([-1000.0, -50.0, 0.0, 50.0, 1000.0])
         yours = _called(hand_in, name, large, " of large numbers")
         if not equal(yours, right(large), 1e-9):
-            overflows = "exp of a large number is infinite, and infinity / infinity is NaN."
+            overflows = (
+                "exp of a large number is infinite, and infinity / infinity or infinity - infinity "
+                "is NaN."
+            )
             raise Wrong(
                 "wrong value",
                 f"{name} is right for small a, but not for a = -1000 or 1000",
@@ -118,6 +124,12 @@ def _worst(yours, right):
 def _log_softmax(a):
     a = a - a.max(axis=-1, keepdims=True)
     return a - np.log(np.exp(a).sum(axis=-1, keepdims=True))
+
+
+def _rows_less_1(p, hot):
+    less = p.copy()
+    less[hot.argmax(axis=1)] -= 1
+    return less
 
 
 def _one_hot(labels, K):
@@ -158,7 +170,7 @@ LINEAR = {
 
 
 def judge_linear(hand_in, backward, rng):
-    """Exercise 1's Linear: y = x W + b, or its three gradients, and whether they are added up.
+    """Exercise 2's Linear: y = x W + b, or its three gradients, and whether they are added up.
 
     Raises `Wrong` with the first thing that is wrong.
     """
@@ -216,6 +228,7 @@ LOSS = {
         lambda a, q: -_log_softmax(a)[np.arange(len(q)), q].sum() / a.shape[1],
     "the sum is divided by all entries instead of the rows":
         lambda a, q: -_log_softmax(a)[np.arange(len(q)), q].sum() / a.size,
+    "the labels pick whole rows: log_p[labels]": lambda a, q: -_log_softmax(a)[q].mean(),
 }  # fmt: skip
 DLOGITS = {
     "the division by the number of rows is missing":
@@ -229,11 +242,40 @@ DLOGITS = {
     "it is divided by the number of classes": lambda p, o, s: (p - o) * s / p.shape[1],
     "the softmax's own derivative is multiplied in": lambda p, o, s: (p - o) * p * (1 - p) * s
         / len(p),
-    "1 is subtracted from every class": lambda p, o, s: (p - 1) * s / len(p),
+    "1 is subtracted from every class; np.arange(N) and labels pick one of each row":
+        lambda p, o, s: (p - 1) * s / len(p),
+    "the labels pick whole rows: [labels]": lambda p, o, s: _rows_less_1(p, o) * s / len(p),
     "1 is added at the true class": lambda p, o, s: (p + o) * s / len(p),
     "only the one-hot label is left, without the softmax": lambda p, o, s: -o * s / len(p),
     "dloss is divided by instead of multiplied": lambda p, o, s: (p - o) / s / len(p),
 }  # fmt: skip
+
+
+def _rounded(f):
+    def quiet(a):
+        with np.errstate(all="ignore"):
+            return f(a)
+
+    return quiet
+
+
+EXP = "exp of a large number is infinite: subtract the largest a of each row."
+LOG = (
+    "Beside a = 1000 the softmax of 0 is rounded to 0, and log(0) is minus infinity: take no "
+    "logarithm of a softmax; subtract the log of the sum instead of dividing by the sum."
+)
+NEITHER = (
+    "No exp may be taken of a number above 0, and no log of what may be rounded to 0; the formula "
+    "a - log(sum of exp(a)), with the largest a of each row subtracted first, does neither."
+)
+LARGE = [  # (what is computed, why it fails for large numbers)
+    (_rounded(lambda a: a - np.log(np.exp(a).sum(axis=-1, keepdims=True))), EXP),
+    (_rounded(lambda a: np.log(np.exp(a) / np.exp(a).sum(axis=-1, keepdims=True))), EXP),
+    (_rounded(lambda a: np.log(np.exp(_log_softmax(a)))), LOG),
+    (_rounded(lambda a: a - a.max() - np.log(np.exp(a - a.max()).sum(axis=-1, keepdims=True))),
+     "The largest a of the whole batch is subtracted; in the other rows every exp is rounded to 0, "
+     "and log(0) is minus infinity: take the largest of each row."),
+]  # fmt: skip
 
 
 def judge_log_softmax(hand_in, rng):
@@ -254,14 +296,13 @@ def judge_log_softmax(hand_in, rng):
         raise Wrong(
             "wrong value",
             "log_softmax is right for small a, but not for a = 1000",
-            "exp of a large number is infinite: subtract the largest a of each row."
-            if np.isnan(yours).any() or np.isposinf(yours).any() else
-            "Beside a = 1000 the softmax of 0 is rounded to 0, and log(0) is minus infinity: take "
-            "no logarithm of a softmax; subtract the log of the sum instead of dividing by the sum."
-            if np.isneginf(yours).any() else
-            "Something is added to the softmax, or cut off, before its logarithm is taken; the "
-            "formula a - log(sum of exp(a)) needs neither.",
-        )  # fmt: skip
+            next((why for f, why in LARGE if _alike(yours, f(large))), NEITHER),
+        )
+
+
+def _alike(yours, theirs):
+    """Whether two arrays agree, infinity and NaN too."""
+    return np.allclose(yours, theirs, equal_nan=True)
 
 
 def judge_loss(hand_in, backward, rng):

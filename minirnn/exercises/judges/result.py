@@ -18,11 +18,12 @@ class Step:
 
     name: str
     right: bool | None = None
+    credit: float = 0.0  # the share that is right of a rung that is wrong, where parts count
 
 
 @dataclass
 class Result:
-    """What was found in one exercise of one hand-in."""
+    """What is said about one exercise of one hand-in."""
 
     number: int
     title: str
@@ -45,7 +46,8 @@ class Result:
         """The share of the rungs that are right, 0 to 1; nothing for what cannot be judged."""
         if not self.steps or self.mark not in PARTIAL:
             return 0.0
-        return sum(step.right is True for step in self.steps) / len(self.steps)
+        shares = [1.0 if step.right else step.credit for step in self.steps]
+        return sum(shares) / len(self.steps)
 
 
 PARTIAL = ("right", "not written", "wrong shape", "wrong value", "error")
@@ -61,19 +63,23 @@ INFINITE = "Infinity comes from exp of a large number, log(0), or a division by 
 class Wrong(Exception):
     """The first thing that is wrong."""
 
+    credit = 0.0  # the share of its rung that is right all the same
+
     def __init__(self, mark, text, mistake="", pair=(), section="", picture=""):
         super().__init__(text)
         self.mark, self.text, self.mistake = mark, text, mistake
         self.pair, self.section, self.picture = pair, section, picture
+        self.place = ""  # where it comes from, if not from where it shows
 
 
 def array(name, thing, shape, what=""):
     """`thing` as an array of this shape, or `Wrong`. what: the words after the name."""
-    label = f"{name}{what}"
+    label, wanted = f"{name}{what}", f"have {tuple(shape)}" if shape else "be one number"
     if not isinstance(thing, np.ndarray):
         raise Wrong(
             "wrong shape",
-            f"{label} is {described(thing)}, but must be an array of shape {shape}",
+            f"{label} is {described(thing)}, but must be "
+            + (f"an array of shape {shape}" if shape else "one number"),
             "Is a `return` missing, or a value that should be returned?" if thing is None else "",
         )
     if thing.shape != tuple(shape):
@@ -81,14 +87,14 @@ def array(name, thing, shape, what=""):
         if thing.ndim and thing.shape == tuple(shape)[::-1]:
             hint = "The axes stand the other way round: a transpose too much, or one too few."
         elif thing.ndim == 0:
-            hint = "Everything is summed up, or averaged, to one number."
-        elif thing.size == np.prod(shape):
+            hint = "It is one number: is everything summed up, or only one entry returned?"
+        elif thing.squeeze().shape == tuple(shape):
             hint = "The numbers are as many as they should be, but an axis of length 1 is too much."
+        elif thing.size == np.prod(shape):
+            hint = "The numbers are as many as they should be, but lie in another shape."
         elif thing.ndim == len(shape) - 1:
             hint = "An axis is missing: is something summed or indexed that should not be?"
-        raise Wrong(
-            "wrong shape", f"{label} has shape {thing.shape}, but must have {tuple(shape)}", hint
-        )
+        raise Wrong("wrong shape", f"{label} has shape {thing.shape}, but must {wanted}", hint)
     if thing.dtype.kind not in "fiub":
         raise Wrong("wrong shape", f"{label} is of type {thing.dtype}, but must hold real numbers")
     if thing.dtype == np.float32:
@@ -171,8 +177,9 @@ def compare(name, yours, expected, explain=None, axes=(), given=None):
     place = ", ".join(
         f"{axes[k]} {e}" if k < len(axes) else str(e) for k, e in enumerate(entry)
     )  # fmt: skip
+    where = f"{name}[{place}]" if place else name
     if given is not None:
-        place += f"] for {given[0]} = [{float(given[1][entry]):.6g}"
+        where += f", {given[0]} = {float(given[1][entry]):.6g}"
     error = relative_error(yours, expected)
     if error < 1e-5:
         sentence = (
@@ -185,7 +192,7 @@ def compare(name, yours, expected, explain=None, axes=(), given=None):
         "wrong value",
         f"{name} is wrong",
         sentence or general(name, yours, expected),
-        (f"{name}[{place}]" if place else name, float(yours[entry]), float(expected[entry])),
+        (where, float(yours[entry]), float(expected[entry])),
     )
 
 
@@ -199,7 +206,12 @@ def general(name, yours, expected):
     """What can be said of a wrong array without knowing the mistake."""
     yours, expected = np.asarray(yours), np.asarray(expected)
     if not yours.any():
-        return f"{name} is all zeros: nothing is ever put into it, or added to it."
+        return (
+            f"{name} is zero everywhere: is nothing written into it, does what is added cancel, or "
+            "does the array hold whole numbers?"
+        )
+    if equal(yours, np.trunc(expected), 1e-9):
+        return f"{name} is cut down to whole numbers: the array that it is put into holds integers."
     if equal(yours, -expected, 1e-9):
         return f"{name} has the wrong sign everywhere."
     scale = (expected * expected).sum()

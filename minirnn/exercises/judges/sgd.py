@@ -10,12 +10,12 @@ from .result import Wrong, array, compare, described, equal
 
 def _path(data, gradients, rule):
     """[the parameters after each step], where rule(w, v, g) gives the next w and v."""
-    w, v, found = list(data), [np.zeros_like(d) for d in data], []
+    w, v, path = list(data), [np.zeros_like(d) for d in data], []
     for step in gradients:
         for k, g in enumerate(step):
             w[k], v[k] = rule(w[k], v[k], g)
-        found.append(list(w))
-    return found
+        path.append(list(w))
+    return path
 
 
 def _rules(lr, m):
@@ -74,6 +74,17 @@ def judge_sgd(hand_in, momentum, rng):
                     "step changes p.grad",
                     "The velocity is a copy of its own: write into v, not into p.grad.",
                 )
+    written_into("data", reply["same"], "p.data -= ..., or p.data[...] = ...")
+
+
+def written_into(name, same, cure):
+    """Raise `Wrong` unless each p.data or p.grad is the same array as before."""
+    if not all(same):
+        raise Wrong(
+            "wrong value",
+            f"the numbers are right, but p.{name} is a new array: the old one must be written into",
+            f"Write {cure}: whoever else holds the array sees nothing of a new one.",
+        )
 
 
 def _rule(path, data, gradients, rules):
@@ -99,19 +110,21 @@ def judge_clip(hand_in, rng):
     Raises `Wrong` with the first thing that is wrong.
     """
     for factor, words in ((0.3, "above"), (3.0, "below")):
-        gradients = [rng.standard_normal((3, 4)), rng.standard_normal(5)]
+        gradients = [0.2 * rng.standard_normal((3, 4)), 0.2 * rng.standard_normal(5)]
         norm = np.sqrt(sum((g * g).sum() for g in gradients))
         reply = hand_in.ask("clip", gradients=gradients, max_norm=factor * norm)
         scale = min(1.0, factor * norm / (norm + 1e-6))
         mistakes = _clipped(gradients, factor * norm, norm)
+        norms = _norms(gradients, norm, scale)
         for k, (yours, g) in enumerate(zip(reply["grads"], gradients, strict=True)):
             yours = array(f"gradient {k}", yours, g.shape)
             compare(
-                f"gradient {k}, with a norm {words} the limit",
+                f"gradient {k} (with a norm {words} the limit)",
                 yours,
                 scale * g,
-                partial(_clip_rule, reply["grads"], mistakes),
+                partial(_clip_rule, reply["grads"], mistakes, _of_norm(reply["norm"], norm, norms)),
             )
+        written_into("grad", reply["same"], "p.grad *= ..., or p.grad[...] = ...")
         if reply["norm"] is None or isinstance(reply["norm"], (tuple, list, dict)):
             raise Wrong(
                 "wrong shape",
@@ -119,8 +132,10 @@ def judge_clip(hand_in, rng):
                 "must return the norm before clipping",
             )
         mine = array("the norm that is returned", reply["norm"], ())
-        norms = _norms(gradients, norm, scale)
         compare("the norm that is returned", mine, norm, partial(known, norms, mine))
+
+
+UNCHANGED = "The gradients stay as they are: p.grad is not written into, or the factor is 1."
 
 
 def _norms(gradients, norm, scale):
@@ -131,6 +146,11 @@ def _norms(gradients, norm, scale):
         "the sum of the single norms is returned": lambda: sum(single),
         "the norm of the last array alone is returned": lambda: single[-1],
         "the norm of the first array alone is returned": lambda: single[0],
+        "the largest entry is taken for the norm": lambda: max(abs(g).max() for g in gradients),
+        "a mean stands where the squares are added": lambda: (
+            norm / np.sqrt(sum(g.size for g in gradients))
+        ),
+        "the norm is 0, which is that of p.data here": lambda: 0.0,
     }
 
 
@@ -143,7 +163,7 @@ def _clipped(gradients, limit, norm):
             [s * g for s, g in zip(small, gradients, strict=True)],
         "small gradients are scaled up to the limit: min(1, ...) is missing":
             [limit / (norm + 1e-6) * g for g in gradients],
-        "the gradients are not changed: write into p.grad": list(gradients),
+        UNCHANGED: list(gradients),
         "the entries are clipped one by one instead of the norm":
             [np.clip(g, -limit, limit) for g in gradients],
         "the root of the squared norm is missing":
@@ -160,8 +180,24 @@ def _clipped(gradients, limit, norm):
     }  # fmt: skip
 
 
-def _clip_rule(yours, mistakes):
+def _of_norm(returned, norm, norms):
+    """The sentence on the norm that is returned, where it is a wrong number."""
+    returned = np.asarray(returned)
+    if returned.shape or returned.dtype != float or equal(returned, norm):
+        return ""
+    return known(norms, returned) or f"The norm is {returned:.4g}, but must be {norm:.4g}."
+
+
+def _clip_rule(yours, mistakes, of_norm):
+    """The sentence on clipped gradients; of_norm: that on the norm, if it is wrong, which goes
+    before the many ways to a factor of 1."""
+
+    def alike(theirs):
+        return all(equal(y, t, 1e-12) for y, t in zip(yours, theirs, strict=True))
+
+    if alike(mistakes[UNCHANGED]):
+        return of_norm or UNCHANGED
     for when, theirs in mistakes.items():
-        if all(equal(y, t, 1e-12) for y, t in zip(yours, theirs, strict=True)):
+        if alike(theirs):
             return f"This is what you get when {when}."
-    return ""
+    return of_norm

@@ -44,11 +44,11 @@ class TimeJudge:
         for name, data in self.weights.items():
             getattr(net, name).data[...] = data
         output, final, cache = net.forward(self.x, self.sizes, self.state)
-        found = {"output": output}
-        found |= {f"final {s}": f for s, f in zip(STATES, final, strict=True)}
+        arrays = {"output": output}
+        arrays |= {f"final {s}": f for s, f in zip(STATES, final, strict=True)}
         dx, dstate = net.backward(self.doutput, cache, self.dfinal)
-        found |= {"dx": dx} | {f"d{s}0": d for s, d in zip(STATES, dstate, strict=True)}
-        return found | {f"d{name}": getattr(net, name).grad for name in PARAMETERS}
+        arrays |= {"dx": dx} | {f"d{s}0": d for s, d in zip(STATES, dstate, strict=True)}
+        return arrays | {f"d{name}": getattr(net, name).grad for name in PARAMETERS}
 
     def ask(self, backward):
         """What the hand-in's `Recurrent` gives on these weights, inputs and states."""
@@ -62,12 +62,12 @@ class TimeJudge:
 
     def forward(self):
         reply = self.ask(backward=False)
-        found = {"output": reply["output"]}
+        mine = {"output": reply["output"]}
         final = parts("the final state", reply["final"], STATES)
-        found |= {f"final {s}": final[s] for s in STATES}
+        mine |= {f"final {s}": final[s] for s in STATES}
         unchanged(self.given(), reply["after"], "forward")
-        found = {n: array(f"the {n}", a, self.expected[n].shape) for n, a in found.items()}
-        self.values(found, list(found), "the ")
+        mine = {n: array(f"the {n}", a, self.expected[n].shape) for n, a in mine.items()}
+        self.values(mine, list(mine), "the ")
 
     def backward(self):
         reply = self.ask(backward=True)
@@ -77,29 +77,29 @@ class TimeJudge:
         unchanged(dict(zip(names, self.dfinal, strict=True)),
                   dict(zip(names, once["dfinal"], strict=True)), "backward")  # fmt: skip
         unchanged(self.given(), reply["after"], "backward")
-        found = {"dx": reply["x"]}
+        mine = {"dx": reply["x"]}
         dstate = parts("the gradient of the initial state", reply["dstate"], STATES)
-        found |= {f"d{s}0": dstate[s] for s in STATES}
-        found |= {f"d{name}": reply[name] for name in PARAMETERS}
-        found = {n: array(n, a, self.expected[n].shape) for n, a in found.items()}
-        self.values(found, ["dx", "dh0", "dc0", "dWh", "dbh", "dWx", "dbx"], "")
+        mine |= {f"d{s}0": dstate[s] for s in STATES}
+        mine |= {f"d{name}": reply[name] for name in PARAMETERS}
+        mine = {n: array(n, a, self.expected[n].shape) for n, a in mine.items()}
+        self.values(mine, ["dx", "dh0", "dc0", "dWh", "dbh", "dWx", "dbx"], "")
         for name in PARAMETERS:
             twice = array(f"d{name}", reply[f"{name} twice"], self.weights[name].shape)
             added(f"d{name}", twice, self.expected[f"d{name}"])
 
     def given(self):
         """{name: array} of what the hand-in was given for forward, as it must stay."""
-        found = {"x": self.x} | {f"{s}0": a for s, a in zip(STATES, self.state, strict=True)}
-        return found | {f"self.{name}.data": a for name, a in self.weights.items()}
+        arrays = {"x": self.x} | {f"{s}0": a for s, a in zip(STATES, self.state, strict=True)}
+        return arrays | {f"self.{name}.data": a for name, a in self.weights.items()}
 
-    def values(self, found, order, article):
+    def values(self, mine, order, article):
         """Raise `Wrong` for the first of the arrays named in `order` that is wrong, with the
         others."""
-        wrong = [name for name in order if not equal(found[name], self.expected[name])]
+        wrong = [name for name in order if not equal(mine[name], self.expected[name])]
         if not wrong:
             return
         first, axes = wrong[0], ()
-        if found[first].ndim == 3 and first in ("output", "dx"):
+        if mine[first].ndim == 3 and first in ("output", "dx"):
             axes = ("step", "sequence", "unit")
         elif first[1:] in PARAMETERS:
             axes = ("gate", "from", "to") if first[1] == "W" else ("gate", "unit")
@@ -110,9 +110,9 @@ class TimeJudge:
         try:
             compare(
                 f"{article}{first}",
-                found[first],
+                mine[first],
                 self.expected[first],
-                lambda: self.mistake(found, wrong),
+                lambda: self.mistake(mine, wrong),
                 axes,
             )
         except Wrong as error:
@@ -121,9 +121,9 @@ class TimeJudge:
                 error.text += f"; so {'are' if len(wrong) > 2 else 'is'} {', '.join(wrong[1:])}"
             if right:
                 error.text += f"; right: {', '.join(right)}"
-            over_time = "output" if "output" in found else "dx"
+            over_time = "output" if "output" in mine else "dx"
             if over_time in wrong:
-                self.name_steps(error, over_time, found[over_time])
+                self.name_steps(error, over_time, mine[over_time])
             raise
 
     def name_steps(self, error, name, mine):
@@ -137,7 +137,7 @@ class TimeJudge:
         way = "" if name == "output" else f" (the way back begins at step {T - 1})"
         error.text += f"; the first wrong step is {first}{way}"
 
-    def mistake(self, found, wrong):
+    def mistake(self, mine, wrong):
         """The bug that gives exactly this, or at least the first wrong array as it is."""
         likely = ""
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -149,12 +149,12 @@ class TimeJudge:
                     theirs = self.run(_changed(bug))
                 except Exception:  # a mutant need not run everywhere
                     continue
-                if "output" not in found and not equal(theirs["output"], self.expected["output"]):
+                if "output" not in mine and not equal(theirs["output"], self.expected["output"]):
                     continue
-                if any(np.shape(theirs[n]) != np.shape(found[n]) for n in found):
+                if any(np.shape(theirs[n]) != np.shape(mine[n]) for n in mine):
                     continue
-                alike = [n for n in found if equal(found[n], theirs[n], 1e-9)]
-                if len(alike) == len(found):
+                alike = [n for n in mine if equal(mine[n], theirs[n], 1e-9)]
+                if len(alike) == len(mine):
                     return f"This is what you get when {bug.when}."
                 here = not equal(theirs[wrong[0]], self.expected[wrong[0]], 1e-9)
                 if not likely and wrong[0] in alike and here:
@@ -162,7 +162,7 @@ class TimeJudge:
                     likely = f"Your {wrong[0]} is what you get when {bug.when}." + (
                         f" It does not explain {rest}." if rest else ""
                     )
-        return likely or general(wrong[0], found[wrong[0]], self.expected[wrong[0]])
+        return likely or general(wrong[0], mine[wrong[0]], self.expected[wrong[0]])
 
 
 def _changed(bug):

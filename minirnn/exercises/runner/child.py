@@ -3,11 +3,14 @@
     python -I -S -B child.py LIMITS        LIMITS: a JSON object, see `sandbox.py`
 
 One line of JSON comes in on standard input for each thing to compute, one goes out. Nothing of
-minirnn can be imported here but copies of a few modules that no exercise asks for. From the moment
-at which the hand-in is loaded, an audit hook, which Python code cannot take off again, ends the
-process at the first attempt to write a file, to read a foreign one, or to start something.
+minirnn can be imported here but copies of a few modules that no exercise asks for. Before anything
+of the hand-in is read, the process gives up its rights (`kernel.py`), where the kernel knows such a
+thing. The audit hook that is put up after that gives good words to whoever tries to write a file,
+to read a foreign one or to start something; where the kernel holds no fence, it is all there is.
 """
 
+import codecs
+import contextlib
 import importlib
 import importlib.util
 import json
@@ -16,17 +19,20 @@ import re
 import sys
 import threading
 import time
+import tokenize  # noqa: F401  what linecache loads late
 import traceback
 
 sys.path[:] = json.loads(sys.argv[1])["path"] + sys.path  # before NumPy is looked for
 
+import kernel  # noqa: E402  from here on: the copies beside this file
 import numpy as np  # noqa: E402
 import numpy.linalg  # noqa: E402, F401  what NumPy loads late comes before the fence
 import numpy.random  # noqa: E402, F401
-import shapes  # noqa: E402  from here on: the copies beside this file
+import shapes  # noqa: E402
 import source_scan  # noqa: E402
 import tasks  # noqa: E402
 
+PARTS_OF_NUMPY = ("fft", "polynomial", "ma", "matlib", "rec", "char", "strings", "typing")
 sys.path.remove(json.loads(sys.argv[1])["path"][-1])  # NumPy is here; its neighbours stay away
 
 
@@ -90,6 +96,26 @@ class HandIn:
         self.module = module
 
 
+def give_up_rights(limits):
+    """Put up the parts of the fence that the kernel holds; their names."""
+    way, parts = limits["way"], []
+    if way == "python":
+        return parts
+    library = os.path.dirname(os.__file__)
+    own = [entry.path for entry in os.scandir(library) if not entry.name.endswith("-packages")]
+    if way == "user":
+        kernel.another_user(limits["folder"])
+        parts.append("user")
+    if kernel.landlock([*limits["readable"], *own, "/dev/null"], names_only=[library]):
+        parts.append("landlock")
+    with contextlib.suppress(OSError):  # of systems that only resemble Linux
+        kernel.no_capabilities()
+        kernel.die_with_parent()
+    if kernel.seccomp():
+        parts.append("seccomp")
+    return parts
+
+
 def limit(limits):
     """Memory, processor time, no file longer than nothing, no further process, where the platform
     knows such limits."""
@@ -107,9 +133,10 @@ def limit(limits):
             continue
 
 
-def fence(limits, say):
+def watch_for_attempts(limits, say):
     """Put up the audit hook. Reading is allowed in the copy, in NumPy, and in Python's own
-    library, but not in what is installed beside them."""
+    library, but not in what is installed beside them. Nothing is read through an open folder, to
+    which paths can be relative unseen."""
     roots = [os.path.realpath(p) for p in limits["readable"]]
     forbidden = [os.path.realpath(p) for p in limits["unreadable"]]
     library = [os.path.realpath(p) for p in sys.path if p not in limits["path"]]
@@ -118,11 +145,14 @@ def fence(limits, say):
              "_multiprocessing", "_testcapi", "_xxsubinterpreters", "_interpreters")  # fmt: skip
     starts = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork",
               "os.startfile", "os.kill", "socket.", "ctypes.", "signal.", "_winapi.Create",
-              "winreg.", "pty.", "_thread.start")  # fmt: skip
+              "resource.", "winreg.", "pty.", "_thread.start")  # fmt: skip
     changes = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.truncate", "os.link",
-               "os.symlink", "os.chmod", "os.chown", "os.utime", "shutil.", "tempfile.",
+               "os.symlink", "os.chmod", "os.chown", "os.utime", "os.setxattr", "os.removexattr",
+               "os.chdir", "os.chroot", "os.chflags", "os.lockf", "shutil.", "tempfile.",
                "os.putenv", "os.unsetenv")  # fmt: skip
+    looks = ("gc.get_", "sys.settrace", "sys.setprofile")
     realpath, under, fsdecode, leave = os.path.realpath, os.path.commonpath, os.fsdecode, os._exit
+    folder = os.path.isdir
 
     def inside(path, folders):
         for folder in folders:
@@ -150,14 +180,20 @@ def fence(limits, say):
                 stop("own", "it reads the package's own code")
             known = inside(place, roots) or place in (os.devnull, "/dev/urandom")
             own = inside(place, library) and not any(p in place.split(os.sep) for p in installed)
-            if not known and not own:
+            if not known and not own or folder(place):
                 stop("files", f"it reads a file outside its folder: {fsdecode(path)}")
+        elif event in ("os.listdir", "os.scandir", "os.walk", "glob.glob"):
+            place = realpath(fsdecode(arguments[0] or "."))
+            if not inside(place, roots) and not inside(place, library):
+                stop("files", f"it lists the folder {place}")
         elif event.startswith(changes):
             stop("files", f"it changes files ({event})")
         elif event.startswith(starts):
             stop("process", f"it starts or reaches out to something ({event})")
         elif event == "import" and arguments[0] in doors:
             stop("process", f"it imports {arguments[0]}")
+        elif event.startswith(looks):
+            stop("loads", f"it looks into the running checker ({event})")
         elif event == "pickle.find_class":
             stop("pickle", "it unpickles something")
 
@@ -185,11 +221,21 @@ def watch_the_clock(limits, say):
     threading.Thread(target=look, daemon=True).start()
 
 
-def loaded_late(source):
-    """Load what NumPy loads when it is first named, while modules may still be loaded freely."""
-    if b"testing" in source or re.search(rb"from\s+numpy\s+import\s+\(?\s*\*", source):
-        for name in ("testing", *np.__all__):
+def loaded_late(texts):
+    """Load what these files, {name: text}, will ask for, while it can still be read: modules, the
+    parts of NumPy that come when they are first named, the encodings of the texts."""
+    text = b"\n".join(texts.values())
+    words = set(re.findall(rb"\w+", text))
+    star = b"testing" in words or re.search(rb"from\s+numpy\s+import\s+\(?\s*\*", text)
+    for name in ("testing", *np.__all__) if star else PARTS_OF_NUMPY:
+        if star or name.encode() in words:
             getattr(np, name, None)
+    for name in sorted(source_scan.HARMLESS):
+        if name.encode() in words and f"{name}.py" not in texts:
+            importlib.import_module(name)
+    for name in re.findall(rb"coding[:=][ \t]*([-\w.]+)", text):
+        with contextlib.suppress(LookupError, ValueError):
+            codecs.lookup(name.decode())
 
 
 def snapshot():
@@ -224,19 +270,23 @@ def main():
     hand_in = HandIn(limits["file"])
     for name in limits["support"]:  # now, so that a change to one of them is seen
         importlib.import_module(f"minirnn.{name}")
-    source = hand_in.source = read(limits["file"])
-    loaded_late(source)
+    folder, file = os.path.split(limits["file"])
+    texts = {name: read(os.path.join(folder, name)) for name in os.listdir(folder)}
+    loaded_late(texts)
+    source = hand_in.source = texts.pop(file)
+    say({"fence": give_up_rights(limits)})
     watch_the_clock(limits, say)
     limit(limits)
     try:
-        problems = find_problems(limits, source) if limits["scan"] else []
+        problems = find_problems(limits, source, texts) if limits["scan"] else []
         say({"scan": problems, "classes": source_scan.classes(source)})
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         say(failure(SyntaxError(str(error)) if not isinstance(error, SyntaxError) else error,
                     "reading", hand_in))  # fmt: skip
         os._exit(0)
     before, path = snapshot(), list(sys.path)
-    fence(limits, say)
+    if limits["hook"]:
+        watch_for_attempts(limits, say)
     try:
         hand_in.load()
     except BaseException as error:
@@ -252,20 +302,19 @@ def main():
     os._exit(0)
 
 
-def find_problems(limits, source):
-    """What is forbidden in the hand-in and in the files beside it that it imports, or that those
-    import."""
-    folder, own = os.path.split(limits["file"])
-    beside = {f[:-3] for f in os.listdir(folder) if f.endswith(".py")}
-    found, waiting, seen = [], [("", source)], {own[:-3]}
+def find_problems(limits, source, texts):
+    """What is forbidden in the hand-in, and in the files beside it (`texts`) that it imports, or
+    that those import. What is loaded already, `random` say, is not loaded from there."""
+    siblings = {name.removesuffix(".py") for name in texts} - set(sys.modules)
+    problems, waiting, seen = [], [("", source)], set()
     while waiting:
         file, text = waiting.pop(0)
-        found += [[file, *problem] for problem in source_scan.scan(text, beside, limits["support"])]
-        for name in sorted(beside - seen):
-            if name.encode() in text:
-                seen.add(name)
-                waiting.append((name + ".py", read(os.path.join(folder, name + ".py"))))
-    return found[:20]
+        forbidden, imports = source_scan.scan(text, siblings, limits["support"])
+        problems += [[file, *problem] for problem in forbidden]
+        for name in sorted(imports & siblings - seen):
+            seen.add(name)
+            waiting.append((f"{name}.py", texts[f"{name}.py"]))
+    return problems[:20]
 
 
 def read(path):

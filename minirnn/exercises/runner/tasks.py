@@ -110,6 +110,7 @@ def cell(hand_in, given, stage):
     cache = returned[1] if found["forward"] is not None else None
     fields = getattr(cache, "_fields", ())
     found["fields"] = {name: copied(getattr(cache, name)) for name in fields}
+    found["held"] = [part for part in map(copied, _parts(cache)) if isinstance(part, np.ndarray)]
     found["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
     found["after"] = {name: array.copy() for name, array in arrays.items()}
     found["kept"] = sorted(n for n, v in _attributes(made).items() if before.get(n) is not v)
@@ -137,6 +138,12 @@ def cell(hand_in, given, stage):
         found[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
         stage[0] = "backward, called a second time"
     return found
+
+
+def _parts(cache):
+    if isinstance(cache, dict):
+        return list(cache.values())
+    return list(cache) if isinstance(cache, (tuple, list)) else [cache]
 
 
 def _attributes(thing):
@@ -225,7 +232,7 @@ def sgd(hand_in, given, stage):
     parameters = [Parameter(data) for data in given["data"]]
     stage[0] = "SGD"
     optimizer = hand_in.module.SGD(parameters, float(given["lr"]), float(given["momentum"]))
-    path, grads = [], []
+    path, grads, held = [], [], [p.data for p in parameters]
     stage[0] = "SGD.step"
     for gradients in given["gradients"]:
         for p, gradient in zip(parameters, gradients, strict=True):
@@ -233,7 +240,8 @@ def sgd(hand_in, given, stage):
         optimizer.step()
         path.append([p.data.copy() for p in parameters])
         grads.append([p.grad.copy() for p in parameters])
-    return {"path": path, "grads": grads}
+    same = [p.data is data for p, data in zip(parameters, held, strict=True)]
+    return {"path": path, "grads": grads, "same": same}
 
 
 def clip(hand_in, given, stage):
@@ -241,9 +249,10 @@ def clip(hand_in, given, stage):
     parameters = [Parameter(np.zeros(g.shape)) for g in given["gradients"]]
     for p, gradient in zip(parameters, given["gradients"], strict=True):
         p.grad[...] = gradient
-    stage[0] = "clip_grad_norm"
+    stage[0], held = "clip_grad_norm", [p.grad for p in parameters]
     norm = hand_in.module.clip_grad_norm(parameters, float(given["max_norm"]))
-    return {"norm": norm, "grads": [p.grad for p in parameters]}
+    same = [p.grad is grad for p, grad in zip(parameters, held, strict=True)]
+    return {"norm": norm, "grads": [p.grad for p in parameters], "same": same}
 
 
 TASKS = {f.__name__: f for f in (function, describe, cell, linear, loss, recurrent, sgd, clip)}

@@ -1,0 +1,1 @@
+"""A class of hand-ins: read, graded, counted, compared, and put where a course collects marks."""
