@@ -21,9 +21,10 @@ from minirnn.stepper.page import page  # noqa: E402
 
 WIDTH, SECONDS, COLOURS = 880, 0.7, 48
 SHOWN = "i f o g c h dh dc dai daf dao dag".split()
-STYLE = """h1, .stepper-number, .stepper-strip, .stepper-source,
+STYLE = """h1, .stepper-number, .stepper-line, .stepper-strip, .stepper-source, .stepper details,
     .stepper figure small, .stepper figure code
     { display: none !important; }
+    .stepper-body { display: block !important; }
     [data-is=panels] > div, [data-is=panels] section > div
     { display: grid !important; grid-template-columns: repeat(6, 1fr) !important; }"""
 LSTM = """(() => {

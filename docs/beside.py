@@ -5,6 +5,7 @@ of the page finds, the files that it names are put into the page, links that lea
 pages with the source, and docs/api.md becomes the API reference.
 """
 
+import functools
 import html
 import importlib
 import json
@@ -12,6 +13,7 @@ import re
 import shutil
 from pathlib import Path
 
+import recall
 import sync
 from api import public
 from docutils import nodes
@@ -21,10 +23,12 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer, TextLexer
 
 from minirnn.stepper import demo
+from minirnn.stepper.page import page as page_of
 from minirnn.stepper.page import widget
 
+STEPPER = re.compile(r"^<!-- stepper: ([\w=&]+) -->$", re.M)
 CHAPTER_LINK = re.compile(r"\]\(([\w.-]+)\.md[)#]")
-EMPTY_HEAD = re.compile(r'<th[^>]*>(<p></p>)?</th>')  # of a table without a head
+EMPTY_HEAD = re.compile(r"<th[^>]*>(<p></p>)?</th>")  # of a table without a head
 LABEL = re.compile(r"^<!-- eq: (\S+) -->$", re.M)
 OUTSIDE = re.compile(r"\[([^\]]*)\]\(\.\./([\w./-]+)\)")
 
@@ -53,7 +57,8 @@ def on_source_read(app, name, source):
         outside[name].append(path)
         return f'<a href="{page(path)}.html">{html.escape(match[1])}</a>'
 
-    text = numbered(name, OUTSIDE.sub(leave, sync.MARK.sub(mark, text)))
+    text = STEPPER.sub(framed, OUTSIDE.sub(leave, sync.MARK.sub(mark, text)))
+    text = numbered(name, text)
     if name == app.config.root_doc:
         text += contents(text)
     if name == "api":
@@ -75,6 +80,21 @@ def numbered(name, text):
         )
 
     return LABEL.sub(number, text)
+
+
+def framed(match):
+    """The stepper as it shall begin, folded: site.js loads it when it is unfolded."""
+    return (
+        '<details class="stepper-frame"><summary>The stepper, here</summary><iframe '
+        f'title="The stepper" data-src="stepper-frame.html#stepper?{html.escape(match[1])}">'
+        "</iframe></details>"
+    )
+
+
+@functools.cache
+def stepped():
+    """What the stepper's page shows; the nets of the names are trained now."""
+    return demo.data() | {"more": [recall.task()]}
 
 
 def contents(text):
@@ -133,7 +153,7 @@ def on_page_context(app, name, template, context, doctree):
     ]
     if name == "stepper":  # below what it is, and above what there is to see in it
         text, end, rest = context["body"].partition("</p>")
-        context["body"] = text + end + widget(demo.data()) + rest
+        context["body"] = text + end + widget(stepped()) + rest
     if "body" in context:
         context["body"] = EMPTY_HEAD.sub("<td></td>", lesson.filled(context["body"]))
 
@@ -183,7 +203,8 @@ def on_init(app):
 
 
 def on_finished(app, error):
-    """What the search shows of a section; and the first page under a folder's own name, too."""
+    """What the search shows of a section; the first page under a folder's own name, too; and the
+    stepper alone."""
     if error is None and app.builder.name == "html":
         texts = json.dumps(app.env.minirnn_texts, ensure_ascii=False)
         Path(app.outdir, "_static", "search-texts.js").write_text(
@@ -191,6 +212,7 @@ def on_finished(app, error):
         )
         first = Path(app.outdir, f"{app.config.root_doc}.html")
         shutil.copyfile(first, first.with_name("index.html"))
+        first.with_name("stepper-frame.html").write_text(page_of(stepped()), "utf-8")
 
 
 def setup(app):

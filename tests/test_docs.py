@@ -164,7 +164,9 @@ def test_equation_checks_notice_a_difference():
 def test_a_derivative_is_no_quotient_of_gradients():
     """`dx` is a gradient, so dy/da would be something else; and f' has its input between brackets,
     so that tanh'(y) would be 1 - tanh(y)^2."""
-    quotient = re.compile(r"\\frac\{d\w+\}\{d\w+\}|(?<![\w/])d(?!L)[a-zA-Z]\w?/d[a-zA-Z]\w?\b(?![\w/.])")
+    quotient = re.compile(
+        r"\\frac\{d\w+\}\{d\w+\}|(?<![\w/])d(?!L)[a-zA-Z]\w?/d[a-zA-Z]\w?\b(?![\w/.])"
+    )
     of_output = re.compile(r"(tanh|sigma|sigmoid)'(?!\(a\)|s\b)")
     for written in (r"\frac{dy}{da}", "dy/da = 1", r"\tanh'(h_t)", "sigmoid'(y)", "$tanh'$"):
         assert quotient.search(written) or of_output.search(written), written
@@ -865,7 +867,9 @@ def test_plain_text(chapter):
     assert body.isascii() or not re.search(r"[\U0001f000-\U0001ffff\u2600-\u27bf]", body)
     assert not re.search(r"/(home|root|tmp|Users)/", body)
     assert not re.search(r"(?i)\b(powerful|seamless|blazing|cutting-edge|state-of-the-art)", body)
-    ours = re.sub(r"\*[^*]+\*", "", prose(chapter)) if chapter == "references.md" else prose(chapter)
+    ours = (
+        re.sub(r"\*[^*]+\*", "", prose(chapter)) if chapter == "references.md" else prose(chapter)
+    )
     assert not re.search(r"(?i)\b(initiali[z]e|neighbo[r]\b|behavio[r]\b|normali[z]ed)", ours)
     for number, line in enumerate(body.splitlines(), 1):
         allowed = line.startswith(("|", "<!--", "$$", "!["))

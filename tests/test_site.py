@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stepper_pages import Runs, command, run, saved
+
+from minirnn.data import Alphabet
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted(path.stem for path in (ROOT / "docs").glob("*.md"))
@@ -194,7 +197,9 @@ def test_search_shows_sections_and_a_line_of_each(browser, site):
     browser.until("document.querySelectorAll('.search-sections li').length > 5")
     text = browser.run("document.querySelector('#search-results').textContent")
     assert "Why it remembers: " in text and "(Gers and Schmidhuber 2000)" in text
-    for href in browser.run("[...document.querySelectorAll('.search-sections a')].map((a) => a.href)"):
+    for href in browser.run(
+        "[...document.querySelectorAll('.search-sections a')].map((a) => a.href)"
+    ):
         page, _, anchor = href.partition("#")
         assert f'id="{anchor}"' in (site / Path(page).name).read_text("utf-8"), href
 
@@ -283,7 +288,11 @@ def test_axe_finds_nothing_serious(browser, site, name):
 
 def page_data(path):
     text = path.read_text(encoding="utf-8")
-    return json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
+    data = json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
+    if "weights" in data:  # then the page computes, and the library says what is right
+        for task in (data, *data["more"]):
+            task["runs"] = Runs(task)
+    return data
 
 
 def numbers(data, key, back=None):
@@ -329,6 +338,10 @@ def choose(browser, name, value):
     }})()""")
 
 
+def unfold(browser):
+    browser.run("document.querySelectorAll('.stepper details').forEach((d) => { d.open = true; })")
+
+
 def press(browser, to):
     browser.run(f"document.querySelector('.stepper [data-to={to}]').click()")
 
@@ -337,18 +350,19 @@ def check_numbers(browser, data, key):
     """Every panel's numbers as hovering shows them; the page must be at its last step."""
     kind = data["kinds"][int(key.split("/")[0])]
     H, rng = kind["hidden"], np.random.default_rng(0)
+    unfold(browser)
     for k, (_, values) in enumerate(numbers(data, key)):
         for _ in range(3):
             column, unit = int(rng.integers(len(values))), int(rng.integers(H))
             text = browser.run(SHOWN % (len(values), H, [k, column, unit]))
             small = 1e-7 * float(abs(values).max())
-            right = pytest.approx(float(values[column, unit]), rel=2e-6, abs=small)
+            right = pytest.approx(float(values[column, unit]), rel=4e-6, abs=small)
             assert float(text.rpartition(": ")[2]) == right
             assert f"unit {unit + 1}:" in text
 
 
 def test_stepper_shows_the_librarys_numbers(browser, site):
-    """That the exported numbers are the library's is what test_stepper.py holds."""
+    """The page computes them itself, from the nets' weights."""
     open_page(browser, site, "stepper")
     data = page_data(site / "stepper.html")
     for kind, name, epoch in [(0, 0, 0), (1, 2, 3), (2, 1, 5)]:
@@ -397,6 +411,7 @@ def test_stepper_adds_up_the_gradients_of_the_weights(browser, site):
         press(browser, "first")
         for _ in range(T + steps):
             press(browser, "on")
+        unfold(browser)
         for k, (panel, values) in enumerate(numbers(data, key, steps)):
             if panel["variable"] in ("dWx_f", "dWh_o", "dbx_g"):
                 column = {"letter": ids[-1], None: 0}.get(panel["left"], 1)
@@ -474,8 +489,6 @@ def test_stepper_draws_the_sizes_of_all_cells_gradients(browser, site):
 
 
 def test_stepper_of_a_trained_model(browser, tmp_path):
-    from stepper_pages import command, saved
-
     out = tmp_path / "out.html"
     name = "<b>Anna</b>"
     assert command(name, "--model", saved(tmp_path / "model.npz"), "-o", out) == 0
@@ -501,3 +514,111 @@ def test_stepper_of_a_trained_model(browser, tmp_path):
         text = browser.run("document.querySelector('[data-is=epoch-text]').textContent")
         assert text == f"epoch-{epoch:03d}"
         check_numbers(browser, page_data(out), f"0/0/{epoch}/0")
+
+
+TYPE = """(() => {
+    const box = document.querySelector('.stepper [data-is=own]');
+    box.value = %s;
+    box.dispatchEvent(new Event('input'));
+    return document.querySelector('.stepper [data-is=told]').textContent;
+})()"""
+
+
+def test_stepper_reads_any_name_that_is_typed(browser, site):
+    """As the library does, for every cell, and says what the alphabet has not got."""
+    open_page(browser, site, "stepper")
+    data = page_data(site / "stepper.html")
+    names = ("Kow4lski", "Müller", "Nguyen-O'Hara", "ab" * 40)
+    for kind, (typed, told) in enumerate(zip(names, [
+        "Read as Kowlski. The net's alphabet has no 4.", "Read as Muller.", "",
+        f"Read as {'ab' * 30}. A name ends after 60 letters here.",
+    ], strict=True)):  # fmt: skip
+        kind = kind % 3
+        choose(browser, "kind", kind)
+        assert browser.run(TYPE % json.dumps(typed)) == told
+        press(browser, "last")
+        text = Alphabet().clean(typed)[:60]
+        letters = browser.run("document.querySelector('[data-is=letters]').textContent")
+        assert letters == text
+        label = int(np.argmax(run(data, kind, 5, text, 0)["p"]))
+        shown = browser.run("document.querySelector('[data-is=answer]').textContent")
+        assert f"if {data['languages'][label]} is right (the net's own answer)" in shown
+        ids = [data["alphabet"].index(c) for c in text]
+        page = data | {"names": [{"text": text, "ids": ids, "label": label}], "runs": {}}
+        page["runs"] = Runs(page)
+        check_numbers(browser, page, f"{kind}/0/5/0")
+    assert "no letter" in browser.run(TYPE % '"李"')
+    assert browser.errors == []
+    assert all(u.startswith(("file:", "data:")) for u in browser.requests)
+
+
+def test_stepper_of_fifty_letters(browser, site):
+    open_page(browser, site, "stepper", anchor="#stepper?task=1&cell=RNN&training=3&step=100")
+    (task,) = page_data(site / "stepper.html")["more"]
+    check_numbers(browser, task, "0/0/3/0")
+    said = browser.run("document.querySelector('.stepper-strip').lastChild.textContent")
+    assert float(re.search(r"RNN \|dh\|: ([\d.e-]+)", said)[1]) < 1e-6
+
+
+def test_what_the_stepper_shows_is_in_the_address(browser, site):
+    """And the address shows it again."""
+    open_page(browser, site, "stepper")
+    choose(browser, "kind", 2)
+    choose(browser, "epoch", 3)
+    browser.run(TYPE % '"Anna"')
+    for to in ("last", "back"):
+        press(browser, to)
+    browser.until("location.hash.includes('step=7')")
+    address = browser.run("location.hash")
+    answer = "document.querySelector('[data-is=answer]').textContent"
+    before = browser.run(answer)
+    assert all(part in address for part in ("name=Anna", "cell=GRU", "training=3", "step=7"))
+    open_page(browser, site, "stepper", anchor=address)
+    assert browser.run(answer) == before
+    where = "document.querySelector('.stepper [data-is=where]').textContent"
+    assert browser.run(where) == "backward, letter 2 of 4"
+    open_page(browser, site, "stepper", anchor="#stepper?task=9&cell=X&training=-1&step=x&right=7")
+    assert browser.errors == [] and browser.run(where) == "forward, letter 8 of 8"
+
+
+def test_stepper_shows_the_lines_of_the_step(browser, site):
+    """Forward or backward; the line of the panel that is looked at; weights are folded away."""
+    for width in (390, 1440):
+        open_page(browser, site, "stepper", width)
+        source = "document.querySelector('.stepper-source section:not([hidden])').className"
+        assert browser.run(source) == "forward"
+        press(browser, "on")
+        assert browser.run(source) == "backward"
+        assert not browser.run("document.querySelector('.stepper details').open")
+        assert browser.run("""(() => {
+            const figure = document.querySelector('.stepper [data-variable=tanh_c]');
+            figure.querySelector('canvas').focus();
+            const line = document.querySelector('.stepper-source .marked');
+            return line.textContent.includes('tanh_c = tanh(c)') &&
+                document.querySelector('.stepper-line').textContent.endsWith('tanh_c = tanh(c)');
+        })()""")
+        assert browser.run(source) == "forward"
+
+
+@pytest.mark.parametrize(
+    "name, cell", [("05-through-time", "RNN"), ("06-lstm", "LSTM"), ("07-gru", "GRU")]
+)
+def test_chapters_hold_the_stepper_folded(browser, site, name, cell):
+    """It is loaded when it is unfolded, and is as dark as the page says."""
+    open_page(browser, site, name)
+    frame = "document.querySelector('.stepper-frame iframe')"
+    assert browser.run(f"{frame}.src") == ""
+    browser.run(f"""new Promise((loaded) => {{
+        {frame}.addEventListener('load', loaded);
+        {frame}.parentNode.open = true;
+    }}).then(() => 1)""")
+    address = browser.run(f"{frame}.src")
+    assert browser.errors == [] and address.startswith("file:")
+    browser.open(site / "stepper-frame.html", address.partition(".html")[2])
+    assert browser.run("document.querySelector('[data-is=kind]').selectedOptions[0].text") == cell
+    for theme, dark in [("dark", True), ("light", False)]:
+        browser.run(f"window.postMessage({{ theme: '{theme}' }}, '*')")
+        browser.until(f"document.body.dataset.theme === '{theme}'")
+        colour = browser.run("getComputedStyle(document.body).backgroundColor")
+        assert (colour == "rgb(24, 24, 27)") == dark
+    assert browser.errors == []

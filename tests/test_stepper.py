@@ -5,11 +5,13 @@ import html
 import inspect
 import json
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from other_cells import MGUCell, PeepholeLSTMCell
-from stepper_pages import command, saved
+from stepper_pages import Runs, command, saved
 
 from minirnn import cells
 from minirnn.batches import Sequences
@@ -21,6 +23,13 @@ from minirnn.stepper.equations import equations
 from minirnn.stepper.export import kind_of, run_of
 from minirnn.stepper.page import page
 from minirnn.stepper.trace import watched
+
+DOCS = str(Path(__file__).resolve().parent.parent / "docs")
+sys.path.insert(0, DOCS)
+try:
+    import recall
+finally:
+    sys.path.remove(DOCS)
 
 IDS = np.array([10, 3, 3, 7, 1])
 
@@ -236,13 +245,13 @@ def test_what_is_not_known_stands_as_in_the_code():
 @pytest.fixture(scope="module")
 def shown_on_the_site():
     """What the site's page draws: trained once for all tests."""
-    return demo.data()
+    data = demo.data()
+    return data | {"runs": Runs(data)}
 
 
 def test_the_demo_is_small_and_has_learned(shown_on_the_site):
     data = shown_on_the_site
-    text = page(data)
-    assert len(text) < 2_000_000
+    assert len(page(data)) < 300_000
     last = len(data["epochs"]) - 1
     for k in range(len(data["kinds"])):
         losses = [
@@ -306,16 +315,21 @@ def test_command_refuses_in_one_sentence(tmp_path, monkeypatch, capsys, argument
     assert message in error and error.count("\n") == 1 and error.startswith("error: ")
 
 
-def backward_norms(data, kind, name, epoch, variable="dh"):
-    """The size of the gradient at each letter."""
+def panel_values(data, key, phase, variable):
+    """[T, H] of a panel; of the last one where several have this name."""
+    kind, name, *_ = (int(k) for k in key.split("/"))
     layer, H = data["kinds"][kind]["layers"][0], data["kinds"][kind]["hidden"]
     T = len(data["names"][name]["ids"])
-    flat = np.frombuffer(
-        base64.b64decode(data["runs"][f"{kind}/{name}/{epoch}/0"]["values"]), "<f4"
-    )
+    flat = np.frombuffer(base64.b64decode(data["runs"][key]["values"]), "<f4")
     panels = [(p["phase"], p["variable"]) for p in layer["panels"] if p["phase"] != "sum"]
-    k = max(k for k, panel in enumerate(panels) if panel == ("backward", variable))
-    return np.linalg.norm(flat[k * T * H : (k + 1) * T * H].reshape(T, H), axis=1)
+    k = max(k for k, panel in enumerate(panels) if panel == (phase, variable))
+    return flat[k * T * H : (k + 1) * T * H].reshape(T, H)
+
+
+def backward_norms(data, kind, name, epoch, variable="dh"):
+    """The size of the gradient at each letter."""
+    values = panel_values(data, f"{kind}/{name}/{epoch}/0", "backward", variable)
+    return np.linalg.norm(values, axis=1)
 
 
 def test_the_page_says_what_the_nets_show(shown_on_the_site):
@@ -334,12 +348,59 @@ def test_the_page_says_what_the_nets_show(shown_on_the_site):
     more = [ratio(0, name, last) > ratio(1, name, last) for name in names]
     assert sum(more) == 4 and len(more) == 6
     assert max(ratio(0, name, last) for name in names) > 2
-    layer, H = data["kinds"][1]["layers"][0], data["kinds"][1]["hidden"]
     for name in names:
-        T = len(data["names"][name]["ids"])
-        flat = np.frombuffer(base64.b64decode(data["runs"][f"1/{name}/0/0"]["values"]), "<f4")
-        panels = [p["variable"] for p in layer["panels"] if p["phase"] == "forward"]
         for gate in "ifo":
-            k = panels.index(gate)
-            gates = flat[k * T * H : (k + 1) * T * H]
+            gates = panel_values(data, f"1/{name}/0/0", "forward", gate)
             assert gates.min() > 0.25 and gates.max() < 0.76, (name, gate)
+
+
+def test_the_page_says_what_the_fifty_letters_show():
+    """What docs/stepper.md says of the longer task, whose nets are stored."""
+    data = recall.task()
+    data["runs"] = Runs(data)
+    rnn, lstm, gru = range(3)
+
+    def ratio(kind, name, epoch, variable="dh"):
+        sizes = backward_norms(data, kind, name, epoch, variable)
+        return sizes[0] / sizes[-1]
+
+    def loss(kind, name, epoch):
+        return data["runs"][f"{kind}/{name}/{epoch}/0"]["loss"]
+
+    assert data["epochs"][2:] == ["after 1000 batches", "after 2500 batches"]
+    for name in range(len(data["names"])):
+        assert len(data["names"][name]["ids"]) == 50
+        assert max(ratio(rnn, name, epoch) for epoch in range(4)) < 1e-6
+        assert loss(rnn, name, 2) > 1 and loss(rnn, name, 3) < 0.01
+        held = abs(panel_values(data, f"{rnn}/{name}/3/0", "forward", "h"))
+        assert np.mean(held > 0.9) > 0.5
+        assert np.mean(abs(panel_values(data, f"{rnn}/{name}/2/0", "forward", "h")) > 0.9) < 0.1
+        assert 3e-10 < ratio(gru, name, 0) < 3e-9 and ratio(lstm, name, 0, "dc") > 0.1
+        for epoch in (2, 3):
+            assert loss(lstm, name, epoch) < 0.01 and loss(gru, name, epoch) < 0.01
+            assert ratio(lstm, name, epoch, "dc") > 1 / 5000 and ratio(gru, name, epoch) > 1 / 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", ["RNN", "LSTM", "GRU"])
+def test_the_nets_of_the_fifty_letters_can_be_trained_again(label):
+    """To the first stored look; what rounding does to later ones depends on the machine."""
+    looks = recall.looks(label)
+    stored = recall.task()["weights"]
+    for epoch in (0, 1):
+        again, before = (
+            np.frombuffer(base64.b64decode(text), "<f4")
+            for text in (next(looks), stored[f"{list(demo.KINDS).index(label)}/{epoch}"])
+        )
+        np.testing.assert_allclose(again, before, rtol=1e-2, atol=1e-2)
+
+
+def test_the_command_puts_a_small_net_into_the_page(tmp_path):
+    """So that any name can be typed there too; of others, the runs alone."""
+    out = tmp_path / "out.html"
+    for options, there in [({"bidirectional": False, "embedding": None}, True), ({}, False)]:
+        model = saved(tmp_path / "model.npz", **options)
+        assert command("Anna", "--model", model, "-o", out) == 0
+        text = re.search(r'id="stepper-data">(.*?)</script>', out.read_text("utf-8"), re.S)[1]
+        data = json.loads(text)
+        assert ("weights" in data) == there and list(data["runs"])[0] == "0/0/0/0"

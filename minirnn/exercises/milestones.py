@@ -13,6 +13,7 @@ from .. import cli, stacked
 from ..errors import DataError
 from ..layers import Linear
 from ..losses import CrossEntropy
+from ..measures import progress_bar
 from ..optim import Adam, clip_grad_norm
 from ..parameters import Module
 from ..reports.adding import CHANCE, SOLVED, Adder, AddingTrainer
@@ -96,7 +97,7 @@ def _fit(trainer, iterations):
     def seconds():
         return time.monotonic() - began
 
-    with cli.progress_bar(total=iterations, unit="step", leave=False) as bar:
+    with progress_bar(total=iterations, unit="step", leave=False) as bar:
         if not trainer.fit(bar.update, stopped=lambda: seconds() > AT_MOST):
             trainer.add_row()
     return seconds()

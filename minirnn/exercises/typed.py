@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 ADDED = []  # options that belong to every command, while there are exercises of one's own
+WINDOWS = os.name == "nt"  # a name: the reference cannot show a comparison as a default
 PLAIN = re.compile(r"[\w.:/\\+=-]+")  # that neither cmd nor PowerShell reads as anything else
 
 
@@ -30,14 +31,14 @@ def shorter(path):
     return relative if len(relative) <= len(str(path)) or not os.path.isabs(path) else str(path)
 
 
-def quoted(word, windows=os.name == "nt"):
+def quoted(word, windows=WINDOWS):
     """A word as a shell wants it: in quotes where it holds a blank or a sign of the shell's own."""
     if not windows:
         return shlex.quote(word)
     return word if PLAIN.fullmatch(word) else f'"{word}"'
 
 
-def called(path, windows=os.name == "nt"):
+def called(path, windows=WINDOWS):
     """A program's path as a command: PowerShell takes what begins with a quote for a text, so the
     quotes stand inside, which cmd knows as well: C:\\"Program Files"\\python.exe."""
     if not windows:

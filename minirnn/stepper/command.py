@@ -12,7 +12,7 @@ from ..errors import DataError
 from ..models import NameClassifier
 from ..storage.checkpoints import load_net
 from ..storage.files import write_atomic
-from .export import answer, kind_of, run_of
+from .export import answer, kind_of, run_of, spelling, weights_of
 from .page import page
 
 LONGEST = 60  # letters, as in the data
@@ -64,6 +64,10 @@ def run(arguments, prog):
         "languages": languages, "alphabet": alphabet.characters, "runs": runs,
         "epochs": [printable(path.stem, 30) for path in args.model], "guessed": label is None,
     }  # fmt: skip
+    packed = [weights_of(net) for net in nets]
+    if None not in packed:  # small enough for the page to read any other name
+        data["weights"] = {f"0/{epoch}": text for epoch, text in enumerate(packed)}
+        data |= {"alike": spelling(), "longest": LONGEST}
     write_atomic(args.output, page(data).encode("utf-8"))
     print(f"{printable(str(args.output))}: open it in a browser")
     return 0

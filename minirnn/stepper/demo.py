@@ -1,4 +1,7 @@
-"""The site's page: three small nets, trained for a while, and looked at as they learn."""
+"""The site's page: three small nets, trained for a while, and looked at as they learn.
+
+Their weights are in the page, which computes every name from them, also one typed in.
+"""
 
 import copy
 
@@ -9,7 +12,7 @@ from ..data import Alphabet, load_names
 from ..losses import CrossEntropy
 from ..models import NameClassifier
 from ..optim import AdamW, clip_grad_norm
-from .export import kind_of, run_of
+from .export import kind_of, spelling, weights_of
 
 LANGUAGES = ["Greek", "Italian", "Japanese", "Polish"]
 NAMES = {
@@ -19,14 +22,14 @@ NAMES = {
 KINDS = {"RNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
 EPOCHS = [0, 1, 2, 4, 8, 16]
 HIDDEN, PER_LANGUAGE = 8, 300
+LONGEST = 60  # letters of a name that is typed in
 
 
 def data(seed=0):
-    """Return what `page` draws: every kind of net, every name, every epoch."""
+    """Return what `page` draws: every kind of net after every epoch, and names to begin with."""
     alphabet = Alphabet()
     sequences = some_names(alphabet, np.random.default_rng(seed))
-    shown = [(alphabet.encode(text), LANGUAGES.index(language)) for text, language in NAMES.items()]
-    kinds, runs = [], {}
+    kinds, weights = [], {}
     for k, (label, cell) in enumerate(KINDS.items()):
         net = NameClassifier(
             len(alphabet), len(LANGUAGES), rng=np.random.default_rng(seed), cell=cell,
@@ -34,15 +37,15 @@ def data(seed=0):
         )  # fmt: skip
         kinds.append(kind_of(net, label))
         for e, look in enumerate(looks(net, sequences, np.random.default_rng(seed))):
-            for n, (letters, answer) in enumerate(shown):
-                runs[f"{k}/{n}/{e}/0"] = run_of(look, kinds[k], letters, answer)
+            weights[f"{k}/{e}"] = weights_of(look)
     listed = [
-        {"text": text, "ids": ids.tolist(), "label": label}
-        for text, (ids, label) in zip(NAMES, shown, strict=True)
+        {"text": text, "ids": alphabet.encode(text).tolist(), "label": LANGUAGES.index(language)}
+        for text, language in NAMES.items()
     ]
     return {
-        "title": "Step through a net", "kinds": kinds, "names": listed, "languages": LANGUAGES,
-        "alphabet": alphabet.characters, "runs": runs, "guessed": False,
+        "title": "Step through a net", "task": "names: of which language?", "kinds": kinds,
+        "names": listed, "languages": LANGUAGES, "alphabet": alphabet.characters, "runs": {},
+        "weights": weights, "longest": LONGEST, "alike": spelling(), "guessed": False,
         "epochs": [f"after epoch {e}" if e else "not trained" for e in EPOCHS],
     }  # fmt: skip
 

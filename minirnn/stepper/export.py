@@ -7,6 +7,8 @@ import numpy as np
 
 from ..backend import asnumpy
 from ..batches import Sequences
+from ..cells import GRUCell, LSTMCell, RNNCell
+from ..data import ALIKE
 from ..errors import NumberError
 from ..functions import softmax
 from ..losses import CrossEntropy
@@ -21,6 +23,37 @@ def kind_of(net, label):
     _, _, traced, inputs = _read(net, [0], 0)
     layers = [layer_of(net, k, traced[k], inputs[k]) for k in range(len(traced))]
     return {"label": label, "hidden": net.recurrent.hidden_size, "layers": layers}
+
+
+SMALL = 32  # units, of a net that the page computes itself
+
+
+def weights_of(net):
+    """The weights of a small net, from which the page reads any name; None for any other net.
+
+    Small: `RNN` with tanh, `LSTM` or `GRU` of one layer and direction that reads letters, with two
+    biases and at most SMALL units. Wx, Wh, bx, bh, W, b as float32 in base64.
+    """
+    layer, linear = net.recurrent.layers[0], net.linear
+    plain = type(layer.cell) in (RNNCell, LSTMCell, GRUCell)
+    plain = plain and getattr(layer.cell, "nonlinearity", "tanh") == "tanh"
+    one = len(net.recurrent.layers) == 1 and not net.recurrent.reverse
+    if not (plain and one) or net.embedding is not None:
+        return None
+    if layer.hidden_size > SMALL or layer.bx is None or layer.bh is None:
+        return None
+    parameters = layer.Wx, layer.Wh, layer.bx, layer.bh, linear.W, linear.b
+    return _packed([asnumpy(p.data) for p in parameters])
+
+
+def spelling():
+    """What the page needs to read a name as `Alphabet.clean` does: {letter: what it is read as}."""
+    return {chr(code): text for code, text in ALIKE.items()}
+
+
+def _packed(arrays):
+    flat = np.concatenate([array.astype("<f4").ravel() for array in arrays])
+    return base64.b64encode(flat.tobytes()).decode()
 
 
 def layer_of(net, k, traced, x):
@@ -150,9 +183,8 @@ def run_of(net, kind, ids, label, layer=0):
             parts.append(
                 _noted(steps["forward" if name == "v" else "backward"], -2, f"{name} {gate}")
             )
-    flat = np.concatenate([part.astype("<f4").ravel() for part in parts])
     return {
-        "values": base64.b64encode(flat.tobytes()).decode(),
+        "values": _packed(parts),
         "loss": float(loss),
         "p": [round(float(p), 4) for p in softmax(logits.astype("float64"))],
     }

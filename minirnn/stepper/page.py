@@ -12,7 +12,7 @@ def widget(data):
     return (
         f"<style>\n{_read('stepper.css')}</style>\n{_read('stepper.html')}"
         f'<script type="application/json" id="stepper-data">{text}</script>\n'
-        f"<script>\n{_read('stepper.js')}</script>\n"
+        f"<script>\n{_read('nets.js')}{_read('stepper.js')}</script>\n"
     )
 
 
@@ -23,7 +23,8 @@ def page(data):
         '<!doctype html>\n<html lang="en-GB">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>body {{ margin: 0; }}</style>\n</head>\n"
-        f'<body class="stepper-page">\n<h1>{title}</h1>\n{widget(data)}</body>\n</html>\n'
+        f'<body class="stepper-page">\n<main>\n<h1>{title}</h1>\n{widget(data)}'
+        "</main>\n</body>\n</html>\n"
     )
 
 

@@ -1,26 +1,48 @@
-// Draws what minirnn/stepper/export.py has written. Every number is the library's; only the
-// gradients of the weights are added up here, step by step, from the library's factors.
+// Draws what minirnn/stepper/export.py has written, or what nets.js computes from a net's weights.
+// Only the gradients of the weights are added up here, step by step, from their factors.
 "use strict";
 
 (function () {
   const data = JSON.parse(document.getElementById("stepper-data").textContent);
+  const tasks = [data, ...(data.more || [])];
   const root = document.querySelector(".stepper");
   const part = (name) => root.querySelector(`[data-is="${name}"]`);
   // position 0: nothing is read yet; T: all is read; 2 T: gradients are back at the first letter.
-  const at = { name: 0, kind: 0, layer: 0, epoch: data.epochs.length - 1, position: 0 };
-  let values = [], shown = [], hovered = null;
+  // own: {text, ids} of a name typed in; right: the answer that the loss is for, if one is chosen.
+  const at = { task: 0, name: 0, own: null, right: null, kind: 0, layer: 0, epoch: 0, position: 0 };
+  let values = [], shown = [], hovered = null, unfolded = false;
 
-  const kind = () => data.kinds[at.kind];
+  const task = () => tasks[at.task];
+  const kind = () => task().kinds[at.kind];
   const layer = () => kind().layers[at.layer];
-  const run = () => data.runs[`${at.kind}/${at.name}/${at.epoch}/${at.layer}`];
-  const text = () => {
-    const letters = Array.from(data.names[at.name].text);
-    return layer().reversed ? letters.reverse() : letters;
-  };
-  const ids = () => {
-    const places = [...data.names[at.name].ids];
-    return layer().reversed ? places.reverse() : places;
-  };
+  const chosen = () => at.own || task().names[at.name];
+  const inOrder = (list) => (layer().reversed ? list.reverse() : list);
+  const text = () => inOrder(Array.from(chosen().text));
+  const ids = () => inOrder([...chosen().ids]);
+
+  // What a kind of net makes of the name: {values, loss, p, label}, or null.
+  const runs = new Map();
+  function read(k, epoch, right) {
+    const weights = task().weights?.[`${k}/${epoch}`];
+    if (!weights) return null;
+    const key = [at.task, k, epoch, right, chosen().text].join("/");
+    if (!runs.has(key)) {
+      const { kinds, alphabet, languages } = task();
+      runs.set(key, minirnnNets.read(kinds[k], weights, Array.from(alphabet).length,
+        languages.length, chosen().ids, right));
+    }
+    return runs.get(key);
+  }
+  function run(k = at.kind) {
+    const stored = task().runs[`${k}/${at.name}/${at.epoch}/${at.layer}`];
+    if (stored && !at.own && at.right === null) {
+      return { ...stored, values: minirnnNets.floats(stored.values), label: chosen().label };
+    }
+    return read(k, at.epoch, right());
+  }
+  // The answer that the loss is for: the one chosen, or the name's, or what the trained net says.
+  const right = () => at.right ?? chosen().label ??
+    read(at.kind, task().epochs.length - 1, null).label;
 
   function element(tag, attributes, ...children) {
     const made = Object.assign(document.createElement(tag), attributes);
@@ -31,19 +53,45 @@
   function fill(name, items) {
     part(name).replaceChildren(...items.map((item, k) => new Option(item, k)));
     part(name).closest("label").hidden = items.length < 2;
-    part(name).addEventListener("change", () => {
-      at[name] = Number(part(name).value);
-      if (name !== "kind") at.position = Math.min(at.position, 2 * text().length);
-      load();
-    });
+  }
+
+  // All that can be chosen of a task.
+  function offer() {
+    const { names, kinds, languages, epochs, weights } = task();
+    fill("task", tasks.map((one) => one.task));
+    fill("name", names.map(({ text, label }) =>
+      `${text.length > 20 ? `${text.slice(0, 12)}...` : text} (${languages[label]})`));
+    fill("kind", kinds.map(({ label }) => label));
+    fill("layer", kind().layers.map(({ name }) => name));
+    fill("right", ["the known one, or the net's own", ...languages]);
+    part("own").closest("label").hidden = part("right").closest("label").hidden = !weights;
+    part("epoch").max = epochs.length - 1;
+    part("epoch").closest("label").hidden = epochs.length < 2;
+    part("own").value = at.own ? at.own.text : "";
+  }
+
+  // Read what was typed, and say what of it the net can't read.
+  function type(typed) {
+    const { alphabet, alike, longest } = task();
+    const { text, lost, cut } = minirnnNets.cleaned(typed, alphabet, alike, longest);
+    const told = [];
+    at.own = text ? { text, ids: Array.from(text, (c) => alphabet.indexOf(c)) } : null;
+    if (!text && typed.trim()) told.push(`There is no letter of the net's alphabet, ${alphabet}.`);
+    if (text && text !== typed.trim()) told.push(`Read as ${text}.`);
+    if (text && lost) told.push(`The net's alphabet has no ${Array.from(lost).join(" ")}.`);
+    if (cut) told.push(`A name ends after ${longest} letters here.`);
+    part("told").textContent = told.join(" ");
   }
 
   const largest = (array) => array.reduce((m, v) => (Math.abs(v) > m ? Math.abs(v) : m), 0);
 
   // The numbers of the run: one array [columns, hidden] for each panel.
   function load() {
-    const bytes = Uint8Array.from(atob(run().values), (c) => c.charCodeAt(0));
-    const flat = new Float32Array(bytes.buffer);
+    const flat = run().values;
+    at.position = Math.min(at.position, 2 * text().length);
+    for (const name of ["task", "kind", "layer", "epoch"]) part(name).value = at[name];
+    part("name").selectedIndex = at.own ? -1 : at.name;
+    part("right").value = at.right === null ? 0 : at.right + 1;
     const hidden = kind().hidden, T = text().length, factors = {};
     let start = 0;
     const next = (size) => flat.subarray(start, start += size);
@@ -88,15 +136,16 @@
   }
 
   function build() {
-    const answer = data.names[at.name].label, { p, loss } = run();
+    const { p, loss, label } = run(), { languages, epochs, guessed } = task();
+    const own = at.right === null && (guessed || chosen().label === undefined);
     const likely = p.map((x, k) => k).sort((a, b) => p[b] - p[a]).slice(0, 4);
     part("answer").replaceChildren(
       ...likely.map((k) => element("span", {},
-        element("meter", { value: p[k], max: 1 }), ` ${data.languages[k]} ${p[k].toFixed(2)}`)),
-      element("span", {}, `loss ${loss.toPrecision(4)}, if ${data.languages[answer]} is right` +
-        (data.guessed ? " (the net's own answer)" : "")),
+        element("meter", { value: p[k], max: 1 }), ` ${languages[k]} ${p[k].toFixed(2)}`)),
+      element("span", {}, `loss ${loss.toPrecision(4)}, if ${languages[label]} is right` +
+        (own ? " (the net's own answer)" : "")),
     );
-    part("epoch-text").textContent = data.epochs[at.epoch];
+    part("epoch-text").textContent = epochs[at.epoch];
     part("letters").replaceChildren(...text().map((c, t) => {
       const made = element("button", { type: "button", textContent: c, onclick: () => go(t + 1) });
       made.setAttribute("aria-label", `to letter ${t + 1}, ${c}`);
@@ -114,11 +163,18 @@
       for (const value of values) {
         if (value.panel.phase === phase) grid.append(figure(value));
       }
-      return element("section", { hidden: !grid.children.length },
-        element("h2", { textContent: title }), grid);
+      const hidden = !grid.children.length;
+      if (phase !== "sum") {
+        return element("section", { hidden }, element("h2", { textContent: title }), grid);
+      }
+      const fold = element("details", { hidden, open: unfolded },
+        element("summary", { textContent: title }), grid);
+      fold.addEventListener("toggle", () => { unfolded = fold.open; });
+      return fold;
     }));
     part("source").replaceChildren(...Object.entries(layer().sources).map(([phase, source]) =>
-      element("section", {}, element("h2", { textContent: `${source.path}, ${phase}` }),
+      element("section", { className: phase },
+        element("h2", { textContent: `${source.path}, ${phase}` }),
         element("pre", {}, ...source.lines.map((line, k) => {
           const row = element("span", { textContent: line || " " });
           row.dataset.at = `${source.path}:${source.first + k}`;
@@ -180,30 +236,24 @@
 
   // The sizes of dh and dc at each letter, of one run: the last panel of each name has the sum of
   // all that arrives. [{name, sizes}]
-  const sizes = new Map();
-  function norms(key, layer, hidden, T) {
-    if (sizes.has(key)) return sizes.get(key);
-    const bytes = Uint8Array.from(atob(data.runs[key].values), (c) => c.charCodeAt(0));
-    const flat = new Float32Array(bytes.buffer), panels = new Map();
-    layer.panels.filter((panel) => panel.phase !== "sum").forEach(({ phase, variable }, k) => {
+  function norms(flat, { panels }, hidden, T) {
+    const sizes = new Map();
+    panels.filter((panel) => panel.phase !== "sum").forEach(({ phase, variable }, k) => {
       if (phase !== "backward" || !["dh", "dc"].includes(variable)) return;
-      panels.set(variable, Array.from({ length: T }, (_, t) => {
-        const row = flat.subarray((k * T + t) * hidden, (k * T + t + 1) * hidden);
-        return Math.hypot(...row);
-      }));
+      sizes.set(variable, Array.from({ length: T }, (_, t) =>
+        Math.hypot(...flat.subarray((k * T + t) * hidden, (k * T + t + 1) * hidden))));
     });
-    const list = [...panels].map(([name, values]) => ({ name, values }));
-    sizes.set(key, list);
-    return list;
+    return [...sizes].map(([name, values]) => ({ name, values }));
   }
 
+  let place = () => "";  // the line through a letter of the strip
   // All cells on one logarithmic axis: how large the gradient is at each letter.
   function strip() {
     const T = text().length, lines = [];
-    data.kinds.forEach(({ label, layers, hidden }, k) => {
-      const key = `${k}/${at.name}/${at.epoch}/${at.layer}`;
-      if (!data.runs[key] || !layers[at.layer]) return;
-      for (const { name, values } of norms(key, layers[at.layer], hidden, T)) {
+    task().kinds.forEach(({ label, layers, hidden }, k) => {
+      const made = layers[at.layer] && run(k);
+      if (!made) return;
+      for (const { name, values } of norms(made.values, layers[at.layer], hidden, T)) {
         lines.push({ label, name, values, here: k === at.kind, kind: k });
       }
     });
@@ -215,14 +265,20 @@
     const x = (t) => left + (width - left - 8) * t / (T - 1);
     const y = (v) => top + height * (1 - (Math.log10(v) - low) / (high - low));
     const marks = [];
-    for (let e = low; e <= high; e++) {
+    const decades = Math.ceil((high - low) / 8);
+    for (let e = high; e >= low; e -= decades) {
       marks.push(`<path class="grid" d="M${left} ${y(10 ** e)}H${width - 8}"/>`,
         `<text x="${left - 6}" y="${y(10 ** e) + 4}" text-anchor="end">${
           e < -4 ? `1e${e}` : Number((10 ** e).toPrecision(1))}</text>`);
     }
     const letter = (c) => c.replace(/[&<]/g, (one) => `&#${one.charCodeAt(0)};`);
-    text().forEach((c, t) => marks.push(
-      `<text x="${x(t)}" y="${top + height + 16}" text-anchor="middle">${letter(c)}</text>`));
+    text().forEach((c, t) => {
+      const label = T <= 24 ? letter(c) : t === 0 || t === T - 1 || (t + 1) % 10 === 0 ? t + 1 : "";
+      marks.push(
+        `<text x="${x(t)}" y="${top + height + 16}" text-anchor="middle">${label}</text>`);
+    });
+    place = (t) => (t < 0 ? "" : `M${x(t)} ${top}v${height}`);
+    marks.push('<path class="now"/>');
     const drawn = lines.map(({ values, name, here, kind }) => {
       const points = values.map((v, t) => (v > 0 ? `${x(t).toFixed(1)} ${y(v).toFixed(1)}` : null));
       const d = points.filter(Boolean).join("L");
@@ -246,8 +302,18 @@
   function mark(panel, made) {
     for (const old of root.querySelectorAll(".marked")) old.classList.remove("marked");
     made.classList.add("marked");
+    part("line").textContent = `${panel.path}:${panel.line}  ${panel.code}`;
     const line = root.querySelector(`[data-at="${CSS.escape(`${panel.path}:${panel.line}`)}"]`);
-    if (line) line.classList.add("marked");
+    if (!line) return;
+    line.classList.add("marked");
+    source(line.closest("section").className);
+    const box = part("source"), down = line.offsetTop - box.offsetTop;
+    if (box.scrollHeight > box.clientHeight) box.scrollTop = down - box.clientHeight / 2;
+  }
+
+  // The lines of one way: of the step, or of the panel that is looked at.
+  function source(phase) {
+    for (const section of part("source").children) section.hidden = section.className !== phase;
   }
 
   // Which columns of a panel are computed by now, as [from, to).
@@ -320,11 +386,18 @@
     }
     [...part("letters").children].forEach((letter, t) => {
       letter.classList.toggle("here", t === here);
+      if (t === here) {
+        letter.setAttribute("aria-current", "step");
+        const row = part("letters");
+        row.scrollLeft = letter.offsetLeft - row.offsetLeft - row.clientWidth / 2;
+      } else letter.removeAttribute("aria-current");
       letter.classList.toggle("seen", at.position <= T ? t <= here : t >= here);
     });
     const letter = here >= 0 ? `letter ${here + 1} of ${T}` : "";
     part("where").textContent = at.position === 0 ? "nothing is read yet"
       : at.position <= T ? `forward, ${letter}` : `backward, ${letter}`;
+    part("strip").querySelector(".now")?.setAttribute("d", place(here));
+    source(at.position <= T ? "forward" : "backward");
     for (const button of root.querySelectorAll("[data-to]")) {
       const back = ["first", "back"].includes(button.dataset.to);
       button.disabled = at.position === (back ? 0 : 2 * T);
@@ -348,7 +421,7 @@
     }
     const { value: { panel, array, columns }, column, unit } = hovered, hidden = kind().hidden;
     const [from, to] = reached(panel, columns), v = array[column * hidden + unit];
-    const origin = panel.left === "letter" ? `letter ${Array.from(data.alphabet)[column]}`
+    const origin = panel.left === "letter" ? `letter ${Array.from(task().alphabet)[column]}`
       : panel.left === "x" ? `input ${column + 1}` : `unit ${column + 1}`;
     const start = panel.phase !== "sum" ? `letter ${column + 1} (${text()[column]}), `
       : panel.left ? `from ${origin} to ` : "";
@@ -362,6 +435,7 @@
   function go(position) {
     at.position = Math.max(0, Math.min(position, 2 * text().length));
     draw();
+    remember();
   }
 
   const moves = {
@@ -372,23 +446,78 @@
     button.addEventListener("click", moves[button.dataset.to]);
   }
   root.addEventListener("keydown", (event) => {
-    if (event.target.matches("select, input, canvas")) return;
+    if (event.target.matches("select, input, canvas, summary")) return;
     const move = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" }[event.key];
     if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     moves[move]();
   });
-  const slider = part("epoch");
-  slider.max = data.epochs.length - 1;
-  slider.value = at.epoch;
-  slider.closest("label").hidden = data.epochs.length < 2;
-  slider.addEventListener("input", () => { at.epoch = Number(slider.value); load(); });
+  // What is shown, in the address, so that it can be linked to.
+  let later = 0;
+  function remember() {
+    const now = { task: at.task, name: chosen().text, cell: kind().label, layer: at.layer,
+      training: at.epoch, step: at.position, ...(at.right === null ? {} : { right: at.right }) };
+    clearTimeout(later);  // browsers refuse many changes in a second
+    later = setTimeout(() => {
+      history.replaceState(null, "", `#stepper?${new URLSearchParams(now)}`);
+    }, 150);
+  }
+  function recall(address) {
+    const asked = new URLSearchParams(address);
+    const number = (name, size, usual) => {
+      const n = asked.has(name) ? Number(asked.get(name)) : usual;
+      return Number.isInteger(n) && n >= 0 && n < size ? n : usual;
+    };
+    at.task = number("task", tasks.length, 0);
+    const { kinds, names, languages, epochs, weights } = task();
+    const cell = kinds.findIndex(({ label }) => label === asked.get("cell"));
+    at.kind = cell < 0 ? Math.min(1, kinds.length - 1) : cell;
+    at.layer = number("layer", kind().layers.length, 0);
+    at.epoch = number("training", epochs.length, epochs.length - 1);
+    at.right = weights ? number("right", languages.length, null) : null;
+    at.own = null;
+    at.name = Math.max(0, names.findIndex(({ text }) => text === asked.get("name")));
+    part("told").textContent = "";
+    if (weights && asked.has("name") && names[at.name].text !== asked.get("name")) {
+      type(asked.get("name"));
+    }
+    at.position = number("step", 2 * text().length + 1, text().length);
+    offer();
+    load();
+  }
+  const inAddress = () => location.hash.startsWith("#stepper?") && location.hash.slice(9);
+
+  for (const name of ["task", "name", "kind", "layer", "right", "epoch"]) {
+    part(name).addEventListener(name === "epoch" ? "input" : "change", () => {
+      const value = Number(part(name).value);
+      if (name === "task") {
+        recall(`task=${value}&cell=${kind().label}`);
+      } else {
+        at[name] = name === "right" ? (value ? value - 1 : null) : value;
+        if (name === "name") {
+          at.own = null;
+          part("own").value = part("told").textContent = "";
+        }
+        load();
+      }
+      remember();
+    });
+  }
+  part("own").addEventListener("input", () => {
+    type(part("own").value);
+    load();
+    remember();
+  });
+  window.addEventListener("message", ({ source, data }) => {  // in a frame: of the page around it
+    if (source === window.parent && ["dark", "light", "auto"].includes(data?.theme)) {
+      document.body.dataset.theme = data.theme;
+    }
+  });
   new MutationObserver(draw).observe(document.body, { attributeFilter: ["data-theme"] });
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  fill("name", data.names.map(({ text, label }) => `${text} (${data.languages[label]})`));
-  fill("kind", data.kinds.map(({ label }) => label));
-  fill("layer", kind().layers.map(({ name }) => name));
-  if (data.kinds.length > 1) { at.kind = 1; part("kind").value = 1; }
-  at.position = text().length;
-  load();
+  window.addEventListener("hashchange", () => { if (inAddress()) recall(inAddress()); });
+  new ResizeObserver(([{ target }]) => {
+    root.style.setProperty("--bar", `${target.offsetHeight}px`);
+  }).observe(root.querySelector(".stepper-top"));
+  recall(inAddress() || data.start || "");
 })();

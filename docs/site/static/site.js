@@ -13,6 +13,22 @@
   }));
 })();
 
+// The stepper in its frame is loaded when it is unfolded, and is as dark as the page.
+(function () {
+  const frames = [...document.querySelectorAll(".stepper-frame iframe")];
+  const tell = (frame) => {
+    frame.contentWindow?.postMessage({ theme: document.body.dataset.theme || "auto" }, "*");
+  };
+  for (const frame of frames) {
+    frame.addEventListener("load", () => tell(frame));
+    frame.parentNode.addEventListener("toggle", () => {
+      if (!frame.src) frame.src = frame.dataset.src;
+    });
+  }
+  new MutationObserver(() => frames.forEach(tell)).observe(document.body,
+    { attributeFilter: ["data-theme"] });
+})();
+
 // A comma after a formula stays on the formula's line.
 for (const formula of document.querySelectorAll("article span.math")) {
   const next = formula.nextSibling;
@@ -134,7 +150,9 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
     requestAnimationFrame(() => { asked = false; update(); });
   }
   window.addEventListener("scroll", ask, { passive: true });
-  window.addEventListener("resize", () => { shown = null; ask(); });
+  for (const kind of ["resize", "load"]) {  // what is scrolled before the page is whole begins at its top again
+    window.addEventListener(kind, () => { shown = null; ask(); });
+  }
   for (const fold of document.querySelectorAll("article details")) {
     fold.addEventListener("toggle", () => { shown = null; ask(); });
   }
