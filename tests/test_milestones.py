@@ -74,6 +74,17 @@ def test_what_keeps_a_milestone_from_beginning_is_one_sentence(tmp_path, numbers
         run(["milestone", work(tmp_path, *numbers), milestone], "exercises")
 
 
+def test_code_that_fails_at_another_size_is_one_sentence(tmp_path):
+    folder = work(tmp_path, 3, 4)
+    path = tmp_path / BY_NUMBER[3].file
+    text = path.read_text("utf-8").replace(
+        "        h = tanh(a)\n", "        h = tanh(a)\n        {3: 1, 4: 1, 5: 1}[len(h[0])]\n"
+    )
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"your code fails in step 1 \(KeyError: 16\)"):
+        run(["milestone", folder, "4"], "exercises")
+
+
 def test_a_milestone_is_suggested_after_right(tmp_path, capsys):
     run(["check", work(tmp_path, 4), "4"], "exercises")
     assert "a milestone: " in capsys.readouterr().out

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import cli, stacked
-from ..errors import DataError
+from ..errors import DataError, MinirnnError
 from ..layers import Linear
 from ..losses import CrossEntropy
 from ..measures import progress_bar
@@ -72,7 +72,16 @@ def reach(number, folder, conventions, seconds=SECONDS, seed=0):
     say(f"milestone {number}: {milestone.title}; your {milestone.cell} in {whose}")
     rng = np.random.default_rng(seed)
     trainer = (_parity if number == 4 else _adding)(milestone, cell, recurrent, rng)
-    took = _fit(trainer, milestone.iterations)
+    try:
+        took = _fit(trainer, milestone.iterations)
+    except MinirnnError:
+        raise
+    except Exception as error:  # whatever a student's code may do
+        step, fault = trainer.iteration + trainer.position + 1, f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"milestone {number}: your code fails in step {step:,} ({fault}), though exercise "
+            f"{milestone.exercise} is right; is there a size or a state that it takes for granted?"
+        ) from None
     words, reached = trainer.said()
     steps = trainer.iteration + trainer.position
     begin = "reached" if reached else "not reached"
