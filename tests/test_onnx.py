@@ -77,7 +77,8 @@ def test_node(name):
 
 def net_and_filling(node, input_size, arrays):
     """A net of the node's sizes, and the function that gives it the node's weights."""
-    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    value_of = importlib.import_module("onnx.helper").get_attribute_value
+    attributes = {a.name: value_of(a) for a in node.attribute}
     attributes = {n: v.decode() if isinstance(v, bytes) else v for n, v in attributes.items()}
     direction = attributes.get("direction", "forward")
     options = {"bidirectional": direction == "bidirectional", "reverse": direction == "reverse"}
