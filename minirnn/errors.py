@@ -179,6 +179,11 @@ def as_numbers(name, given):
     return array
 
 
+def numbers_in(name, given):
+    """Return a list as an array of numbers, anything else as it is; `ShapeError` for words."""
+    return as_numbers(name, given) if isinstance(given, (list, tuple)) else given
+
+
 def first_outside(ids, size):
     """The first of `ids`, whole numbers on the host in any shape, that is not in 0 .. size - 1;
     None where all are."""
@@ -451,9 +456,11 @@ def saved_arrays(what, state, shapes):
     return arrays
 
 
-def cache_of(cache, fields):
-    """Return the cache of a forward with so many fields; `ArgumentError` for anything else."""
-    if not isinstance(cache, tuple) or len(cache) != fields:
+def cache_of(cache, fields, cell=None):
+    """Return the cache of a forward with so many fields, of such a cell; `ArgumentError` for
+    anything else."""
+    whole = isinstance(cache, tuple) and len(cache) == fields
+    if not whole or (cell is not None and cache.product.gates != cell.gates):
         raise ArgumentError(
             f"cache is {short(cache)}, but must be what forward of this object returned last"
         )

@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from .backend import asarray, asnumpy, get_array_module
-from .errors import ArgumentError, CheckpointError, floating, generator, mapping
+from .errors import ArgumentError, CheckpointError, floating, generator, mapping, numbers_in
 
 
 class Parameter:
@@ -17,7 +17,7 @@ class Parameter:
     """
 
     def __init__(self, data):
-        self.data = asarray(data)
+        self.data = asarray(numbers_in("data", data))
         floating("the type of a parameter", self.data.dtype)
         self.grad = get_array_module(self.data).zeros_like(self.data)
         self.frozen = False  # whether it stays as it is

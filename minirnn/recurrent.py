@@ -130,7 +130,7 @@ class Recurrent(Module):
 
         Either of doutput and dfinal, and any part of dfinal, may be None: zero.
         """
-        x, sizes, steps, _, product, truncate, shape, dtype = check.cache_of(cache, 8)
+        x, sizes, steps, _, product, truncate, shape, dtype = check.cache_of(cache, 8, self.cell)
         xp, S, H = get_array_module(product.Wh), len(x), self.hidden_size
         doutput, dfinal = self._upstream(doutput, dfinal, (S, H), sizes[0], shape, dtype)
         undo, dgates = ProductBackward(product, S, dtype), []

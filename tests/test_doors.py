@@ -409,6 +409,11 @@ REFUSED = {
         r"Recurrent\(\) fails, but a cell must be made without arguments",
     ),
     "no cache": (lambda: lstm().backward(NUMBERS, None), "cache is None, but must be what forward"),
+    "another net's cache": (
+        lambda: lstm().backward(np.ones((5, 2, 3)), GRU(4, 3, rng=R(0)).forward(NUMBERS)[2]),
+        "cache is .*, but must be what forward of this object returned last",
+    ),
+    "a ragged parameter": (lambda: Parameter([[1.0], [1.0, 2.0]]), "data is .*list of numbers"),
     "cache and gradient exchanged": (
         lambda: lstm().backward(lstm().forward(NUMBERS)[2], np.ones((5, 2, 3))),
         "cache is an array of shape .* what forward",
