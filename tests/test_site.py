@@ -35,7 +35,7 @@ def test_site_names_no_other_place(site):
         loaded += re.findall(r'<link[^>]*rel="(?:stylesheet|preload)"[^>]*href="([^"]+)"', text)
         assert not [url for url in loaded if re.match(r"(https?:)?//", url)], path
         for url in loaded:
-            assert (path.parent / url.partition("?")[0]).exists(), f"{path}: {url}"
+            assert (path.parent / re.split(r"[?#]", url)[0]).exists(), f"{path}: {url}"
 
 
 @pytest.mark.parametrize("name", [*CHAPTERS, "source/minirnn/cells.py", "search"])
