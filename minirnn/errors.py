@@ -120,18 +120,34 @@ def rate_of(schedule, step):
     return real(f"schedule({step})", schedule(step), NOT_NEGATIVE)
 
 
+PARTS = {  # of training and evaluation: the methods that are called, and how such a thing is made
+    "net": (("forward", "backward"), "NameClassifier(...)"),
+    "loss": (("forward", "backward"), "CrossEntropy()"),
+    "optimizer": (("step", "zero_grad"), "Adam(net.parameters())"),
+    "sequences": (("batch", "counts"), "Sequences(sequences, labels)"),
+}
+
+
+def part(name, given, methods=None):
+    """Raise `ArgumentError` unless this has the methods of such a part, or those given."""
+    usual, cure = PARTS[name]
+    methods = methods or usual
+    lacking = [m for m in methods if not callable(getattr(given, m, None))]
+    if isinstance(given, type) or lacking:
+        wanted = f"an object with {' and '.join(methods)}, as {cure}"
+        raise ArgumentError(f"{name} is {short(given)}, but must be {wanted}")
+
+
+def evaluated(net, sequences, loss=None):
+    """Raise `ArgumentError` where one of those that an evaluation joins is something else."""
+    part("net", net, ("forward",)), part("sequences", sequences)
+    if loss is not None:
+        part("loss", loss)
+
+
 def trained(net, loss, optimizer, sequences):
     """Raise `ArgumentError` where one of the four that a trainer joins is something else."""
-    for name, given, methods, cure in [
-        ("net", net, ("forward", "backward"), "NameClassifier(...)"),
-        ("loss", loss, ("forward", "backward"), "CrossEntropy()"),
-        ("optimizer", optimizer, ("step", "zero_grad"), "Adam(net.parameters())"),
-        ("sequences", sequences, ("batch", "counts"), "Sequences(sequences, labels)"),
-    ]:
-        lacking = [m for m in methods if not callable(getattr(given, m, None))]
-        if isinstance(given, type) or lacking:
-            wanted = f"an object with {' and '.join(methods)}, as {cure}"
-            raise ArgumentError(f"{name} is {short(given)}, but must be {wanted}")
+    part("net", net), part("loss", loss), part("optimizer", optimizer), part("sequences", sequences)
     if hasattr(net, "parameters") and hasattr(optimizer, "parameters"):
         own = set(map(id, net.parameters()))
         if not own & set(map(id, optimizer.parameters)):

@@ -7,7 +7,7 @@ import numpy as np
 from .backend import asarray, asnumpy
 from .batches import Sequences, side_by_side
 from .cuda.faults import is_out_of_memory
-from .errors import ShapeError, places, whole
+from .errors import ShapeError, evaluated, places, whole
 from .losses import CrossEntropy
 from .measures import Evaluation, measure_of
 from .packing import order_of_rows
@@ -24,13 +24,15 @@ def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None,
     step has a target; nothing is dropped out. index: places [N], or a mask. loss: a `CrossEntropy`
     or a `MeanSquaredError` for the evaluation's loss, NaN if left out. streams: as for `predict`.
     Has the net more outputs than there are classes, the confusion matrix has a column for each.
-    Raises `ArgumentError` where the loss is not one for these targets.
+    Raises `ArgumentError` where the loss is not one for these targets, or one of the three is no
+    such thing.
 
         >>> sequences = Sequences([[0, 1], [1, 1, 0], [1]], labels=[0, 1, 1])
         >>> evaluation = evaluate(NameClassifier(2, 2, hidden_size=4), sequences, np.arange(3))
         >>> int(evaluation.confusion.sum()), 0 <= evaluation.accuracy <= 1
         (3, True)
     """
+    evaluated(net, sequences, loss)
     index, measure = places("index", index, len(sequences)), measure_of(loss, sequences)
     outputs = _tried(net, sequences, index, 256, streams)
     targets, ignored = sequences.targets(index), getattr(loss, "ignore_index", None)
@@ -56,12 +58,13 @@ def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
     index: places [N], or a mask. streams: so many run side by side through the sequences, and the
     net's state is carried on from one to the next (see `batches.streams`); left out, each begins
     again. batch_size: how many sequences are read at once; where the memory is too small for them,
-    it is tried again with half.
+    it is tried again with half. Raises `ArgumentError` for what is no net, or no `Sequences`.
 
         >>> sequences = Sequences([[0, 1], [1, 1, 0]], labels=[0, 1])
         >>> predict(NameClassifier(2, 3, hidden_size=4), sequences, [1, 0]).shape
         (2, 3)
     """
+    evaluated(net, sequences)
     index = places("index", index, len(sequences))
     outputs = _tried(net, sequences, index, whole("batch_size", batch_size), streams)
     if not sequences.every_step:

@@ -409,6 +409,23 @@ REFUSED = {
         r"Recurrent\(\) fails, but a cell must be made without arguments",
     ),
     "no cache": (lambda: lstm().backward(NUMBERS, None), "cache is None, but must be what forward"),
+    "an evaluation of no sequences": (
+        lambda: evaluate(lstm(), None, [0]),
+        "sequences is None, but must be an object with batch and counts, as Sequences",
+    ),
+    "an evaluation of no net": (
+        lambda: evaluate(3, four(), [0]),
+        "net is 3, but must be an object",
+    ),
+    "an evaluation by a word": (
+        lambda: evaluate(lstm(), four(), [0], loss="mean"),
+        "loss is 'mean', but must be an object with forward and backward, as CrossEntropy",
+    ),
+    "a prediction of no net": (lambda: predict(None, four(), [0]), "net is None, but must be an"),
+    "a prediction on a list": (
+        lambda: predict(lstm(), [[0]], [0]),
+        "sequences is .*, but must be an",
+    ),
     "another net's cache": (
         lambda: lstm().backward(np.ones((5, 2, 3)), GRU(4, 3, rng=R(0)).forward(NUMBERS)[2]),
         "cache is .*, but must be what forward of this object returned last",

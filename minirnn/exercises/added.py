@@ -1,12 +1,11 @@
 """Exercises of one's own: a Python file with a list EXERCISES, the starters beside it."""
 
 import contextlib
-import importlib.util
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from .. import cli
 from ..errors import DataError
 from . import handouts, typed
 from .catalogue import BY_NUMBER, Exercise, with_more
@@ -31,18 +30,8 @@ def added(path):
 
 
 def read_exercises(path):
-    """The exercises of a file. Raises `DataError`."""
-    if not path.is_file():
-        raise DataError(f"--exercises: there is no file {path}")
-    spec = importlib.util.spec_from_file_location(f"minirnn_exercises_{path.stem}", path)
-    if spec is None:
-        raise DataError(f"--exercises: {path} must be a Python file, with the ending .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise DataError(f"--exercises: {path} fails: {type(error).__name__}: {error}") from None
+    """The exercises of a file. Raises `DataError`, and `CellError` where the file cannot be run."""
+    module = cli.load_module(path, "--exercises")
     exercises = getattr(module, "EXERCISES", None)
     if not isinstance(exercises, list) or not exercises:
         raise DataError(f"--exercises: {path} must hold EXERCISES, a list of Exercise")
