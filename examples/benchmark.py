@@ -28,6 +28,7 @@ import numpy as np
 from benchmark_cases import GATES, LEAST_SECONDS, Case, grid, peak_memory, time_case
 
 from minirnn import backend, cli
+from minirnn.data import read_text
 from minirnn.errors import DataError, MinirnnError
 from minirnn.storage.files import write_atomic, write_figure
 
@@ -61,6 +62,9 @@ def parse():
     add("--worker", type=Path, help=argparse.SUPPRESS)  # what a process of its own does
     add("--memory", choices=["ours", "torch"], help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.load:
+        timed = "backend", "threads", "rounds", "quick", "only", "peers"
+        cli.refuse_idle(parser, args, timed, "with --load")
     args.rounds = args.rounds or (3 if args.quick else 7)
     return args
 
@@ -240,7 +244,7 @@ def machine(args):
 def load(path):
     """The results that --json wrote. Raises `DataError` where a file holds anything else, which
     shows as soon as it is put to use."""
-    text = read(path)
+    text = read_text(path)
     try:
         results = json.loads(text)
         tables.table(results), tables.markdown(results), tables.compared(results, results)
@@ -251,14 +255,6 @@ def load(path):
             f"{path} holds no results of this script ({type(error).__name__})"
         ) from None
     return results
-
-
-def read(path):
-    """The text of a file; `DataError` where it is none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8") from None
 
 
 def run():
@@ -272,7 +268,7 @@ def run():
     if args.plot:
         write_figure(args.plot, tables.plot(results))
     if args.markdown:
-        write_atomic(args.markdown, tables.filled(read(args.markdown), results).encode())
+        write_atomic(args.markdown, tables.filled(read_text(args.markdown), results).encode())
     if args.compare:
         fallen, lines = tables.compared(results, load(args.compare))
         print("\n".join(lines))

@@ -239,6 +239,8 @@ def run():
     parser.add_argument("--train", type=cli.whole, metavar="N", help="names; nets A to E")
     parser.add_argument("--seed", type=cli.seed, default=0, help="for --train (0)")
     args = parser.parse_args()
+    idle = (["names", "rounds"], "with --train") if args.train else (["seed"], "without --train")
+    cli.refuse_idle(parser, args, *idle)
     kinds = args.only.upper().split(",")
     if not set(kinds) <= set("ABCDEF"):
         raise MinirnnError(f"--only is {args.only!r}, but must be some of A to F, with commas")

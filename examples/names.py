@@ -40,6 +40,11 @@ from minirnn.training import Trainer, predict
 
 # what the weights don't depend on; the names themselves count, not where they lie
 UNSAVED = "output resume predict prior compare backend cell snapshots data mpi".split()
+# the options that a job looks at which trains nothing
+USED = {
+    "compare": "compare cell backend data",
+    "predict": "predict prior model cell output backend",
+}
 
 
 def parse():
@@ -52,10 +57,12 @@ def parse():
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
     add("--hidden-size", type=cli.whole, default=128)
     add("--num-layers", type=cli.whole, default=1)
-    add("--bidirectional", action=yes_no, default=True)
-    add("--one-direction", dest="bidirectional", action="store_false")
-    add("--embedding", type=cli.whole, default=64, help="how many numbers stand for a letter")
-    add("--one-hot", dest="embedding", action="store_const", const=None, help="no embedding")
+    either = parser.add_mutually_exclusive_group().add_argument
+    either("--bidirectional", action=yes_no, default=True)
+    either("--one-direction", dest="bidirectional", action="store_false")
+    either = parser.add_mutually_exclusive_group().add_argument
+    either("--embedding", type=cli.whole, default=64, help="how many numbers stand for a letter")
+    either("--one-hot", dest="embedding", action="store_const", const=None, help="no embedding")
     add("--dropout", type=cli.share, default=0.4)
     add("--label-smoothing", type=cli.share, default=0.1, help="0: none")
     add("--epochs", type=cli.whole, default=20)
@@ -74,6 +81,14 @@ def parse():
     add("--prior", choices=["natural", "balanced"], default="balanced", help=frequent)
     add("--compare", type=Path, metavar="DIR", nargs=2, help="two trained nets on the same names")
     args = parser.parse_args()
+    idle = {"prior"}, "without --predict"
+    for job, options in USED.items():
+        if getattr(args, job):
+            idle = vars(args).keys() - options.split(), f"with --{job}"
+            break
+    cli.refuse_idle(parser, args, *idle)
+    if args.cell or (args.predict and args.output):
+        cli.refuse_idle(parser, args, ["model"], "with --cell" if args.cell else "with --output")
     if args.cell:
         args.model = args.cell.rpartition(":")[2].lower()
     args.output = args.output or Path("runs") / f"names-{args.model}"
@@ -108,12 +123,16 @@ def compare(args, rng):
     nets = {path: saved for path, *saved in (trained(folder, args, rng) for folder in args.compare)}
     if len(nets) < 2:
         raise DataError(f"--compare is {args.compare[0]} twice, but must be two folders")
+    if args.cell and args.model not in {settings["model"] for _, settings in nets.values()}:
+        raise DataError(f"--cell is {args.cell}, but neither net has cells called {args.model}")
     comparison.compare(load_names(args.data, Alphabet()), nets)
 
 
 def guess(args, rng):
     """Print the three likeliest languages of each name on the command line."""
     path, net, settings = trained(args.output, args, rng)
+    if args.cell and args.model != settings["model"]:
+        raise DataError(f"--cell is {args.cell}, but the cells of {path} are {settings['model']}")
     alphabet = Alphabet(settings["alphabet"])
     cleaned = {name: alphabet.clean(name) for name in args.predict}
     usable = [name for name in args.predict if any(c.isalpha() for c in cleaned[name])]

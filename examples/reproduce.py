@@ -48,6 +48,8 @@ def parse():
     add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/reports, or -quick)")
     args = parser.parse_args()
+    if args.iterations and args.output:
+        cli.refuse_idle(parser, args, ["quick"], "with --iterations and --output")
     args.iterations = args.iterations or (QUICK if args.quick else 300_000)
     args.output = args.output or Path("runs") / ("reports-quick" if args.quick else "reports")
     return args

@@ -32,6 +32,7 @@ from minirnn.training import Trainer, evaluate
 
 # what the weights don't depend on; the letters of the text count, not where it lies
 UNSAVED = "output resume prompt length temperature top_k backend text sample".split()
+WRITING = "length", "temperature", "top_k"  # the options of what goes on with a prompt
 
 
 def parse():
@@ -60,6 +61,11 @@ def parse():
     add("--temperature", type=cli.positive, default=0.8, help="below 1 dares less (0.8)")
     add("--top-k", type=cli.whole, help="draw from so many of the likeliest letters only")
     args = parser.parse_args()
+    if args.prompt is None:
+        cli.refuse_idle(parser, args, WRITING, "without --prompt")
+    else:
+        used = {*WRITING, "prompt", "backend", "seed", "output", *["model"] * (not args.output)}
+        cli.refuse_idle(parser, args, vars(args).keys() - used, "with --prompt")
     args.output = args.output or Path("runs") / f"text-{args.model}"
     return args
 

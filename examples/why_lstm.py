@@ -56,6 +56,8 @@ def parse():
     add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/why-lstm, or -quick)")
     args = parser.parse_args()
+    if args.iterations and args.adding_iterations and args.lengths and args.output:
+        cli.refuse_idle(parser, args, ["quick"], "where all that it changes is given")
     args.iterations = args.iterations or (2_000 if args.quick else 100_000)
     args.adding_iterations = args.adding_iterations or (400 if args.quick else 3_000)
     args.lengths = args.lengths or ([20, 50] if args.quick else [20, 50, 100, 200])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from . import errors as check
 from .cuda.faults import working_cupy
 from .errors import BackendError, MixedArraysError, ShapeError, as_numbers
 
@@ -36,7 +37,7 @@ def use(name: str) -> Any:
         'numpy'
     """
     global _current
-    if name not in _modules:
+    if check.text_of("name", name) not in _modules:
         if name != "cupy":
             raise BackendError(f"there is no backend {name!r}; choose one of: cupy, numpy")
         _modules[name] = working_cupy()
@@ -112,7 +113,7 @@ def asarray(array: Any, dtype: Dtype | None = None) -> Array:
         >>> asarray([1, 2], dtype="float32")
         array([1., 2.], dtype=float32)
     """
-    return _modules[_current].asarray(array, dtype=dtype)
+    return check.shaped(_modules[_current].asarray, "array", array, dtype)
 
 
 def asnumpy(array: Array) -> np.ndarray:
@@ -125,7 +126,7 @@ def asnumpy(array: Array) -> np.ndarray:
     """
     module = _module_of(array)
     if module is None or module is np:
-        return np.asarray(array)
+        return check.as_host(array)
     return module.asnumpy(array)
 
 

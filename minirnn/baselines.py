@@ -4,12 +4,12 @@ from collections import Counter
 
 import numpy as np
 
-from .errors import labels_of
+from .errors import labels_of, whole
 
 
 def majority(labels, num_classes):
     """The class that is commonest among `labels` [N], ids of classes; `DataError` for others."""
-    labels = labels_of("label", labels, np.size(labels), num_classes)
+    labels = labels_of("label", labels, None, whole("num_classes", num_classes))
     return int(np.bincount(labels, minlength=num_classes).argmax())
 
 
@@ -23,7 +23,7 @@ class TrigramBayes:
     """
 
     def __init__(self, names, labels, num_classes):
-        labels = labels_of("label", labels, len(names), num_classes)
+        labels = labels_of("label", labels, len(names), whole("num_classes", num_classes))
         counts = [Counter() for _ in range(num_classes)]
         for name, label in zip(names, labels, strict=True):
             counts[label].update(trigrams(name))

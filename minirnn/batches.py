@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import errors as check
 from .backend import Dtype, asarray
-from .errors import DataError, floating, generator, inputs_of, listed, places, targets_of, whole
+from .errors import DataError, places, whole
 from .packing import order_of_rows
 
 
@@ -49,19 +50,19 @@ class Sequences:
     def __init__(self, sequences: Any, labels: Any = None, num_classes: int | None = None,
                  num_symbols: int | None = None, dtype: Dtype = "float32", *, targets: Any = None,
                  ignore_index: int | None = None) -> None:  # fmt: skip
-        sequences = listed("sequences", sequences, DataError)
-        dtype, self.every_step = floating("dtype", dtype), labels is None
+        sequences = check.listed("sequences", sequences, DataError)
+        dtype, self.every_step = check.floating("dtype", dtype), labels is None
         self.ignore_index = whole("ignore_index", ignore_index, least=None, none=True)
-        self.labels, self.num_classes = targets_of(
+        self.labels, self.num_classes = check.targets_of(
             sequences, labels, targets, num_classes, self.ignore_index, dtype
         )  # num_classes: of numbers, how many there are at once
-        self.rows, self.lengths = inputs_of(sequences, num_symbols, dtype)
+        self.rows, self.lengths = check.inputs_of(sequences, num_symbols, dtype)
         self.starts = np.cumsum(self.lengths) - self.lengths
 
     @classmethod
     def of_names(cls, names: Any, alphabet: Any) -> "Sequences":
         """Take the letters' ids of all names, with their languages (see `data.Names`)."""
-        ids = [alphabet.encode(name) for name in names.names]
+        ids = check.encoded(names, alphabet)
         return cls(ids, names.labels, len(names.languages), len(alphabet))
 
     def __len__(self) -> int:
@@ -81,11 +82,12 @@ class Sequences:
         rows, sizes, order = order_of_rows(self.starts[index], self.lengths[index])
         labels = self.labels[rows if self.every_step else index[order]]
         if state is not None:
-            state = tuple(s[:, : len(index)] for s in state)
+            state = check.carried(state, len(index))
         return Batch(asarray(self.rows[rows]), sizes, asarray(labels), index[order], state)
 
     def targets(self, index):
         """The targets of the sequences at `index`, one sequence after the other, on the host."""
+        index = places("index", index, len(self))
         if not self.every_step:
             return self.labels[index]
         ends = self.starts + self.lengths
@@ -178,7 +180,7 @@ def side_by_side(lengths, number):
 
 def _checked(sequences, index, batch_size, rng):
     """What a sampler is given, with places for a mask."""
-    return places("index", index, len(sequences)), whole("batch_size", batch_size), generator(rng)
+    return places("index", index, sequences), whole("batch_size", batch_size), check.generator(rng)
 
 
 # Each takes places or a mask for `index`, and raises `DataError` where it is neither.

@@ -17,7 +17,7 @@ import numpy as np
 from .contract import check_cell
 from .cuda.faults import is_out_of_memory
 from .data import printable
-from .errors import CellError, DataError, MinirnnError, NumberError
+from .errors import ArgumentError, CellError, DataError, MinirnnError, NumberError, absent
 from .measures import Progress
 from .mpi import world
 from .storage.files import alone_in, remove_leftovers
@@ -119,6 +119,30 @@ def _number(kind, text, allowed, words):
     return number
 
 
+def refuse_idle(parser, args, idle, when, arguments=None):
+    """Raise `ArgumentError` where an option is given, one of `idle`, that does nothing `when`.
+
+    args: what the parser gave; options that were left out are told by parsing once more.
+    """
+    unset = object()
+    empty = argparse.Namespace(**dict.fromkeys(vars(args), unset))
+    given = vars(parser.parse_args(arguments, empty))
+    words = {word.partition("=")[0] for word in (sys.argv[1:] if arguments is None else arguments)}
+    typed = {action.dest: option.removeprefix("--") for action in parser._actions
+             for option in action.option_strings if option in words}  # fmt: skip
+    no_effect(when, **{typed.get(name, name): given[name] is not unset
+                       for name in given if name in idle})  # fmt: skip
+
+
+def no_effect(when, **given):
+    """Raise `ArgumentError` where one of these options, each by its name, is given."""
+    options = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
+    if options:
+        has, them = ("has", "it") if len(options) == 1 else ("have", "them")
+        listed = " and ".join(filter(None, [", ".join(options[:-1]), options[-1]]))
+        raise ArgumentError(f"{listed} {has} no effect {when}; leave {them} out")
+
+
 def output_folder(path):
     """Make the folder, and find out now, not after an hour's training, whether it takes files.
 
@@ -129,6 +153,9 @@ def output_folder(path):
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):  # gone at once, however this process ends
             pass
+    except FileExistsError:
+        text = f"the output folder {path} cannot be written: it is a file; choose another --output"
+        raise DataError(text) from None
     except OSError as error:
         raise DataError(f"the output folder {path} cannot be written: {error.strerror}") from None
     return path
@@ -177,7 +204,7 @@ def load_module(file, argument):
     or is not there; argument: what it was given as."""
     path = Path(file)
     if not path.is_file():
-        raise CellError(f"{argument}: there is no file {file}")
+        raise CellError(f"{argument}: {absent(file, 'file')}")
     spec = importlib.util.spec_from_file_location(f"minirnn_cell_{path.stem}", path)
     if spec is None:
         raise CellError(f"{argument}: {file} is not a Python file")

@@ -10,7 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from .backend import Rng
-from .errors import PART, DataError, generator, real, short
+from .errors import (
+    PART,
+    SWITCH,
+    DataError,
+    absent,
+    generator,
+    labels_of,
+    listed,
+    one_of,
+    part,
+    path_of,  # fmt: skip
+    real,
+    short,
+    text_of,
+    whole,
+)
 
 LONGEST_NAME = 60  # letters; a longer line is taken for dirt
 LARGEST_FILE = 64 * 2**20  # bytes
@@ -37,7 +52,7 @@ class Alphabet:
     """
 
     def __init__(self, characters: str = string.ascii_letters + " .,;'-") -> None:
-        if not characters or len(set(characters)) != len(characters):
+        if not text_of("characters", characters) or len(set(characters)) != len(characters):
             raise DataError("an alphabet needs characters, each of them once")
         self.characters = characters
         self._ids = {character: k for k, character in enumerate(characters)}
@@ -67,15 +82,15 @@ class Alphabet:
     def encode(self, name: str) -> np.ndarray:
         """Return the ids [T] of a name's characters; `DataError` for one that is not in here."""
         try:
-            return np.array([self._ids[character] for character in name], dtype=np.int64)
+            return np.array([self._ids[c] for c in text_of("name", name)], dtype=np.int64)
         except KeyError as error:
             raise DataError(
                 f"{printable(name)} has {error.args[0]!r}, not in the alphabet"
             ) from None
 
 
-def _decomposed(text):
-    return unicodedata.normalize("NFD", text[: 20 * LONGEST_NAME])
+def _decomposed(given):
+    return unicodedata.normalize("NFD", text_of("text", given)[: 20 * LONGEST_NAME])
 
 
 @dataclass
@@ -91,11 +106,20 @@ class Names:
     source: str
     notes: list[str] = field(default_factory=list)
 
+    def __post_init__(self):
+        self.names, self.languages = self._texts("names"), self._texts("languages")
+        self.labels = labels_of("label", self.labels, len(self.names), len(self.languages))
+
+    def _texts(self, field):
+        given = listed(field, getattr(self, field), DataError)
+        return [text_of(f"{field}[{k}]", one) for k, one in enumerate(given)]
+
     def __len__(self):
         return len(self.names)
 
     def __getitem__(self, k):
         """Return (name, language) of the k-th name."""
+        k = whole("the place of a name", k, least=None)
         return self.names[k], self.languages[self.labels[k]]
 
     def __repr__(self):
@@ -132,11 +156,13 @@ def load_names(
         >>> len(names.languages), names.languages[0], bool(len(names) > 10_000)
         (18, 'Arabic', True)
     """
-    alphabet = alphabet or Alphabet()
+    alphabet = Alphabet() if alphabet is None else alphabet
+    part("alphabet", alphabet), one_of("merge", merge, SWITCH)
     embedded = folder is None
-    folder = names_folder() if folder is None else Path(folder)
+    folder = names_folder() if folder is None else path_of("folder", folder)
     if not folder.is_dir():
-        raise DataError(f"there is no folder {printable(str(folder))} with files <Language>.txt")
+        reason = printable(absent(folder, "folder"), 250)
+        raise DataError(f"{reason} with files <Language>.txt")
     files = sorted(path for path in folder.glob("*.txt") if path.is_file())
     names, labels, languages, counts = [], [], [], Counter()
     for path in files:
@@ -159,20 +185,8 @@ def load_names(
 
 def _read_list(path, alphabet, merge, counts):
     """The usable names of one file; adds to `counts` why others were not."""
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise DataError(f"{printable(str(path))} is larger than {LARGEST_FILE >> 20} MiB")
-        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{printable(str(path))} is not UTF-8: byte 0x{error.object[error.start]:02x} at "
-            f"position {error.start}, line {line}; save it as UTF-8"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{printable(str(path))} cannot be read: {error.strerror}") from None
     usable, seen = [], set()
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+    for line in read_text(path).split("\n"):
         if not line.strip():
             continue
         name = alphabet.clean(line)
@@ -188,6 +202,32 @@ def _read_list(path, alphabet, merge, counts):
             seen.add(name)
             usable.append(name)
     return usable
+
+
+def read_text(path):
+    """Return the text of a file in UTF-8, every line ending alike, without a byte-order mark.
+
+    Raises `DataError` for what is no plain file, has more bytes than `LARGEST_FILE` (no more are
+    ever read), or is not UTF-8.
+    """
+    shown, largest = printable(str(path), 200), LARGEST_FILE
+    if not Path(path).is_file():  # a pipe would be waited for
+        raise DataError(printable(absent(path, "file"), 250))
+    try:
+        with open(path, "rb") as file:
+            data = file.read(largest + 1)
+        if len(data) > largest:
+            raise DataError(f"{shown} is larger than {largest >> 20} MiB")
+        text = data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{shown} is not UTF-8: byte 0x{error.object[error.start]:02x} at "
+            f"position {error.start}, line {line}; save it as UTF-8"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{shown} cannot be read: {error.strerror}") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split(
@@ -209,8 +249,9 @@ def split(
         [12, 4, 4]
     """
     rng = generator(rng)
-    listed = [real("a share", share, PART) for share in shares]
-    if len(listed) != 3 or 0 in listed or abs(sum(listed) - 1) > 1e-6:
+    part("names", names)
+    shares = [real("a share", share, PART) for share in listed("shares", shares, DataError)]
+    if len(shares) != 3 or 0 in shares or abs(sum(shares) - 1) > 1e-6:
         raise DataError(f"shares is {short(shares)}, but must be three numbers above 0 with sum 1")
     owners = {}  # distinct name -> indices
     for k, name in enumerate(names.names):
@@ -230,9 +271,9 @@ def split(
         n_validation = max(1, round(len(groups) * shares[1]))
         n_test = max(1, round(len(groups) * shares[2]))
         cuts = np.split(order, [len(groups) - n_validation - n_test, len(groups) - n_test])
-        for part, cut in zip(parts, cuts, strict=True):
-            part.extend(index for g in cut for index in groups[g])
-    return tuple(np.sort(np.array(part, dtype=np.int64)) for part in parts)
+        for chosen, cut in zip(parts, cuts, strict=True):
+            chosen.extend(index for g in cut for index in groups[g])
+    return tuple(np.sort(np.array(chosen, dtype=np.int64)) for chosen in parts)
 
 
 def printable(text, longest=80):

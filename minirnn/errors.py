@@ -3,6 +3,9 @@ the checks that every part shares, of what is given where an object is made."""
 
 import numbers
 import operator
+import os
+import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -50,6 +53,7 @@ class CheckpointError(MinirnnError, ValueError):
 # Checks. Each takes the argument's name and what was given, and returns it in Python's own types:
 # NumPy's numbers are numbers, True and False are none.
 
+SWITCH = True, False
 LARGEST = float(2**1000)  # a whole number can be larger than any float
 NOT_NEGATIVE = "a number, at least 0", lambda x: 0 <= x < LARGEST
 ABOVE_0 = "a number above 0", lambda x: 0 < x < LARGEST
@@ -57,6 +61,11 @@ SHARE = "a number, at least 0 and below 1", lambda x: 0 <= x < 1
 PART = "a number from 0 to 1", lambda x: 0 <= x <= 1
 LIMIT = "a number above 0", lambda x: x > 0  # infinity limits nothing
 FINITE = "a finite number", lambda x: abs(x) < 3e38  # that float32 holds too
+SIZES = {  # the most that there can be of what takes memory; of other whole numbers 2^62
+    **dict.fromkeys(["input_size", "hidden_size", "in_features", "out_features", "embedding",
+                     "num_embeddings", "embedding_dim", "num_symbols", "num_classes"], 10**8),
+    "num_layers": 1000,
+}  # fmt: skip
 FEW_IDS = 16  # Python looks at so few faster than NumPy
 
 
@@ -66,8 +75,10 @@ def whole(name, number, least=1, none=False):
     if none and number is None:
         return None
     kind = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
-    if not kind or least is not None and number < least:
+    most = SIZES.get(name, 2**62)
+    if not kind or number > most or number < (-most if least is None else least):
         bound = "" if least is None else f", at least {least}"
+        bound = bound if not kind or number <= most else f", at most {most:,}"
         raise ArgumentError(
             f"{name} is {short(number)}, but must be a whole number{bound}{' or None' * none}"
         )
@@ -88,9 +99,14 @@ def real(name, number, kind=FINITE, none=False):
 
 
 def not_negative(**given):
-    """Numbers, each by its name, all at least 0; else `ArgumentError`."""
-    for name, number in given.items():
-        real(name, number, NOT_NEGATIVE)
+    """Return these numbers, each given by its name, all at least 0; else `ArgumentError`."""
+    return [real(name, number, NOT_NEGATIVE) for name, number in given.items()]
+
+
+def above_0(**given):
+    """Return a number, given by its name, above 0; else `ArgumentError`."""
+    ((name, number),) = given.items()
+    return real(name, number, ABOVE_0)
 
 
 def one_of(name, value, choices):
@@ -125,6 +141,8 @@ PARTS = {  # of training and evaluation: the methods that are called, and how su
     "loss": (("forward", "backward"), "CrossEntropy()"),
     "optimizer": (("step", "zero_grad"), "Adam(net.parameters())"),
     "sequences": (("batch", "counts"), "Sequences(sequences, labels)"),
+    "alphabet": (("clean", "encode"), "Alphabet()"),
+    "names": (("digest", "counts"), "load_names()"),
 }
 
 
@@ -138,11 +156,47 @@ def part(name, given, methods=None):
         raise ArgumentError(f"{name} is {short(given)}, but must be {wanted}")
 
 
-def evaluated(net, sequences, loss=None):
+def evaluated(net, sequences, loss=None, streams=None):
     """Raise `ArgumentError` where one of those that an evaluation joins is something else."""
     part("net", net, ("forward",)), part("sequences", sequences)
     if loss is not None:
         part("loss", loss)
+    if whole("streams", streams, none=True):
+        carrying(net, f"streams is {streams}")
+
+
+def batch_of(given):
+    """Return a `Batch`, or what has its fields; `ArgumentError` for anything else."""
+    if not all(hasattr(given, name) for name in ("x", "sizes", "labels")):
+        raise ArgumentError(
+            f"batch is {short(given)}, but must be a Batch, as sequences.batch([0, 1]) gives"
+        )
+    return given
+
+
+def carried(state, number):
+    """Return the state with which so many sequences begin, without what others have after them;
+    `ShapeError` unless it is a tuple of arrays [layers, N, H] with N at least so many."""
+    arrays = state if isinstance(state, (tuple, list)) else [None]
+    shapes = [getattr(array, "shape", ()) for array in arrays]
+    if not arrays or any(len(shape) != 3 or shape[1] < number for shape in shapes):
+        wanted = f"a tuple of arrays [layers, N, H] with N at least {number}"
+        raise ShapeError(f"state is {short(state)}, but must be {wanted}")
+    return tuple(array[:, :number] for array in arrays)
+
+
+def told(**given):
+    """Raise `ArgumentError` where one of these is neither None nor a function."""
+    for name, one in given.items():
+        if one is not None and (not callable(one) or isinstance(one, type)):
+            raise ArgumentError(f"{name} is {short(one)}, but must be a function or None")
+
+
+def text_of(name, given):
+    """Return a text; `ArgumentError` for anything else."""
+    if not isinstance(given, str):
+        raise ArgumentError(f"{name} is {short(given)}, but must be text")
+    return given
 
 
 def trained(net, loss, optimizer, sequences):
@@ -171,7 +225,7 @@ def floating(name, dtype):
     """A floating (or complex) dtype; `ArgumentError` for another, or what is none."""
     try:
         result = np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError, SyntaxError):  # of text that is no UTF-8, or half a type
         result = None
     if dtype is None or result is None or result.kind not in "fc":
         raise ArgumentError(f"{name} is {short(dtype)}, but must be float32 or float64")
@@ -187,10 +241,51 @@ def as_array(given):
     return np.empty(array.shape, object) if _is_masked(given) else array
 
 
-def as_numbers(name, given):
-    """Return an array of numbers, of a list or the like; `ShapeError` for the rest."""
+def as_numbers(name, given, axes=0):
+    """Return an array of numbers with at least so many axes, of a list or the like; `ShapeError`
+    for the rest."""
     array = as_array(given)
     if array.dtype.kind not in "iufc":
+        raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
+    if array.ndim < axes:
+        raise ShapeError(f"{name} has shape {array.shape}, but must have at least {axes} axes")
+    return array
+
+
+def as_host(given):
+    """Return what NumPy makes of this; `ShapeError` where it makes nothing."""
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ShapeError(f"array is {short(given)}, but must be one array: {error}") from None
+
+
+def filling(value, dtype):
+    """Return a value with which an array of this type can be filled; `ShapeError` for others."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            put = np.full((), value, dtype)
+            fits = np.ndim(value) == 0 and (dtype.kind not in "iub" or put == value)
+        fits = fits and (dtype.kind not in "iubfc" or isinstance(value, (numbers.Number, np.bool_)))
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise ShapeError(f"value is {short(value)}, but must be one that {dtype} can hold")
+    return value
+
+
+def shaped(make, name, given, dtype):
+    """Return make(given, dtype=dtype), an array; `ShapeError` in words where NumPy makes none, or
+    none of numbers."""
+    try:
+        array = make(given, dtype=dtype)
+    except (TypeError, ValueError, OverflowError, SyntaxError) as error:
+        kind = "" if dtype is None else f" of type {short(dtype)}"
+        text = f"{name} is {short(given)}, of which no array{kind} can be made: {error}"
+        raise ShapeError(text) from None
+    words = given is None or isinstance(given, (str, bytes)) or array.dtype.kind not in "biufc"
+    if words or _is_masked(given):
         raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
     return array
 
@@ -236,11 +331,13 @@ def in_range(what, values, size, error=ShapeError, note=""):
 
 
 def labels_of(what, labels, number, size):
-    """Labels [N] of so many sequences, in 0 .. size - 1 (None: at least 0), as int64; or guesses.
+    """Labels [N] of so many sequences (None: of any number), in 0 .. size - 1 (None: at least 0),
+    as int64; or guesses.
 
     Raises `DataError` for anything else.
     """
     array = as_array(labels)
+    number = array.size if number is None else number
     if array.shape != (number,) or not number:
         shape = "" if array.ndim == 1 else f" of shape {array.shape}, which is not [N]"
         raise DataError(f"there are {number} sequences, but {array.size} {_many(what)}{shape}")
@@ -263,7 +360,7 @@ def targets_of(sequences, labels, targets, num_classes, ignore_index, dtype):
         )
     what, number = "label", len(sequences)
     if targets is not None:
-        labels = _joined_targets(sequences, list(targets))
+        labels = _joined_targets(sequences, listed("targets", targets, DataError))
         what, number = "target", len(labels)
     try:
         found = np.asarray(labels)
@@ -327,18 +424,29 @@ def inputs_of(sequences, num_symbols, dtype):
 
 def finite(what, array, dtype):
     """The array in this dtype; `DataError` where a number in it is not finite."""
-    array = array.astype(dtype)
+    with np.errstate(over="ignore"):  # said in words
+        array = array.astype(dtype)
     if not np.isfinite(array).all():
         raise DataError(f"{what} hold NaN or infinite numbers, but must be finite")
     return array
 
 
+def encoded(names, alphabet):
+    """Return the ids of the letters of each of the `Names`; `ArgumentError` for what is none, or
+    no alphabet."""
+    part("names", names), part("alphabet", alphabet)
+    return [alphabet.encode(name) for name in names.names]
+
+
 def places(name, index, size):
-    """Places [n] in a list of this size, from what NumPy and scikit-learn take for them: whole
-    numbers, below 0 from the end, or a mask with True for each that is meant.
+    """Places [n] in a list of this size, or in these `Sequences`, from what NumPy and scikit-learn
+    take for them: whole numbers, below 0 from the end, or a mask with True for each that is meant.
 
     Raises `DataError` for anything else, and for none.
     """
+    if not isinstance(size, int):
+        part("sequences", size)
+        size = len(size)
     array = as_array(index)
     if array.dtype == bool and array.shape == (size,):
         array = np.flatnonzero(array)
@@ -368,7 +476,10 @@ def joined(sequences, error, kinds="iuf"):
                 f"sequence {k} is {short(given)}, but must be an array: of ids, as Alphabet.encode "
                 "gives, or of features [T, D]"
             )
-        array = array.astype(np.int64) if array.dtype == np.uint64 else array
+        if array.dtype == np.uint64:
+            if array.size and array.max() >= 2**63:
+                raise error(f"sequence {k} has {array.max()}, but must be below 2^63")
+            array = array.astype(np.int64)
         first = arrays[0] if arrays else array
         if array.shape[1:] != first.shape[1:]:
             raise error(
@@ -422,15 +533,16 @@ def parts_of(state, names, what):
     return parts
 
 
-def carrying(net):
+def carrying(net, given="sampling is streams"):
     """Raises `ArgumentError` where a net can not go on with the state of an earlier batch."""
     if not hasattr(net, "first_state"):
         raise ArgumentError(
-            f"sampling is streams, but {type(net).__name__} carries no state on; take a StepModel"
+            f"{given}, but {type(net).__name__} carries no state on; take a StepModel"
         )
-    if net.recurrent.directions == 2 or net.recurrent.reverse:
+    recurrent = getattr(net, "recurrent", None)
+    if getattr(recurrent, "directions", 1) == 2 or getattr(recurrent, "reverse", False):
         raise ArgumentError(
-            "sampling is streams, but the net reads backwards, where no state can be carried on: "
+            f"{given}, but the net reads backwards, where no state can be carried on: "
             "take one direction"
         )
 
@@ -438,13 +550,25 @@ def carrying(net):
 def parameters_of(given):
     """Return a list of parameters; `ArgumentError` where there are none, one is there twice, or
     they are something else."""
-    parameters = list(given) if hasattr(given, "__iter__") else [given]
+    parameters = [given] if _is_scalar(given) or not hasattr(given, "__iter__") else list(given)
     others = [p for p in parameters if not hasattr(p, "grad")]
     if not parameters or others or len(set(map(id, parameters))) < len(parameters):
         given = f"has {short(others[0])}" if others else "has one twice"
         given = given if parameters else "is empty"
         raise ArgumentError(f"parameters {given}, but must be a list, as net.parameters() gives")
     return parameters
+
+
+def net_of(settings, cls, nets):
+    """Return the class of a net that these settings name, else this class; `ArgumentError` unless
+    they are a dict with all that a net is made from."""
+    name = settings.get("net", cls.__name__) if isinstance(settings, dict) else cls.__name__
+    one_of("net", name, nets)
+    names = "model", "alphabet", *cls.SIZES
+    lacking = [name for name in names if not isinstance(settings, dict) or name not in settings]
+    if lacking:
+        raise ArgumentError(f"settings is {short(settings)}, but must be a dict with {lacking[0]}")
+    return nets[name]
 
 
 def mapping(what, state):
@@ -472,15 +596,101 @@ def saved_arrays(what, state, shapes):
     return arrays
 
 
-def cache_of(cache, fields, cell=None):
-    """Return the cache of a forward with so many fields, of such a cell; `ArgumentError` for
+def cache_of(cache, kind, divisor=None, dloss=1.0):
+    """Return the cache of a forward; `ArgumentError` for anything else.
+
+    kind: its class, or how many fields it has, or the layer whose it is, or a list of the layers
+    whose it holds. divisor: the place of a number in a loss's, which begins with an array; dloss:
+    what its backward is given beside it, a number too.
+    """
+    single("dloss", dloss)
+    if isinstance(kind, type):
+        fits = isinstance(cache, kind)
+    elif isinstance(kind, int):
+        fits = isinstance(cache, tuple) and len(cache) == kind
+    elif isinstance(kind, list):
+        parts = cache[0] if isinstance(cache, tuple) and len(cache) == 4 else None
+        fits = isinstance(parts, list) and [getattr(p, "layer", None) for p in parts] == kind
+    else:
+        fits = getattr(cache, "layer", None) is kind
+        _no_complex(np.dtype(getattr(cache, "dtype", "f")), kind.Wh.grad.dtype)
+    if fits and divisor is not None:
+        number = cache[divisor]
+        fits = isinstance(number, numbers.Number) or getattr(number, "ndim", 1) == 0
+        fits = fits and hasattr(cache[0], "ndim")
+    return cache if fits else _no_cache(cache)
+
+
+def cached(x, W):
+    """Return the x [..., D] that forward keeps for the gradient of W [D, K]; `ArgumentError` for
     anything else."""
-    whole = isinstance(cache, tuple) and len(cache) == fields
-    if not whole or (cell is not None and cache.product.gates != cell.gates):
-        raise ArgumentError(
-            f"cache is {short(cache)}, but must be what forward of this object returned last"
-        )
+    if getattr(x, "shape", ())[-1:] != W.shape[:1] or x.dtype.kind not in "fc":
+        _no_cache(x)
+    _no_complex(x.dtype, W.grad.dtype)
+    return x
+
+
+def cached_ids(ids, W):
+    """Return the ids that forward keeps for the gradient of W [V, E]; `ArgumentError` for anything
+    else."""
+    if not hasattr(ids, "dtype") or ids.dtype.kind not in "iu":
+        _no_cache(ids)
+    in_range("id", ids, W.shape[0])
+    return ids
+
+
+def mask_of(cache, dy):
+    """Return the mask that forward has drawn, of the shape of dy, or None where it has drawn none;
+    `ArgumentError` for anything else, `ShapeError` for another dy."""
+    if cache is not None and (not hasattr(cache, "dtype") or cache.dtype.kind not in "fc"):
+        _no_cache(cache)
+    shape = dy.shape if hasattr(dy, "shape") else as_array(dy).shape
+    if cache is not None and shape != cache.shape:
+        raise ShapeError(f"dy has shape {shape}, but y had {cache.shape}")
     return cache
+
+
+def switch(name, given):
+    """Return True or False; `ArgumentError` for anything else."""
+    return one_of(name, given, (True, False))
+
+
+def _no_complex(given, own):
+    if given.kind == "c" != own.kind:
+        raise ShapeError(f"x was of type {given}, but the gradients are {own}: take real numbers")
+
+
+def _no_cache(given):
+    text = f"a tuple of {len(given)}" if isinstance(given, tuple) else short(given)
+    raise ArgumentError(f"cache is {text}, but must be what forward of this object returned last")
+
+
+def single(name, number):
+    """Return a number, or an array that holds one and has no axis; `ArgumentError` for the rest."""
+    if isinstance(number, numbers.Real):
+        return real(name, number)
+    plain = isinstance(number, numbers.Number)
+    if not plain and (getattr(number, "shape", None) != () or number.dtype.kind not in "iufc"):
+        raise ArgumentError(f"{name} is {short(number)}, but must be a number")
+    return number
+
+
+def truth(name, given):
+    """Return True or False as an array without axes, as which it may lie on a GPU; `ArgumentError`
+    for anything else."""
+    given = np.bool_(given) if isinstance(given, bool) else given
+    if getattr(given, "shape", None) != () or given.dtype.kind != "b":
+        raise ArgumentError(f"{name} is {short(given)}, but must be True or False")
+    return given
+
+
+def of_steps(schedule):
+    """Return a schedule that raises `ArgumentError` for a step that is no number, or below 0."""
+
+    def rate(step):
+        return schedule(real("step", step, NOT_NEGATIVE))
+
+    return rate
 
 
 def made(cell):
@@ -502,7 +712,7 @@ def prior_of(log_prior):
 
 def unpackable(rows, sizes, order):
     """Return the three as arrays and a list; `ShapeError` for what pack does not return."""
-    rows = rows if hasattr(rows, "shape") else as_numbers("rows", rows)
+    rows = rows if getattr(rows, "ndim", 0) else as_numbers("rows", rows, 1)
     sizes, order = whole_sizes(sizes), as_array(order)
     places = sorted(order.tolist()) if order.dtype.kind in "iu" and order.ndim == 1 else None
     fits = sizes and sizes == sorted(sizes, reverse=True) and sizes[-1] > 0
@@ -523,6 +733,23 @@ def two_betas(betas):
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise ArgumentError(f"betas is {short(betas)}, but must be two numbers, as (0.9, 0.999)")
     return tuple(real(f"betas[{k}]", beta, SHARE) for k, beta in enumerate(betas))
+
+
+def path_of(name, given):
+    """Return a path; `ArgumentError` for what is no text."""
+    if not isinstance(given, (str, Path)):
+        raise ArgumentError(f"{name} is {short(given)}, but must be a path, such as 'data/names'")
+    return Path(given)
+
+
+def absent(path, kind):
+    """Return how a sentence begins that says why there is no "file", or no "folder", here."""
+    if not os.path.exists(path):
+        return f"there is no {kind} {path}"
+    other = "device or a pipe"
+    if os.path.isdir(path) or os.path.isfile(path):
+        other = "folder" if os.path.isdir(path) else "file"
+    return f"{path} is a {other}, not a {kind}"
 
 
 def short(value, longest=60):

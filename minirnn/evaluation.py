@@ -32,7 +32,7 @@ def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None,
         >>> int(evaluation.confusion.sum()), 0 <= evaluation.accuracy <= 1
         (3, True)
     """
-    evaluated(net, sequences, loss)
+    evaluated(net, sequences, loss, streams)
     index, measure = places("index", index, len(sequences)), measure_of(loss, sequences)
     outputs = _tried(net, sequences, index, 256, streams)
     targets, ignored = sequences.targets(index), getattr(loss, "ignore_index", None)
@@ -64,7 +64,7 @@ def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
         >>> predict(NameClassifier(2, 3, hidden_size=4), sequences, [1, 0]).shape
         (2, 3)
     """
-    evaluated(net, sequences)
+    evaluated(net, sequences, streams=streams)
     index = places("index", index, len(sequences))
     outputs = _tried(net, sequences, index, whole("batch_size", batch_size), streams)
     if not sequences.every_step:

@@ -56,7 +56,7 @@ class Linear(Module):
 
         Raises `ShapeError` where dy has not the shape of y.
         """
-        x, dy = cache, taken(self.W.data, whole=False, dy=dy)
+        x, dy = check.cached(cache, self.W), taken(self.W.data, whole=False, dy=dy)
         check_shape("dy", dy, (*x.shape[:-1], self.W.shape[1]), "y had")
         rows_x, rows_dy = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
         # y = x W + b
@@ -98,7 +98,8 @@ class Embedding(Module):
 
     def backward(self, dy: Array, cache: Any) -> None:
         """Add to dW; ids have no gradient, so None comes back. `ShapeError` for another dy."""
-        ids, dy = cache.reshape(-1), taken(self.W.data, whole=False, dy=dy)
+        ids = check.cached_ids(cache, self.W).reshape(-1)
+        dy = taken(self.W.data, whole=False, dy=dy)
         check_shape("dy", dy, (*cache.shape, self.W.shape[1]), "y had")
         self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)
         return None
@@ -127,7 +128,7 @@ class Dropout(Module):
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Any]:
         """Return x with a new mask, or x itself when not training, and a cache."""
-        x = taken(None, whole=False, x=x)
+        x, training = taken(None, whole=False, x=x), check.switch("training", training)
         if not training or self.p == 0:
             return x, None
         mask = self.rng.random(x.shape, dtype=np.float32) >= self.p
@@ -137,7 +138,7 @@ class Dropout(Module):
 
     def backward(self, dy: Array, cache: Any) -> Array:
         """dx = dy m / (1 - p), with the mask of forward."""
-        mask = cache
+        mask = check.mask_of(cache, dy)
         return dy if mask is None else dy * mask
 
     def extra_repr(self):

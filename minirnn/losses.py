@@ -8,10 +8,10 @@ from typing import Any
 
 from . import errors as check
 from .backend import Array, asarray, asnumpy, get_array_module, taken
-from .errors import ArgumentError, ShapeError
+from .errors import ArgumentError
 from .functions import log_softmax
 from .layers import one_hot
-from .measures import Evaluation, Regression
+from .measures import Evaluation, Regression, guesses_beside, off_by
 
 NORMALISER = "mean, sum or above 0", check.ABOVE_0[1]
 
@@ -61,13 +61,8 @@ class CrossEntropy:
 
         Raises `ShapeError` where the shapes differ, or a label on the host is not in 0 .. K - 1.
         """
-        logits = taken(None, whole=False, logits=logits)
-        labels, xp = taken(logits, labels=labels), get_array_module(logits)
-        K = logits.shape[-1] if logits.ndim else 0
-        if labels.shape != logits.shape[:-1] or not K:
-            given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
-            raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
-        check.not_empty("logits", logits)
+        (logits, labels), xp = guesses_beside(logits, labels), get_array_module(logits)
+        K = logits.shape[-1]
         shape, logits, labels = logits.shape, logits.reshape(-1, K), labels.reshape(-1)
         keep = xp.ones(len(labels), bool)
         if self.ignore_index is not None:
@@ -98,12 +93,13 @@ class CrossEntropy:
 
         In general (softmax(logits) sum q - q) / normaliser, where q is what log p is weighted with.
         """
-        log_p, wanted, divisor, shape = check.cache_of(cache, 4)
+        log_p, wanted, divisor, shape = check.cache_of(cache, 4, 2, dloss)
         dlogits = get_array_module(log_p).exp(log_p) * wanted.sum(axis=1, keepdims=True) - wanted
         return (dlogits * (dloss / divisor)).reshape(shape)
 
     def score(self, logits: Array, labels: Array) -> Array:
         """Return how many rows are guessed right, a 0-d array; those that are ignored are not."""
+        logits, labels = guesses_beside(logits, labels)
         right = logits.argmax(axis=-1) == labels
         return (right if self.ignore_index is None else right & (labels != self.ignore_index)).sum()
 
@@ -133,22 +129,19 @@ class MeanSquaredError:
 
     def forward(self, y: Array, target: Array) -> tuple[Array, Any]:
         """Return the loss, a 0-d array, and a cache; `ShapeError` where the two shapes differ."""
-        y = taken(None, whole=False, y=y)
-        target = taken(y, whole=False, target=target)
-        check.check_shape("y", y, target.shape, "the target has")
-        check.not_empty("y", y)
-        difference = y - target
+        difference = off_by(y, target)
         divisor = {"mean": difference.size, "sum": 1}.get(self.normaliser, self.normaliser)
         return (difference * difference).sum() / divisor, (difference, divisor)
 
     def backward(self, cache: Any, dloss: float = 1.0) -> Array:
         """dy = 2 (y - target) / normaliser."""
-        difference, divisor = check.cache_of(cache, 2)
+        difference, divisor = check.cache_of(cache, 2, 1, dloss)
         return difference * (2 * dloss / divisor)
 
     def score(self, y: Array, target: Array) -> Array:
         """Return the sum over rows of the mean of (y - target)^2, a 0-d array."""
-        return ((y - target) ** 2).sum() / y.shape[-1]
+        difference = off_by(y, target)
+        return (difference**2).sum() / difference.shape[-1]
 
 
 def _classes(name, given):

@@ -13,7 +13,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ArgumentError, DataError, as_numbers, labels_of, one_of, short
+from .backend import taken
+from .errors import (
+    ArgumentError,
+    DataError,
+    ShapeError,
+    as_numbers,
+    check_shape,
+    labels_of,
+    not_empty,
+    one_of,
+    short,
+    told,
+    whole,
+)
 
 LOWER_IS_BETTER = "loss", "bits", "perplexity", "rmse"
 
@@ -46,7 +59,7 @@ class Evaluation:
 
         Raises `DataError` where they are not as many whole numbers in 0 .. num_classes - 1.
         """
-        labels = labels_of("label", labels, np.size(labels), num_classes)
+        labels = labels_of("label", labels, None, whole("num_classes", num_classes))
         guesses = labels_of("guess", guesses, len(labels), num_classes)
         confusion = np.zeros((num_classes, num_classes), dtype=np.int64)
         np.add.at(confusion, (labels, guesses), 1)
@@ -117,7 +130,7 @@ class Comparison:
 
         Raises `DataError` where one is not as many whole numbers in 0 .. num_classes - 1.
         """
-        labels = labels_of("label", labels, np.size(labels), num_classes)
+        labels = labels_of("label", labels, None, whole("num_classes", num_classes))
         one = labels_of("guess", first, len(labels), num_classes) == labels
         two = labels_of("guess", second, len(labels), num_classes) == labels
         rows = one & ~two, two & ~one, one | True
@@ -182,6 +195,8 @@ def two_guesses(scores, log_prior):
     log prior in its loss: with it, most examples are right; without it, most of the average class
     (Menon et al. 2021, arXiv 2007.07314).
     """
+    scores = as_numbers("scores", scores, axes=2)
+    log_prior = check_shape("log_prior", as_numbers("log_prior", log_prior), scores.shape[-1:])
     return (scores + log_prior).argmax(axis=-1), scores.argmax(axis=-1)
 
 
@@ -210,7 +225,10 @@ class Regression:
         with the mean of each of the K; where the targets are all alike it is 1 for a net that says
         them, else 0.
         """
-        target, y = np.asarray(target, "float64"), np.asarray(y, "float64")
+        target = as_numbers("target", target, axes=1).astype("float64")
+        y = check_shape("y", as_numbers("y", y), target.shape, "target has").astype("float64")
+        if not y.size:
+            raise DataError("there are no targets, but there must be one")
         squares = float(((y - target) ** 2).sum())
         spread = float(((target - target.mean(axis=0)) ** 2).sum())
         r2 = 1 - squares / spread if spread else float(squares == 0)
@@ -226,6 +244,26 @@ def _finite(measured, names):
     """These numbers of an evaluation, without those that were not asked for, which are NaN."""
     numbers = {name: getattr(measured, name) for name in names}
     return "".join(f", {name}={x:.4g}" for name, x in numbers.items() if math.isfinite(x))
+
+
+def guesses_beside(logits, labels):
+    """Return logits [..., K] and labels [...] as arrays; `ShapeError` where they do not fit."""
+    logits = taken(None, whole=False, logits=logits)
+    labels = taken(logits, labels=labels)
+    if labels.shape != logits.shape[:-1] or not logits.ndim:
+        given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
+        raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
+    not_empty("logits", logits)
+    return logits, labels
+
+
+def off_by(y, target):
+    """y - target; `ShapeError` where the two are not of one shape."""
+    y = taken(None, whole=False, y=y)
+    target = taken(y, whole=False, target=target)
+    check_shape("y", y, target.shape, "the target has")
+    not_empty("y", y)
+    return y - target
 
 
 def measure_of(loss, sequences):
@@ -352,16 +390,19 @@ class Progress:
         self.bar.close()
 
 
-def shown(progress, trainer):
+def shown(progress, trainer, checkpoint=None):
     """Return a context with what `fit` calls after every step: a bar for True, or the function.
 
-    The bar is there in a notebook too. Raises `ArgumentError` for what is neither.
+    The bar is there in a notebook too. Raises `ArgumentError` for what is neither, and for a
+    checkpoint that is no function.
     """
+    told(checkpoint=checkpoint)
     if progress is True:
         unit = "step" if trainer.sequences.every_step else "sequence"
         done = {"total": trainer.epochs * trainer.batches_per_epoch(), "initial": trainer.step}
         return Progress(trainer.epochs, unit, disable=False, file=sys.stdout, **done)
-    if progress and not callable(progress):
+    progress = None if progress is False else progress
+    if progress is not None and (not callable(progress) or isinstance(progress, type)):
         raise ArgumentError(f"progress is {short(progress)}, but must be True for a bar, or a "
                             "function that takes the trainer")  # fmt: skip
     return nullcontext(progress)

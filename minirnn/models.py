@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from .backend import Array, Dtype, Rng, get_array_module, taken
-from .errors import MinirnnError, check_shape, one_of, whole
+from .errors import MinirnnError, batch_of, cache_of, check_shape, net_of, whole
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
 from .stacked import GRU, LSTM, RNN, Stack
@@ -73,7 +73,7 @@ class NameClassifier(Module):
         settings: what stands beside a net in its file; a cell of one's own is there by name only.
         "net" among them names another class of `nets`.
         """
-        kind = nets[one_of("net", settings.get("net", cls.__name__), nets)]
+        kind = net_of(settings, cls, nets)
         sizes = {name: settings[name] for name in cls.SIZES}
         symbols = len(settings["alphabet"])
         classes = len(settings["languages" if kind is NameClassifier else "alphabet"])
@@ -82,7 +82,7 @@ class NameClassifier(Module):
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
         """Return logits [N, K] of a `Batch` of ids, and a cache."""
-        x, x_cache = self._embed(batch.x, training)
+        x, x_cache = self._embed(batch_of(batch).x, training)
         _, state, cache = self.recurrent.forward(x, batch.sizes, training=training)
         last, h_shape = self._join(state[0])
         last, mask = self.dropout.forward(last, training)
@@ -91,7 +91,7 @@ class NameClassifier(Module):
 
     def backward(self, dlogits: Array, cache: Any) -> Any:
         """Add to every parameter's gradient; dx of features comes back, None of letters."""
-        x_cache, cache, state, h_shape, mask, linear_cache = cache
+        x_cache, cache, state, h_shape, mask, linear_cache = cache_of(cache, 6)
         dlast = self.dropout.backward(self.linear.backward(dlogits, linear_cache), mask)
         dstate = (self._split(dlast, h_shape), *[None] * (len(state) - 1))
         dx, _ = self.recurrent.backward(None, cache, dstate)
@@ -102,7 +102,7 @@ class NameClassifier(Module):
 
         A cell whose cache does not name its gates gives {"output": [T, H]}.
         """
-        x = batch.x if self.embedding is None else self.embedding.forward(batch.x)[0]
+        x = batch_of(batch).x if self.embedding is None else self.embedding.forward(batch.x)[0]
         layer = self.recurrent.layers[0]
         output, _, cache = layer.forward(x[::-1] if self.recurrent.reverse else x, batch.sizes)
         return layer.gates(cache) or {"output": output}
@@ -165,7 +165,7 @@ class StepModel(NameClassifier):
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
         """Return y [S, K] of a `Batch`, packed as its x is, and a cache."""
-        x, x_cache = self._embed(batch.x, training)
+        x, x_cache = self._embed(batch_of(batch).x, training)
         recurrent, given = self.recurrent, (x, batch.sizes, batch.state)
         output, state, cache = recurrent.forward(*given, training=training)
         output, mask = self.dropout.forward(output, training)
@@ -177,19 +177,20 @@ class StepModel(NameClassifier):
 
         No gradient goes into the state that the batch began with: that is truncated BPTT.
         """
-        doutput = self.dropout.backward(self.linear.backward(dy, cache.linear), cache.mask)
+        doutput = self.linear.backward(dy, cache_of(cache, StepCache).linear)
+        doutput = self.dropout.backward(doutput, cache.mask)
         dx, _ = self.recurrent.backward(doutput, cache.recurrent)
         return self._embed_back(dx, cache.x)
 
     def first_state(self, N):
         """Zeros for the state of N sequences: a tuple of arrays [layers, N, H]."""
-        layer, layers = self.recurrent.layers[0], len(self.recurrent.layers)
+        layer, layers, N = self.recurrent.layers[0], len(self.recurrent.layers), whole("N", N)
         xp, shape = get_array_module(layer.Wh.data), (layers, N, self.recurrent.hidden_size)
         return tuple(xp.zeros(shape, layer.Wh.data.dtype) for _ in layer.cell.states)
 
     def states(self, cache: Any) -> list:
         """Return every state of every layer at every step, see `Stack.states`."""
-        return self.recurrent.states(cache.recurrent)
+        return self.recurrent.states(cache_of(cache, StepCache).recurrent)
 
 
 nets = {"NameClassifier": NameClassifier, "StepModel": StepModel}

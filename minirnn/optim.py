@@ -40,9 +40,9 @@ class Optimizer:
     def step(self, ok=None):
         """Move every parameter once; nowhere if `ok`, a 0-d array, is false."""
         self.steps += 1
-        lr, whole = self.lr, self.whole
+        lr, whole = check.real("lr", self.lr, check.NOT_NEGATIVE), self.whole
         if ok is not None:
-            xp = get_array_module(whole.grad)
+            xp, ok = get_array_module(whole.grad), check.truth("ok", ok)
             whole.grad[...] = xp.where(ok, whole.grad, xp.zeros_like(whole.grad))
             lr = lr * ok.astype(whole.data.dtype)
         self.update(whole, lr, *self.state.values())
@@ -236,14 +236,14 @@ def clip_grad_norm(parameters: list[Parameter], max_norm: float) -> Array:
 
 def constant(lr):
     """Always lr."""
-    check.not_negative(lr=lr)
-    return lambda step: lr
+    (lr,) = check.not_negative(lr=lr)
+    return check.of_steps(lambda step: lr)
 
 
 def step_decay(lr, every, factor=0.1):
     """lr factor^(step // every)."""
-    check.not_negative(lr=lr, factor=factor), check.whole("every", every)
-    return lambda step: lr * factor ** (step // every)
+    (lr, factor), every = check.not_negative(lr=lr, factor=factor), check.whole("every", every)
+    return check.of_steps(lambda step: lr * factor ** (step // every))
 
 
 def cosine(lr, total, lowest=0.0):
@@ -251,8 +251,8 @@ def cosine(lr, total, lowest=0.0):
 
     Loshchilov and Hutter 2017, eq. 5.
     """
-    check.not_negative(lr=lr, lowest=lowest), check.whole("total", total)
-    return lambda step: _between(lr, lowest, min(step / total, 1.0))
+    (lr, lowest), total = check.not_negative(lr=lr, lowest=lowest), check.whole("total", total)
+    return check.of_steps(lambda step: _between(lr, lowest, min(step / total, 1.0)))
 
 
 def one_cycle(highest, total, rise=0.3, start_factor=25.0, end_factor=1e4):
@@ -261,10 +261,9 @@ def one_cycle(highest, total, rise=0.3, start_factor=25.0, end_factor=1e4):
 
     Smith and Topin 2018, in the form of `torch.optim.lr_scheduler.OneCycleLR`.
     """
-    check.not_negative(highest=highest), check.whole("total", total)
-    check.real("rise", rise, check.PART), check.real("start_factor", start_factor, check.ABOVE_0)
-    check.real("end_factor", end_factor, check.ABOVE_0)
-    start = highest / start_factor
+    (highest,), total = check.not_negative(highest=highest), check.whole("total", total)
+    rise, end_factor = check.real("rise", rise, check.PART), check.above_0(end_factor=end_factor)
+    start = highest / check.above_0(start_factor=start_factor)
     top, last = rise * total - 1, total - 1
 
     def lr(step):
@@ -273,7 +272,7 @@ def one_cycle(highest, total, rise=0.3, start_factor=25.0, end_factor=1e4):
         share = (step - top) / (last - top) if last > top else 1.0
         return _between(highest, start / end_factor, min(share, 1.0))
 
-    return lr
+    return check.of_steps(lr)
 
 
 def _between(a, b, share):

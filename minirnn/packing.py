@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, asnumpy, get_array_module
-from .errors import ShapeError, as_numbers, joined, one_of, short, unpackable, whole_sizes
+from .errors import ShapeError, as_numbers, filling, joined, one_of, short, unpackable, whole_sizes
 
 
 def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray]:
@@ -79,7 +79,7 @@ def pack_padded(
         >>> print(rows, sizes, order)
         [3 1 4 2 5] [2, 2, 1] [1 0]
     """
-    x, lengths = as_numbers("x", x), whole_sizes(lengths, "lengths")
+    x, lengths = as_numbers("x", x, axes=2), whole_sizes(lengths, "lengths")
     rows = x if one_of("batch_first", batch_first, (True, False)) else x.swapaxes(0, 1)
     if len(lengths) != len(rows) or not all(1 <= n <= rows.shape[1] for n in lengths):
         axes = "[N, T, ...]" if batch_first else "[T, N, ...]"
@@ -102,9 +102,10 @@ def pad_packed(
                [3, 4, 5]]), [2, 3])
     """
     one_of("batch_first", batch_first, (True, False))
+    rows, sizes, order = unpackable(rows, sizes, asnumpy(order))
     sequences = unpack(rows, sizes, order)
     xp, shape = get_array_module(rows), (len(sequences), len(sizes), *rows.shape[1:])
-    x = xp.full(shape, value, rows.dtype)
+    x = xp.full(shape, filling(value, rows.dtype), rows.dtype)
     for k, sequence in enumerate(sequences):
         x[k, : len(sequence)] = sequence
     return x if batch_first else x.swapaxes(0, 1), [len(sequence) for sequence in sequences]

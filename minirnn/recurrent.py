@@ -22,11 +22,12 @@ class RecurrentCache(NamedTuple):
     x: Any
     sizes: list
     steps: list  # the cell's cache of each step
-    states: list  # after each step
     product: Product
     truncate: int | None
     shape: tuple | None  # the [T, N] of a dense batch
     dtype: Any
+    states: list  # after each step
+    layer: Any  # whose it is
 
 
 class Recurrent(Module):
@@ -122,7 +123,7 @@ class Recurrent(Module):
 
         final = tuple(xp.concatenate(parts) for parts in zip(*reversed(ended), strict=True))
         output = xp.concatenate(outputs)
-        cache = RecurrentCache(x, sizes, steps, states, product, truncate, shape, dtype)
+        cache = RecurrentCache(x, sizes, steps, product, truncate, shape, dtype, states, self)
         return output.reshape(*shape, -1) if shape else output, final, cache
 
     def backward(self, doutput: Array, cache: Any, dfinal: Any = None) -> tuple[Array, Any]:
@@ -130,7 +131,7 @@ class Recurrent(Module):
 
         Either of doutput and dfinal, and any part of dfinal, may be None: zero.
         """
-        x, sizes, steps, _, product, truncate, shape, dtype = check.cache_of(cache, 8, self.cell)
+        x, sizes, steps, product, truncate, shape, dtype, *_ = check.cache_of(cache, self)
         xp, S, H = get_array_module(product.Wh), len(x), self.hidden_size
         doutput, dfinal = self._upstream(doutput, dfinal, (S, H), sizes[0], shape, dtype)
         undo, dgates = ProductBackward(product, S, dtype), []
@@ -159,16 +160,16 @@ class Recurrent(Module):
 
     def gates(self, cache):
         """{gate: [S, H]} where the cell's caches are named tuples with a field for each gate."""
-        xp, fields = get_array_module(self.Wx.data), getattr(cache.steps[0], "_fields", ())
+        xp, steps = get_array_module(self.Wx.data), check.cache_of(cache, self).steps
         return {
-            name: xp.concatenate([getattr(step, name) for step in cache.steps])
+            name: xp.concatenate([getattr(step, name) for step in steps])
             for name in self.cell.gates
-            if name in fields
+            if name in getattr(steps[0], "_fields", ())
         }
 
     def states(self, cache: Any) -> dict[str, Array]:
         """Return {"h": ...}, each state after every step, [S, H] or [T, N, H] as the output."""
-        xp, shape = get_array_module(self.Wx.data), cache.shape or (-1,)
+        xp, shape = get_array_module(self.Wx.data), check.cache_of(cache, self).shape or (-1,)
         parts = zip(self.cell.states, zip(*cache.states, strict=True), strict=True)
         return {
             name: xp.concatenate(part).reshape(*shape, self.hidden_size) for name, part in parts

@@ -54,6 +54,7 @@ class Stack(Module):
         Raises `ArgumentError` for truncate where a direction is the backward one.
         """
         turned = self.directions == 2 or self.reverse
+        training = one_of("training", training, (True, False))
         if whole("truncate", truncate, none=True) and turned:
             why = "its backward direction starts at the end of the sequence; use one direction"
             net = "a bidirectional or reverse net"
@@ -90,7 +91,7 @@ class Stack(Module):
 
         Raises `ShapeError` where doutput has not the shape of the output.
         """
-        caches, masks, order, shape = cache_of(cache, 4)
+        caches, masks, order, shape = cache_of(cache, self.layers)
         H = self.hidden_size
         if doutput is not None:
             doutput = taken(self.layers[0].Wx.data, whole=False, doutput=doutput)
@@ -123,7 +124,7 @@ class Stack(Module):
         [S, H] or [T, N, H] as the output; step t of the backward direction stands where it read
         element t. cache: what forward returned.
         """
-        caches, _, order, (*shape, _) = cache
+        caches, _, order, (*shape, _) = cache_of(cache, self.layers)
         found = [layer.states(one) for layer, one in zip(self.layers, caches, strict=True)]
         if order is not None:
             for k, states in enumerate(found):

@@ -94,7 +94,7 @@ class Trainer:
         those before that step, and the best so far are there. Raises `ArgumentError` where progress
         is neither.
         """
-        with shown(progress, self) as told:
+        with shown(progress, self, checkpoint) as told:
             while not self.is_over() and not self.stopped:
                 self.run_epoch(told, checkpoint)
         self.check()

@@ -92,7 +92,7 @@ def test_arrays_of_every_kind_come_back(tmp_path):
 
 def test_no_such_file(tmp_path):
     refused(tmp_path / "model.npz", "there is no file")
-    refused(tmp_path, "there is no file")
+    refused(tmp_path, "is a folder, not a file")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])

@@ -229,7 +229,7 @@ def test_no_such_folder(tmp_path):
     with pytest.raises(DataError, match="there is no folder .*nowhere"):
         load_names(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="there is no folder .*file"):
+    with pytest.raises(DataError, match="file is a file, not a folder"):
         load_names(tmp_path / "file")
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+import os
 import sys
 from itertools import islice
 from pathlib import Path
@@ -181,7 +182,7 @@ def test_the_script(rhyme, monkeypatch, capsys):
     row = dict(zip(head.split(","), map(float, last.split(",")), strict=True))
     assert row["validation_bits"] == pytest.approx(facts["bits_carried"])
     assert facts["bits_carried"] < np.log2(15), "worse than a die"
-    prompt = [*rhyme, "--prompt", "the cat", "--length", 30]
+    prompt = ["--output", "out", "--prompt", "the cat", "--length", 30]
     assert script(monkeypatch, *prompt, "--seed", 3) == 0
     first = capsys.readouterr().out
     assert first.startswith("the cat") and len(first) == 7 + 30 + 1
@@ -217,9 +218,12 @@ def test_a_stopped_script_goes_on(rhyme, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--prompt", "the"], "there is no trained model out"),
-    (["--text", "nowhere.txt"], "nowhere.txt cannot be read: No such file"),
-    (["--text", "latin.txt"], "latin.txt is not UTF-8: byte 1 belongs to no letter"),
+    (["--text", "nowhere.txt"], "there is no file nowhere.txt"),
+    (["--text", "latin.txt"], "latin.txt is not UTF-8: byte 0xe9 at position 1, line 1"),
+    (["--text", "/dev/zero" if os.path.exists("/dev/zero") else "."], ", not a file"),
+    (["--text", "."], ". is a folder, not a file"),
+    (["--top-k", 3], "--top-k has no effect without --prompt; leave it out"),
+    (["--prompt", "the"], "have no effect with --prompt; leave them out"),
     (["--text", "short.txt"], "short.txt has 9 letters, but 4 streams of 16 steps need"),
     (["--streams", 4000], "4000 streams of 16 steps need"),
     (["--resume"], "no run to go on with"),

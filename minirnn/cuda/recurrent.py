@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..backend import get_array_module, taken
 from ..cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
-from ..errors import parts_of, whole
+from ..errors import cache_of, parts_of, whole
 from ..layers import one_hot
 from ..recurrent import Recurrent
 from .kernels import THREADS, kernel
@@ -25,6 +25,7 @@ class CudaCache(NamedTuple):
     x: Any
     shape: tuple | None  # the [T, N] of a dense batch
     loop: Any  # its arrays over all steps
+    layer: Any  # whose it is
 
 
 class CudaRecurrent(Recurrent):
@@ -51,13 +52,13 @@ class CudaRecurrent(Recurrent):
         state = zeros if state is None else [own(s, dtype) for s in zeros]
         loop = loop(self.cell, self.Wh.data, bias_n, gates, sizes, truncate)
         output, final = loop.forward(state)
-        cache = CudaCache(x, shape, loop)
+        cache = CudaCache(x, shape, loop, self)
         return output.reshape(*shape, -1) if shape else output, tuple(final), cache
 
     def backward(self, doutput, cache, dfinal=None):
         if not isinstance(cache, CudaCache):
             return super().backward(doutput, cache, dfinal)
-        x, shape, loop = cache
+        x, shape, loop, _ = cache_of(cache, self)
         xp, dtype, N = loop.xp, loop.gates.dtype, loop.sizes[0]
         given = parts_of(dfinal, self.cell.states, "dfinal")
         rows = len(x), self.hidden_size
@@ -87,7 +88,8 @@ class CudaRecurrent(Recurrent):
     def gates(self, cache):
         if not isinstance(cache, CudaCache):
             return super().gates(cache)
-        gates, G = cache.loop.gates, cache.loop.G
+        loop = cache_of(cache, self).loop
+        gates, G = loop.gates, loop.G
         parts = gates.reshape(len(gates), G, -1)
         return {name: parts[:, k].copy() for k, name in enumerate(self.cell.gates)}
 

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 from .. import cli
-from ..errors import DataError
+from ..errors import DataError, absent
 from . import typed
 from .added import added
 from .catalogue import BY_NUMBER, EXERCISES
@@ -102,6 +102,12 @@ def _run(arguments, prog, exercises):
         except argparse.ArgumentTypeError as error:
             commands.choices[args.command].error(f"argument N: {error}")
     args.exercises = exercises
+    if args.command == "classroom":
+        own = exercises, args.conventions, args.seconds != SECONDS
+        names = "exercises", "conventions", "seconds"
+        cli.no_effect("with classroom", **dict(zip(names, own, strict=True)))
+    if args.command == "solution":
+        cli.no_effect("with --force", seconds=args.force and args.seconds != SECONDS)
     return COMMANDS[args.command](args)
 
 
@@ -123,7 +129,7 @@ def _folder(path):
     if path.is_file():
         raise DataError(f"{path} is a file; name the folder that it lies in, and its number")
     if not path.is_dir():
-        raise DataError(f"there is no folder {path}")
+        raise DataError(absent(path, "folder"))
     return path
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields, replace
 
+from ..data import read_text
 from ..errors import DataError
 from ..gradcheck import zoo
 
@@ -110,9 +111,9 @@ def _is_list(thing):
 def read_conventions(path):
     """The conventions in a JSON file. Raises `DataError` where it holds something else."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from None
+        found = json.loads(read_text(path))
+    except DataError:
+        raise
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {error}") from None
     known = [field.name for field in fields(Conventions)]

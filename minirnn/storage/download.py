@@ -72,7 +72,7 @@ def run(arguments=None, prog=None):
 
 def _text(args):
     output = Path(args.output or "text-classic.txt")
-    if os.path.lexists(output):
+    if output.is_file() or output.is_symlink():
         raise DataError(f"{_shown(output)} exists already; remove it, or choose another --output")
     text = _fetched(args, TEXT_URL, TEXT_SHA256)
     try:

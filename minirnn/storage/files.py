@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..cuda.faults import is_out_of_memory
-from ..errors import CheckpointError, DataError
+from ..errors import CheckpointError, DataError, absent, path_of
 
 LARGEST = 2**30  # bytes of one file, unpacked
 LEFTOVER = re.compile(r"\..+\.\d+\.tmp")  # the names that write_atomic gives
@@ -26,23 +26,38 @@ LEFTOVER = re.compile(r"\..+\.\d+\.tmp")  # the names that write_atomic gives
 def write_atomic(path, data):
     """Write bytes to `path`, so that it holds either what it held before or all of them.
 
-    They go to a temporary file, are forced to the disk, and only then take the name. Raises
-    `CheckpointError` where that cannot be done.
+    They go to a temporary file, are forced to the disk, and only then take the name. A device, or
+    what this process has open (/dev/null, /dev/stdout), gets them as they are: nothing takes its
+    place. Raises `CheckpointError` where that cannot be done, and for a folder, a pipe or the like.
     """
     path = Path(path)
     temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
+        if _is_device(path):
+            path.write_bytes(data)
+            return
+        if os.path.exists(path) and not os.path.isfile(path):
+            kind = "folder" if os.path.isdir(path) else "pipe or the like"
+            raise CheckpointError(f"{path} cannot be written: it is a {kind}, no file")
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        kept = "; what it held before is still there" if os.path.exists(path) else ""
-        raise CheckpointError(f"{path} cannot be written: {error.strerror}{kept}") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        kept = "; what it held before is still there" if os.path.isfile(path) else ""
+        reason = getattr(error, "strerror", error)  # of a name with a zero byte there is none
+        raise CheckpointError(f"{path} cannot be written: {reason}{kept}") from None
     finally:
-        with contextlib.suppress(OSError):  # if all went well it is gone already
+        with contextlib.suppress(OSError, ValueError):  # if all went well it is gone already
             temporary.unlink()
+
+
+def _is_device(path):
+    folder = os.path.realpath(path.parent)
+    return os.path.exists(path) and (folder == "/dev" or folder.startswith("/proc/"))
 
 
 def remove_leftovers(folder):
@@ -80,9 +95,9 @@ def read_npz(path):
     Sizes are read from the headers before anything is unpacked, so that neither a zip bomb nor
     an array that claims to be huge takes any memory.
     """
-    path = Path(path)
+    path = path_of("path", path)
     if not path.is_file():
-        raise CheckpointError(f"there is no file {path}")
+        raise CheckpointError(absent(path, "file"))
     try:
         with open(path, "rb") as file:
             return _arrays(path, file)

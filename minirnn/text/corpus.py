@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..batches import Sequences
-from ..data import printable
-from ..errors import DataError
+from ..data import printable, read_text
+from ..errors import DataError, path_of
 
-LARGEST_FILE = 2**26  # bytes
 HELD_OUT = 0.1  # the share at the end that nothing is trained on
 
 
@@ -61,20 +60,9 @@ def load_text(path=None):
     Raises `DataError` for a file that cannot be read, is too large, or is not UTF-8.
     """
     embedded = path is None
-    path = plays() if embedded else Path(path)
-    shown = printable(str(path), 200)
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise DataError(f"{shown} is larger than {LARGEST_FILE >> 20} MiB")
-        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{shown} is not UTF-8: byte {error.start:,} belongs to no letter"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{shown} cannot be read: {error.strerror}") from None
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return Text(text, "embedded" if embedded else shown)
+    path = plays() if embedded else path_of("path", path)
+    text = unicodedata.normalize("NFC", read_text(path))
+    return Text(text, "embedded" if embedded else printable(str(path), 200))
 
 
 def plays():

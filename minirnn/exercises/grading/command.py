@@ -108,6 +108,7 @@ def grade(args):
     """
     if args.json is None:
         return _grade(args)
+    cli.no_effect("with --json", picture=args.picture)
     began, path = time.monotonic(), writable(args.json, "--json")
     try:
         return _grade(args)
