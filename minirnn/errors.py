@@ -256,8 +256,9 @@ def as_host(given):
     """Return what NumPy makes of this; `ShapeError` where it makes nothing."""
     try:
         return np.asarray(given)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ShapeError(f"array is {short(given)}, but must be one array: {error}") from None
+    except (TypeError, ValueError, RuntimeError):
+        wanted = "an array, or lists of one length each"
+        raise ShapeError(f"array is {short(given)}, but must be {wanted}") from None
 
 
 def filling(value, dtype):
@@ -267,7 +268,8 @@ def filling(value, dtype):
             warnings.simplefilter("ignore")
             put = np.full((), value, dtype)
             fits = np.ndim(value) == 0 and (dtype.kind not in "iub" or put == value)
-        fits = fits and (dtype.kind not in "iubfc" or isinstance(value, (numbers.Number, np.bool_)))
+        kinds = (numbers.Number if dtype.kind == "c" else numbers.Real), np.bool_
+        fits = fits and (dtype.kind not in "iubfc" or isinstance(value, kinds))
     except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:
@@ -280,12 +282,12 @@ def shaped(make, name, given, dtype):
     none of numbers."""
     try:
         array = make(given, dtype=dtype)
-    except (TypeError, ValueError, OverflowError, SyntaxError) as error:
-        kind = "" if dtype is None else f" of type {short(dtype)}"
-        text = f"{name} is {short(given)}, of which no array{kind} can be made: {error}"
-        raise ShapeError(text) from None
+    except (TypeError, ValueError, OverflowError, SyntaxError):
+        kind = "" if dtype is None else f" with dtype {short(dtype)}"
+        wanted = "an array, or lists of numbers, of one length each"
+        raise ShapeError(f"{name} is {short(given)}{kind}, but must be {wanted}") from None
     words = given is None or isinstance(given, (str, bytes)) or array.dtype.kind not in "biufc"
-    if words or _is_masked(given):
+    if words or _is_masked(given) or (array.dtype.kind != "c" and np.iscomplexobj(given)):
         raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
     return array
 
@@ -439,14 +441,11 @@ def encoded(names, alphabet):
 
 
 def places(name, index, size):
-    """Places [n] in a list of this size, or in these `Sequences`, from what NumPy and scikit-learn
-    take for them: whole numbers, below 0 from the end, or a mask with True for each that is meant.
+    """Places [n] in a list of this size, from what NumPy and scikit-learn take for them: whole
+    numbers, below 0 from the end, or a mask with True for each that is meant.
 
     Raises `DataError` for anything else, and for none.
     """
-    if not isinstance(size, int):
-        part("sequences", size)
-        size = len(size)
     array = as_array(index)
     if array.dtype == bool and array.shape == (size,):
         array = np.flatnonzero(array)
@@ -458,6 +457,12 @@ def places(name, index, size):
         raise DataError(f"{name} has {wrong}, but there are {size:,}: it must be 0 to {size - 1:,}")
     array = array.astype(np.int64, copy=False)
     return np.where(array < 0, array + size, array) if array.min() < 0 else array
+
+
+def places_in(name, index, sequences):
+    """Places [n] in these `Sequences`; `ArgumentError` where they are something else."""
+    part("sequences", sequences)
+    return places(name, index, len(sequences))
 
 
 def joined(sequences, error, kinds="iuf"):
@@ -566,6 +571,8 @@ def net_of(settings, cls, nets):
     one_of("net", name, nets)
     names = "model", "alphabet", *cls.SIZES
     lacking = [name for name in names if not isinstance(settings, dict) or name not in settings]
+    lacking += [n for n in ("alphabet", "languages") if not lacking and n in settings
+                and not hasattr(settings[n], "__len__")]  # fmt: skip
     if lacking:
         raise ArgumentError(f"settings is {short(settings)}, but must be a dict with {lacking[0]}")
     return nets[name]

@@ -543,6 +543,207 @@ REFUSED = {
         "must be one of: r2, rmse, loss",
     ),
     "nothing was trained": (lambda: History().best(), "the history is empty"),
+    # misuse inside a call: caches, what comes from above, steps
+    "no cache of Linear": (
+        lambda: Linear(2, 3, rng=R(0)).backward(np.ones((1, 3)), None),
+        "cache is None, but must be what forward",
+    ),
+    "another layer's cache": (
+        lambda: Linear(2, 3, rng=R(0)).backward(np.ones((1, 3)), np.ones((1, 4))),
+        r"cache is an array of shape \(1, 4\), but must be what forward",
+    ),
+    "text for an Embedding's cache": (
+        lambda: Embedding(2, 3, rng=R(0)).backward(np.ones((1, 3)), "ids"),
+        "cache is 'ids'",
+    ),
+    "another Embedding's cache": (
+        lambda: Embedding(2, 3, rng=R(0)).backward(np.ones((1, 3)), np.array([5])),
+        "id 5 is out of range",
+    ),
+    "text for a mask": (lambda: Dropout(0.5).backward(np.ones(2), "mask"), "cache is 'mask'"),
+    "a mask of another shape": (
+        lambda: Dropout(0.5).backward(np.ones((2, 1)), np.ones((2, 3))),
+        r"dy has shape \(2, 1\), but y had \(2, 3\)",
+    ),
+    "the cache of an LSTM alike": (
+        lambda: lstm().backward(np.ones((5, 2, 3)), lstm().forward(NUMBERS)[2]),
+        "cache is a tuple of 4, but must be what forward of this object",
+    ),
+    "a Recurrent's cache alike": (
+        lambda: Recurrent(minirnn.RNNCell, 4, 3).backward(
+            None, Recurrent(minirnn.RNNCell, 4, 3).forward(NUMBERS)[2]
+        ),
+        "cache is a tuple of 9, but must be",
+    ),
+    "states of no cache": (lambda: lstm().states(None), "cache is None"),
+    "states of a loss": (
+        lambda: lstm().states(CrossEntropy().forward(np.zeros((2, 2)), [0, 1])[1]),
+        "cache is a tuple of 4",
+    ),
+    "gates of no cache": (lambda: lstm().layers[0].gates({}), "cache is {}"),
+    "a state for a loss's cache": (
+        lambda: MeanSquaredError().backward((np.ones((1, 2)), np.ones((1, 2)))),
+        "cache is a tuple of 2, but must be",
+    ),
+    "a net's cache for a loss's": (
+        lambda: CrossEntropy().backward(lstm().forward(NUMBERS)[2]),
+        "cache is a tuple of 4",
+    ),
+    "no cache of a net": (
+        lambda: NameClassifier(3, 2, hidden_size=2).backward(np.ones((2, 2)), None),
+        "cache is None",
+    ),
+    "a loss's cache for a StepModel's": (
+        lambda: minirnn.StepModel(3, 2, hidden_size=2).backward(np.ones((2, 2)), (1, 2, 3, 4, 5)),
+        "cache is a tuple of 5",
+    ),
+    "dloss of text": (
+        lambda: CrossEntropy().backward(CrossEntropy().forward(np.zeros((2, 2)), [0, 1])[1], "1"),
+        "dloss is '1', but must be a number",
+    ),
+    "dloss for each row": (
+        lambda: MeanSquaredError().backward(
+            MeanSquaredError().forward(np.ones((2, 2)), np.zeros((2, 2)))[1], np.ones(2)
+        ),
+        r"dloss is an array of shape \(2,\), but must be a number",
+    ),
+    "complex features": (
+        lambda: (lambda net: net.backward(*net.forward(NUMBERS + 0j)[::2]))(lstm()),
+        "x was of type complex64.*take real numbers",
+    ),
+    "a gradient of complex features": (
+        lambda: Linear(4, 2).backward(np.ones((5, 2, 2)), NUMBERS + 0j),
+        "x was of type complex64.*take real numbers",
+    ),
+    "ok of text": (lambda: SGD([parameter()], 0.1).step("x"), "ok is 'x', but must be True or"),
+    "ok of several": (
+        lambda: Adam([parameter()]).step(np.ones(2, bool)),
+        r"ok is an array of shape \(2,\), but must be True or False",
+    ),
+    "a rate set to NaN": (
+        lambda: (lambda o: (setattr(o, "lr", np.nan), o.step()))(SGD([parameter()], 0.1)),
+        "lr is nan, but must be a number, at least 0",
+    ),
+    "a step of text": (lambda: optim.cosine(0.1, 10)("a"), "step is 'a', but must be a number"),
+    "a step below 0": (lambda: optim.one_cycle(0.1, 10)(-1), "step is -1"),
+    "no step": (lambda: optim.step_decay(0.1, 2)(None), "step is None"),
+    "a step of NaN": (lambda: optim.constant(0.1)(np.nan), "step is nan"),
+    "training in words": (
+        lambda: lstm().forward(NUMBERS, training="no"),
+        "training is 'no', but must be one of: True, False",
+    ),
+    "training of Dropout": (lambda: Dropout(0.5).forward(np.ones(2), 2), "training is 2"),
+    "an array for a batch": (
+        lambda: NameClassifier(3, 2, hidden_size=2).forward(NUMBERS),
+        r"batch is an array of shape \(5, 2, 4\), but must be a Batch",
+    ),
+    "no batch": (lambda: minirnn.StepModel(3, 2, hidden_size=2).forward(None), "batch is None"),
+    "gates of no batch": (lambda: NameClassifier(3, 2).gates([1]), r"batch is \[1\]"),
+    "a state of no sequence": (
+        lambda: minirnn.StepModel(3, 2, hidden_size=2).first_state(-1),
+        "N is -1, but must be a whole number",
+    ),
+    "a batch's state without layers": (
+        lambda: four().batch([0, 1], (STATE[0],)),
+        r"state is .*, but must be a tuple of arrays \[layers, N, H\] with N at least 2",
+    ),
+    "settings of half a net": (
+        lambda: NameClassifier.from_settings({"model": "lstm"}),
+        "settings is .*, but must be a dict with alphabet",
+    ),
+    "streams of a net without a state": (
+        lambda: evaluate(NameClassifier(3, 2, hidden_size=2), four(), [0, 1], streams=1),
+        "streams is 1, but NameClassifier carries no state on",
+    ),
+    "scores of other labels": (
+        lambda: CrossEntropy().score(np.zeros((3, 2)), [0]),
+        r"labels have shape \(1,\), but logits have \(3, 2\)",
+    ),
+    "scores of other targets": (
+        lambda: MeanSquaredError().score(np.zeros((3, 2)), np.zeros((3, 1))),
+        r"y has shape \(3, 2\), but the target has \(3, 1\)",
+    ),
+    "places of targets": (lambda: four().targets(None), "index is None"),
+    "a number of targets of text": (lambda: four().number("ab"), "index is 'ab'"),
+    "text to draw from": (
+        lambda: samplers["natural"]("abc", [0, 1], 2, R(0)),
+        "sequences is 'abc', but must be an object with batch and counts",
+    ),
+    "targets of a number": (
+        lambda: minirnn.Sequences([[0], [1]], targets=5),
+        "targets is 5, but must be a list",
+    ),
+    "names of something else": (
+        lambda: minirnn.Sequences.of_names(["a"], minirnn.Alphabet()),
+        r"names is \['a'\], but must be an object with digest and counts, as load_names",
+    ),
+    "a checkpoint that is no function": (
+        lambda: trainer().fit(checkpoint="out.npz"),
+        "checkpoint is 'out.npz', but must be a function or None",
+    ),
+    "a class for a progress": (lambda: trainer().fit(dict), "progress is <class 'dict'>"),
+    # what takes memory, and what NumPy makes of it
+    "units without end": (
+        lambda: LSTM(3, 10**40),
+        "hidden_size is 1000.*, but must be a whole number, at most 100,000,000",
+    ),
+    "layers without end": (lambda: lstm(num_layers=10**6), "num_layers is .*at most 1,000"),
+    "classes without end": (lambda: NameClassifier(3, 2**70), "num_classes is .*at most"),
+    "half a letter as a type": (lambda: lstm(dtype="\udcff"), "dtype is .*must be float32"),
+    "an array of nothing": (
+        lambda: minirnn.asarray(None, "float32"),
+        "array is None, but must be an array or a list of numbers",
+    ),
+    "an array of text": (lambda: minirnn.asarray("1", "float32"), "array is '1', but must be"),
+    "an array of a ragged list": (lambda: minirnn.asarray([[1], [1, 2]]), "lists of numbers, of one length each"),
+    "an array of hidden numbers": (
+        lambda: minirnn.asarray(np.ma.masked_array([1.0], mask=True)),
+        "array is a masked array",
+    ),
+    "a ragged list to the host": (lambda: minirnn.asnumpy([[1], [1, 2]]), "lists of one length each"),
+    "a list for a backend": (lambda: minirnn.use(["numpy"]), "name is .*, but must be text"),
+    "uint64 that int64 has not": (
+        lambda: pack([np.array([2**63], "uint64")]),
+        "sequence 0 has 9223372036854775808, but must be below 2.63",
+    ),
+    "padding that is no whole number": (
+        lambda: minirnn.pad_packed(*pack([[1, 2], [3]]), batch_first=True, value=0.5),
+        "value is 0.5, but must be one that int64 can hold",
+    ),
+    "padding of NaN": (
+        lambda: minirnn.pad_packed(*pack([[1, 2], [3]]), batch_first=True, value=np.nan),
+        "value is nan, but must be one that int64",
+    ),
+    "padding of text": (
+        lambda: minirnn.pad_packed(*pack([[1.0], [3.0]]), batch_first=True, value="0"),
+        "value is '0'",
+    ),
+    "a number to unpack": (lambda: unpack(1.0, [1], [0]), r"rows has shape \(\)"),
+    "one axis to pack": (
+        lambda: minirnn.pack_padded([1, 2], [1], batch_first=True),
+        r"x has shape \(2,\), but must have at least 2 axes",
+    ),
+    # names, texts, measures
+    "a list for an alphabet": (lambda: minirnn.Alphabet(["a"]), "characters is .*must be text"),
+    "bytes to clean": (lambda: minirnn.Alphabet().clean(b"a"), "text is b'a', but must be text"),
+    "a number to encode": (lambda: minirnn.Alphabet().encode(3), "name is 3, but must be text"),
+    "text for an Alphabet": (
+        lambda: minirnn.load_names(alphabet="abc"),
+        "alphabet is 'abc', but must be an object with clean and encode, as Alphabet",
+    ),
+    "merge in words": (lambda: minirnn.load_names(merge="no"), "merge is 'no'"),
+    "a number for a folder": (lambda: minirnn.load_names(3), "folder is 3, but must be a path"),
+    "a split of a list": (lambda: split(["a", "b"]), "names is .*as load_names"),
+    "shares of a number": (lambda: split(names(), R(0), 0.7), "shares is 0.7, but must be a list"),
+    "names without labels": (lambda: Names(["a"], [], ["A"], ""), "1 sequences, but 0 labels"),
+    "names that are numbers": (lambda: Names([1], [0], ["A"], ""), r"names\[0\] is 1"),
+    "a name by its name": (lambda: names()["n1"], "place of a name is 'n1'"),
+    "no classes to measure": (lambda: Evaluation.of([0], [0], None), "num_classes is None"),
+    "regression of other shapes": (
+        lambda: minirnn.training.Regression.of([[1.0], [2.0]], [1.0, 2.0]),
+        r"y has shape \(2,\), but target has \(2, 1\)",
+    ),
+    "regression of nothing": (lambda: minirnn.training.Regression.of([], []), "no targets"),
 }
 
 
@@ -600,6 +801,15 @@ ZEROS = np.zeros((1, 2, 3), "float32")
 def accuracy(index):
     """Of a net that is right on the first three of four, on these."""
     return evaluate(Guesses(0, 1, 0, 0), four(), index).accuracy
+
+
+def gradient_with(act):
+    """dWx of an LSTM, where something is done between forward and backward."""
+    net = lstm()
+    output, _, cache = net.forward(NUMBERS)
+    act(net)
+    net.backward(output, cache)
+    return net.layers[0].Wx.grad
 
 
 TAKEN = {
@@ -767,6 +977,24 @@ TAKEN = {
         [[1, 0], [1, 1]],
     ),
     "labels of a majority in a list": (lambda: majority([0, 1, 1], 2), 1),
+    "NumPy's True for a step": (
+        lambda: (lambda p: (SGD([p], 0.5).step(np.True_), p.data.copy()))(parameter())[1],
+        lambda: (lambda p: (SGD([p], 0.5).step(), p.data.copy()))(parameter())[1],
+    ),
+    "False for a step": (
+        lambda: (lambda p: (SGD([p], 0.5).step(False), p.data.copy()))(parameter())[1],
+        [1.0, 1.0],
+    ),
+    "a rate of half precision": (lambda: optim.step_decay(np.float16(0.5), 2)(3), 0.05),
+    "half a step": (lambda: optim.cosine(1.0, 10)(5.0), 0.5),
+    "padding of NaN in features": (
+        lambda: minirnn.pad_packed(*pack([[[1.0]], [[2.0]]]), batch_first=True, value=np.nan)[0],
+        [[[1.0]], [[2.0]]],
+    ),
+    "an optimiser made between forward and backward": (
+        lambda: gradient_with(lambda net: SGD(net.parameters(), 0.1)),
+        lambda: gradient_with(lambda net: None),
+    ),
 }
 
 

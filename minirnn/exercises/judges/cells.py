@@ -10,7 +10,8 @@ from ...gradcheck import zoo
 from .. import reference_cells
 from ..conventions import GRUS, KEEPS, turned
 from ..sandbox import Failed, Stopped
-from .result import Wrong, array, compare, described, equal, general, parts, unchanged
+from .clues import equal, factors, general, related
+from .result import Wrong, array, compare, described, parts, unchanged
 
 N, H = 3, 5
 CACHED = "Put into the cache what backward takes out of it, or let it compute with what is there."
@@ -201,8 +202,8 @@ class CellJudge:
         order = [s for s in ("c", "h") if s in new]
         states = [(s, new[s], self.expected[s]) for s in order]
         wrong = [triple for triple in states if not equal(*triple[1:])]
-        sentence = self._forward_mistake(new, yours)
         name, mine, right = first or wrong[0]
+        sentence = self._forward_mistake(new, yours) or related(name, mine, right, self._known())
         try:
             compare(name, mine, right, lambda: sentence, ("row", "unit"))
         except Wrong as error:
@@ -373,7 +374,8 @@ class CellJudge:
             ):
                 return self._sentence(wrong[0], bug)
             own = [n for n in alike if n != "dh_prev"]
-            if wrong[0] in own and len(own) > score:
+            spared = set(changed) - set(wrong) - {"dh_prev"}  # right, though the mistake spoils it
+            if wrong[0] in own and len(own) > score and not spared:
                 best, score = bug, len(own)
         order = self._repacked(claimed)
         if order:
@@ -421,7 +423,16 @@ class CellJudge:
                     return f"Only gate {g} sends its gradient to the previous state."
             if equal(mine, (da @ Wh).sum(axis=0), 1e-9):
                 return "On the way back the weights are not transposed: use product.backward."
-        return general(wrong[0], claimed[wrong[0]], self.expected[wrong[0]])
+        pair = claimed[wrong[0]], self.expected[wrong[0]]
+        known = factors(self._known()) | self._known(self.upstream)
+        return related(wrong[0], *pair, known) or general(wrong[0], *pair, ("row", "unit"))
+
+    def _known(self, upstream=()):
+        """{name: array [n, H]} of what is there in a step: states, gates, what comes from above."""
+        known = self._to_keep() | {s: self.expected[s] for s in self.cell.states}
+        known |= {f"{s}_prev": self.given[f"{s}_prev"] for s in self.cell.states}
+        above = zip(self.cell.states, upstream, strict=False)
+        return known | {f"d{state}": array for state, array in above}
 
     def _sentence(self, name, bug):
         self.bug = bug

@@ -7,8 +7,9 @@ from ...gradcheck.judge import judge
 from ...gradcheck.problems import Gates, Problem
 from ..sandbox import Failed, Stopped
 from .cells import ON_SELF, asked_once, by_gate
+from .clues import equal, factors, in_others_place, related
 from .library_cell import library_cell
-from .result import Wrong, array, equal, parts, unchanged, worst
+from .result import Wrong, array, parts, unchanged, worst
 
 N, H = 2, 3
 
@@ -23,6 +24,7 @@ class OwnJudge:
         self.hand_in, self.rng = hand_in, rng
         self.gates, self.states, self.arrays = None, None, None
         self.kept = ()  # what forward writes on self
+        self.held, self.fields = [], {}  # the arrays in the cache; those of them with a name
         self.asked = self.undone = ""  # the gates of product, and of product.backward
         self.stopped = None  # what ended the process while the library's judge was asking
 
@@ -161,9 +163,33 @@ class OwnJudge:
             return ""
         parts_of = list(zip(self.gates, wrong[0].claimed, wrong[0].expected, strict=True))
         off = [gate for gate, mine, right in parts_of if not equal(mine, right)]
+        known = [self._factor(f"dgx of gate {gate}", mine, right)
+                 for gate, mine, right in parts_of if gate in off]  # fmt: skip
+        if any(known):
+            return " ".join(filter(None, known))
         if len(off) < len(self.gates):
-            return f"Of dgx only gate {' and '.join(off)} is wrong: look at the line that makes it."
-        return ""
+            are = "are wrong: look at the lines that make them" if len(off) > 1 else (
+                "is wrong: look at the line that makes it")  # fmt: skip
+            return f"Of dgx only gate{'s' * (len(off) > 1)} {' and '.join(off)} {are}."
+        claimed = {gate: mine for gate, mine, _ in parts_of}
+        others = in_others_place(claimed, {gate: right for gate, _, right in parts_of})
+        if others:
+            swaps = [f"in the place of {mine} stands that of {other}" + _times(ratio)
+                     for mine, (other, ratio) in others.items()]  # fmt: skip
+            return f"The gradients are packed in another order: {', '.join(swaps)}."
+        return (
+            "All gates of dgx are wrong. So begin with what they share: the gradient that the last "
+            "line of forward gives; then check the gates one by one."
+        )
+
+    def _factor(self, name, mine, right):
+        """The factor that a gradient lacks, or has too much: something made of the cache."""
+        names = list(self.fields) or [f"part {k} of the cache" for k in range(len(self.held))]
+        if len(names) != len(self.held):
+            return ""
+        known = {n: a for n, a in zip(names, self.held, strict=True) if a.shape == (N, H)}
+        bracketed = {(n if self.fields else f"({n})"): a for n, a in known.items()}
+        return related(name, mine, right, factors(bracketed))
 
     def _unmatched(self):
         """A gate that only one of product and product.backward has been asked for."""
@@ -206,6 +232,7 @@ class OwnJudge:
             unchanged(dict(zip(names, upstream, strict=True)),
                       dict(zip(names, reply["first given"], strict=True)), "backward")  # fmt: skip
             self.kept, self.asked, self.undone = reply["kept"], reply["asked"], reply["undone"]
+            self.held, self.fields = reply["held"], reply["fields"]
             again = reply["second"]
             for mine, other in zip(
                 [*returned[0], *returned[1]], [*again[0], *again[1]], strict=True
@@ -236,3 +263,7 @@ class OwnJudge:
                 raise
 
         return run
+
+
+def _times(ratio):
+    return "" if abs(ratio - 1) < 1e-9 else f", {ratio:.3g} times"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...gradcheck.judge import EXACT
 from ...gradcheck.oracles import relative_error
+from .clues import equal, general
 
 
 @dataclass
@@ -151,14 +151,6 @@ def added(name, yours, expected):
     raise Wrong("wrong value", text, mistake)
 
 
-def equal(yours, expected, allowed=EXACT):
-    """Whether two arrays of the same shape are equal up to a relative error."""
-    with np.errstate(all="ignore"):  # there may be infinity in it
-        return np.shape(yours) == np.shape(expected) and (
-            relative_error(yours, expected) <= allowed
-        )
-
-
 def compare(name, yours, expected, explain=None, axes=(), given=None):
     """Raise `Wrong` where an array is not what it should be, with the worst entry.
 
@@ -191,7 +183,7 @@ def compare(name, yours, expected, explain=None, axes=(), given=None):
     raise Wrong(
         "wrong value",
         f"{name} is wrong",
-        sentence or general(name, yours, expected),
+        sentence or general(name, yours, expected, axes),
         (where, float(yours[entry]), float(expected[entry])),
     )
 
@@ -200,25 +192,3 @@ def worst(yours, expected):
     """The index of the entry that is farthest off, as a tuple."""
     off = np.abs(yours - expected)
     return np.unravel_index(int(off.argmax()), off.shape) if off.ndim else ()
-
-
-def general(name, yours, expected):
-    """What can be said of a wrong array without knowing the mistake."""
-    yours, expected = np.asarray(yours), np.asarray(expected)
-    if not yours.any():
-        return (
-            f"{name} is zero everywhere: is nothing written into it, does what is added cancel, or "
-            "does the array hold whole numbers?"
-        )
-    if equal(yours, np.trunc(expected), 1e-9):
-        return f"{name} is cut down to whole numbers: the array that it is put into holds integers."
-    if equal(yours, -expected, 1e-9):
-        return f"{name} has the wrong sign everywhere."
-    scale = (expected * expected).sum()
-    ratio = float((yours * expected).sum() / scale) if scale else 0.0
-    if yours.size > 1 and ratio and equal(yours, ratio * expected, 1e-9):
-        guess = "a mean for a sum?" if abs(ratio) < 1 else "is something counted more than once?"
-        return f"{name} is {ratio:.4g} times what it should be: {guess}"
-    if yours.ndim == 2 and yours.shape[0] == yours.shape[1] and equal(yours.T, expected, 1e-9):
-        return f"{name} is transposed."
-    return ""

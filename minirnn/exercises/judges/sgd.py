@@ -109,20 +109,27 @@ def judge_clip(hand_in, rng):
 
     Raises `Wrong` with the first thing that is wrong.
     """
-    for factor, words in ((0.3, "above"), (3.0, "below")):
+    for share, words in ((0.3, "above"), (None, "above"), (3.0, "below")):
         gradients = [0.2 * rng.standard_normal((3, 4)), 0.2 * rng.standard_normal(5)]
         norm = np.sqrt(sum((g * g).sum() for g in gradients))
-        reply = hand_in.ask("clip", gradients=gradients, max_norm=factor * norm)
-        scale = min(1.0, factor * norm / (norm + 1e-6))
-        mistakes = _clipped(gradients, factor * norm, norm)
+        limit = (share or 0) * norm
+        if share is None:  # no array alone is above it, all together are
+            limit = (max(np.linalg.norm(g) for g in gradients) + norm) / 2
+            words += " the limit, and each array's own below"
+        else:
+            words += " the limit"
+        reply = hand_in.ask("clip", gradients=gradients, max_norm=limit)
+        scale = min(1.0, limit / (norm + 1e-6))
+        mistakes = _clipped(gradients, limit, norm)
         norms = _norms(gradients, norm, scale)
         for k, (yours, g) in enumerate(zip(reply["grads"], gradients, strict=True)):
             yours = array(f"gradient {k}", yours, g.shape)
             compare(
-                f"gradient {k} (with a norm {words} the limit)",
+                f"gradient {k} (with a norm {words})",
                 yours,
                 scale * g,
-                partial(_clip_rule, reply["grads"], mistakes, _of_norm(reply["norm"], norm, norms)),
+                partial(_clip_rule, reply["grads"], mistakes, _of_norm(reply["norm"], norm, norms),
+                        share is None),  # fmt: skip
             )
         written_into("grad", reply["same"], "p.grad *= ..., or p.grad[...] = ...")
         if reply["norm"] is None or isinstance(reply["norm"], (tuple, list, dict)):
@@ -158,6 +165,9 @@ def _clipped(gradients, limit, norm):
     single = [np.linalg.norm(g) for g in gradients]
     small = [min(1.0, limit / (s + 1e-6)) for s in single]
     squares, total = norm**2, sum(single)
+    scale, anew = min(1.0, limit / (norm + 1e-6)), [g.copy() for g in gradients]
+    for g in anew:
+        g *= min(1.0, limit / (np.sqrt(sum((h * h).sum() for h in anew)) + 1e-6))
     return {
         "every array is clipped to the norm alone, which changes the direction":
             [s * g for s, g in zip(small, gradients, strict=True)],
@@ -174,6 +184,9 @@ def _clipped(gradients, limit, norm):
         "the gradients are divided by the norm, without the limit":
             [g / (norm + 1e-6) for g in gradients],
         "max stands for min": [max(1.0, limit / (norm + 1e-6)) * g for g in gradients],
+        "the norm is taken anew for each array, after those before it are scaled": anew,
+        "only an array whose own norm is above the limit is scaled":
+            [scale * g if s > limit else g for s, g in zip(single, gradients, strict=True)],
         "the norm and the limit have changed places": [min(1.0, norm / limit) * g
                                                        for g in gradients],
         "the 1e-6 in the denominator is missing": [min(1.0, limit / norm) * g for g in gradients],
@@ -188,15 +201,16 @@ def _of_norm(returned, norm, norms):
     return known(norms, returned) or f"The norm is {returned:.4g}, but must be {norm:.4g}."
 
 
-def _clip_rule(yours, mistakes, of_norm):
+def _clip_rule(yours, mistakes, of_norm, alone):
     """The sentence on clipped gradients; of_norm: that on the norm, if it is wrong, which goes
-    before the many ways to a factor of 1."""
+    before the many ways to a factor of 1. alone: whether no array alone is above the limit."""
 
     def alike(theirs):
         return all(equal(y, t, 1e-12) for y, t in zip(yours, theirs, strict=True))
 
     if alike(mistakes[UNCHANGED]):
-        return of_norm or UNCHANGED
+        own = "The gradients stay as they are: is each array compared with the limit by itself?"
+        return of_norm or (own if alone else UNCHANGED)
     for when, theirs in mistakes.items():
         if alike(theirs):
             return f"This is what you get when {when}."
