@@ -180,7 +180,8 @@ def side_by_side(lengths, number):
 
 def _checked(sequences, index, batch_size, rng):
     """What a sampler is given, with places for a mask."""
-    return check.places_in("index", index, sequences), whole("batch_size", batch_size), check.generator(rng)
+    index = check.places_in("index", index, sequences)
+    return index, whole("batch_size", batch_size), check.generator(rng)
 
 
 # Each takes places or a mask for `index`, and raises `DataError` where it is neither.

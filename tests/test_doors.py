@@ -695,12 +695,18 @@ REFUSED = {
         "array is None, but must be an array or a list of numbers",
     ),
     "an array of text": (lambda: minirnn.asarray("1", "float32"), "array is '1', but must be"),
-    "an array of a ragged list": (lambda: minirnn.asarray([[1], [1, 2]]), "lists of numbers, of one length each"),
+    "an array of a ragged list": (
+        lambda: minirnn.asarray([[1], [1, 2]]),
+        "lists of numbers, of one length each",
+    ),
     "an array of hidden numbers": (
         lambda: minirnn.asarray(np.ma.masked_array([1.0], mask=True)),
         "array is a masked array",
     ),
-    "a ragged list to the host": (lambda: minirnn.asnumpy([[1], [1, 2]]), "lists of one length each"),
+    "a ragged list to the host": (
+        lambda: minirnn.asnumpy([[1], [1, 2]]),
+        "lists of one length each",
+    ),
     "a list for a backend": (lambda: minirnn.use(["numpy"]), "name is .*, but must be text"),
     "uint64 that int64 has not": (
         lambda: pack([np.array([2**63], "uint64")]),
