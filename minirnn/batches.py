@@ -81,8 +81,7 @@ class Sequences:
         index = places("index", index, len(self))
         rows, sizes, order = order_of_rows(self.starts[index], self.lengths[index])
         labels = self.labels[rows if self.every_step else index[order]]
-        if state is not None:
-            state = check.carried(state, len(index))
+        state = check.carried(state, len(index))
         return Batch(asarray(self.rows[rows]), sizes, asarray(labels), index[order], state)
 
     def targets(self, index):

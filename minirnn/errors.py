@@ -176,7 +176,9 @@ def batch_of(given):
 
 def carried(state, number):
     """Return the state with which so many sequences begin, without what others have after them;
-    `ShapeError` unless it is a tuple of arrays [layers, N, H] with N at least so many."""
+    None for None, `ShapeError` unless it is a tuple of arrays [layers, N, H] with N as many."""
+    if state is None:
+        return None
     arrays = state if isinstance(state, (tuple, list)) else [None]
     shapes = [getattr(array, "shape", ()) for array in arrays]
     if not arrays or any(len(shape) != 3 or shape[1] < number for shape in shapes):

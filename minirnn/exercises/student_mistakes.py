@@ -77,6 +77,10 @@ LSTM = {
         "i, f, o = ai, af, ao": "the three gates are left without a sigmoid",
         "i, f, o = sigmoid(ai), sigmoid(af), ao": "the output gate o is left without a sigmoid",
         "i, f, o = sigmoid(ai), sigmoid(af + 1), sigmoid(ao)": "1 is added to the forget gate",
+        "i, f, o = (0.2 * a + 0.5 for a in (ai, af, ao))": "the straight line 0.2 a + 0.5 stands "
+        "in the place of the sigmoid",
+        "i, f, o = sigmoid(2 * ai), sigmoid(2 * af), sigmoid(2 * ao)": "the pre-activations of the "
+        "three gates are doubled inside the sigmoid",
     },
     "g = tanh(ag)": {
         "g = sigmoid(ag)": "the candidate g has sigmoid instead of tanh",
@@ -98,6 +102,9 @@ LSTM = {
         "c = f + c_prev + i * g": "f and c_prev are added instead of multiplied",
         "c = f * c_prev - i * g": "the new term is subtracted from c",
         "c = sigmoid(f * c_prev + i * g)": "sigmoid is applied to c itself",
+        "c = f * c_prev + i * tanh(c_prev)": "the candidate is made of c_prev",
+        "c = f * c_prev + i * g + c_prev": "c_prev is added to c once more, as it is",
+        "c = f * (c_prev + i * g)": "the forget gate scales the new term as well",
     },
     "tanh_c = tanh(c)": {
         "tanh_c = sigmoid(c)": "sigmoid is applied to c instead of tanh, on the way to h",
@@ -112,6 +119,8 @@ LSTM = {
         "h = i * tanh_c": "the input gate stands in the place of the output gate in h",
         "h = f * tanh_c": "the forget gate stands in the place of the output gate in h",
         "h = (1 - o) * tanh_c": "1 - o stands in the place of o in h",
+        "h = sigmoid(ao + c) * tanh_c": "c is added inside the output gate: that is a peephole",
+        "h = sigmoid(ao + c_prev) * tanh_c": "c_prev is added inside the output gate",
     },
     "return (h, c),": {
         "return (c, h),": "the states are returned in the order c, h",
@@ -157,6 +166,10 @@ LSTM = {
         "dc = dc + dh * o * (1 - tanh_c) * (1 - tanh_c)": "the bracket is squared instead of "
         "tanh(c) alone in its derivative",
         "dc = dc + 2 * dh * o * d_tanh(tanh_c)": "the share of dc that comes from h is added twice",
+        "dc = dc * f + dh * o * d_tanh(tanh_c)": "the dc that was given is multiplied by f before "
+        "it is used",
+        "dc = dh + dc * o * d_tanh(tanh_c)": "dh and dc have changed places where dc gets its "
+        "second share",
     },
     "df, dc_prev = dc * c_prev, dc * f": {
         "df, dc_prev = dc * f, dc * c_prev": "the gradients of f and of c_prev are swapped",
@@ -266,6 +279,9 @@ GRU = {
         "the candidate n; here it acts after it",
         "n = tanh(gx_n + r * h_prev * product_n)": "h_prev is multiplied in once more in the "
         "candidate n",
+        "n = r * tanh(gx_n + product_n)": "the reset gate scales the candidate n itself instead of "
+        "the product inside it",
+        "n = tanh(gx_n + r * product_n) + h_prev": "h_prev is added to the candidate n",
     },
     "h = (1 - z) * n + z * h_prev": {
         "h = z * n + (1 - z) * h_prev": "z lets in the new state; here z near 1 keeps the old one",
@@ -309,6 +325,9 @@ GRU = {
         "dan = dn * (1 - n)": "the square is missing in the candidate's tanh derivative",
         "dan = dn * n": "the candidate's gradient is multiplied by n itself",
         "dan = dn * (1 + n * n)": "the candidate's tanh derivative has a plus for a minus",
+        "dan = dn * d_tanh(product_n)": "the candidate's derivative is taken at the product "
+        "instead of n",
+        "dan = dn * d_tanh(h_prev)": "the candidate's derivative is taken at h_prev instead of n",
         "dan = dn / (1 - n * n)": "the candidate's tanh derivative stands upside down",
     },
     "dr, dproduct_n = dan * product_n, dan * r": {
@@ -504,12 +523,16 @@ TIME = {
         "the share of the first step alone",
         "self.Wx.grad += x.T @ dgx / len(x)": "dWx is a mean over the rows instead of a sum",
         "self.Wx.grad -= x.T @ dgx": "dWx is subtracted",
+        "self.Wx.grad += x.T @ dgx.sum(axis=0)": "dgx is summed over the gates before dWx: every "
+        "gate gets the same",
         "pass": "Wx gets no gradient",
     },
     "self.bx.grad += dbx": {
         "self.bx.grad += undo.da.sum(axis=1)": "bx gets the gradient of bh",
         "self.bx.grad += dgx.mean(axis=1)": "the gradient of bx is a mean over the rows instead "
         "of a sum",
+        "self.bx.grad += dgx.sum(axis=(0, 1))": "the gradient of bx is summed over the gates as "
+        "well: every gate gets the same",
         "self.bx.grad[...] = dbx": "the gradient of bx is overwritten instead of added to",
         "pass": "bx gets no gradient",
     },
@@ -524,6 +547,9 @@ TIME = {
         "of a sum",
         "dx = dgx[-1] @ self.Wx.data[-1].T\n        return dx.reshape(*shape, -1) if shape else "
         "dx, dstate": "dx is taken from the last gate alone",
+        "dx = dgx.sum(axis=0) @ self.Wx.data.sum(axis=0).T\n        return dx.reshape(*shape, -1) "
+        "if shape else dx, dstate": "dgx and Wx are summed over the gates before they are "
+        "multiplied; each gate goes through its own weights",
     },
 }
 

@@ -210,6 +210,15 @@ LOG_SOFTMAX = {
     "the largest a is subtracted once, in one place only":
         lambda a: a - np.log(np.exp(a - a.max(axis=-1, keepdims=True)).sum(-1, keepdims=True)),
     "the sign is wrong": lambda a: -_log_softmax(a),
+    "the logarithm has base 2 instead of e":
+        lambda a: a - a.max(-1, keepdims=True)
+        - np.log2(np.exp(a - a.max(-1, keepdims=True)).sum(-1, keepdims=True)),
+    "the logarithm has base 10 instead of e":
+        lambda a: a - a.max(-1, keepdims=True)
+        - np.log10(np.exp(a - a.max(-1, keepdims=True)).sum(-1, keepdims=True)),
+    "the largest a of each class over the batch (axis 0) is subtracted":
+        lambda a: a - a.max(axis=0)
+        - np.log(np.exp(a - a.max(axis=0)).sum(axis=-1, keepdims=True)),
     "the sum is added instead of subtracted":
         lambda a: a + np.log(np.exp(a).sum(axis=-1, keepdims=True)),
 }  # fmt: skip
