@@ -28,18 +28,17 @@ CLASSIFIER = Path("runs/names-lstm/model.npz")  # what examples/names.py writes
 
 
 def parse():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
     add = parser.add_argument
     add("--language", help="(default: all of them)")
     add("--start", metavar="LETTERS", help="the first letters (default: those of real names)")
-    add("--temperature", type=cli.positive, default=0.3, help="below 1 dares less (0.3)")
-    add("--count", type=cli.whole, default=5, help="names of each language (5)")
+    add("--temperature", type=cli.positive, default=0.3, help="below 1 dares less")
+    add("--count", type=cli.whole, default=5, help="names of each language")
     add("--seed", type=cli.seed, default=0, help="another one, other names")
-    add("--iterations", type=cli.whole, default=100_000, help="names trained on (100,000)")
+    add("--iterations", type=cli.whole, default=100_000, help="names trained on")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
     add("--resume", action="store_true", help=cli.RESUME)
-    add("--output", type=Path, metavar="DIR", default=Path("runs/generator"))
+    add("--output", type=Path, metavar="DIR", default=Path("runs/generator"), help="the net's")
     return parser.parse_args()
 
 

@@ -48,30 +48,29 @@ USED = {
 
 
 def parse():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
     add, yes_no = parser.add_argument, argparse.BooleanOptionalAction
-    add("--model", choices=["rnn", "lstm", "gru"], default="lstm")
+    add("--model", choices=["rnn", "lstm", "gru"], default="lstm", help="the cell")
     add("--cell", metavar="FILE.py:CLASS", help="a cell class of your own, instead of --model")
-    add("--backend", choices=["numpy", "cupy"], default="numpy")
+    add("--backend", choices=["numpy", "cupy"], default="numpy", help="cupy: a graphics card")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
-    add("--hidden-size", type=cli.whole, default=128)
-    add("--num-layers", type=cli.whole, default=1)
+    add("--hidden-size", type=cli.whole, default=128, help="numbers in a state")
+    add("--num-layers", type=cli.whole, default=1, help="on top of each other")
     either = parser.add_mutually_exclusive_group().add_argument
-    either("--bidirectional", action=yes_no, default=True)
-    either("--one-direction", dest="bidirectional", action="store_false")
+    either("--bidirectional", action=yes_no, default=True, help="read names both ways (the default)")
+    either("--one-direction", dest="bidirectional", action="store_false", help="forwards only")
     either = parser.add_mutually_exclusive_group().add_argument
     either("--embedding", type=cli.whole, default=64, help="how many numbers stand for a letter")
     either("--one-hot", dest="embedding", action="store_const", const=None, help="no embedding")
-    add("--dropout", type=cli.share, default=0.4)
-    add("--label-smoothing", type=cli.share, default=0.1, help="0: none")
-    add("--epochs", type=cli.whole, default=20)
-    add("--batch-size", type=cli.whole, default=128)
+    add("--dropout", type=cli.share, default=0.4, help="share of numbers dropped in training")
+    add("--label-smoothing", type=cli.share, default=0.1, help="share given to all languages")
+    add("--epochs", type=cli.whole, default=20, help="times through all names, at the most")
+    add("--batch-size", type=cli.whole, default=128, help="names in a step")
     add("--optimizer", choices=["sgd", "adam"], default="adam", help="adam is AdamW")
     add("--lr", type=cli.positive, help="highest rate of the cycle (adam: 0.004, sgd: 1)")
     add("--clip", type=cli.positive, default=1.0, help="largest norm of all gradients")
     add("--patience", type=cli.whole, default=8, help="epochs to wait for a better one")
-    add("--seed", type=cli.seed, default=0)
+    add("--seed", type=cli.seed, default=0, help="of all random numbers")
     add("--resume", action="store_true", help=cli.RESUME)
     add("--snapshots", action="store_true", help="also write epoch-000.npz, epoch-001.npz, ...")
     add("--mpi", action="store_true", help="share each batch among the processes of mpiexec")

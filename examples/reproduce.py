@@ -36,15 +36,14 @@ DIVERGED = "the loss became infinite after {:,} iterations"
 
 
 def parse():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
     add = parser.add_argument
     add("--only", type=nets, default=list(NETS), metavar="A,B", help="which nets (default: A to F)")
     add("--iterations", type=cli.whole, help="names that each net sees (default: 300,000)")
     add("--quick", action="store_true", help=f"{QUICK:,} iterations, in a folder of their own")
     add("--jobs", type=cli.whole, default=processes.cores(), help="processes (default: all cores)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
-    add("--seeds", type=cli.seed, nargs="+", default=[0], metavar="SEED")
+    add("--seeds", type=cli.seed, nargs="+", default=[0], metavar="SEED", help="(default: 0)")
     add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/reports, or -quick)")
     args = parser.parse_args()

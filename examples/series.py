@@ -100,15 +100,14 @@ def trained(model, seed, series, known, args):
 
 
 def parse():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
     add = parser.add_argument
-    add("--model", choices=["rnn", "lstm", "gru"], help="(default: all three)")
-    add("--hidden-size", type=cli.whole, default=32)
-    add("--epochs", type=cli.whole, default=300)
-    add("--lr", type=cli.positive, default=0.02)
+    add("--model", choices=["rnn", "lstm", "gru"], help="the cell (default: all three)")
+    add("--hidden-size", type=cli.whole, default=32, help="numbers in a state")
+    add("--epochs", type=cli.whole, default=300, help="times through the series")
+    add("--lr", type=cli.positive, default=0.02, help="the first rate; it falls to 0")
     add("--seeds", type=cli.whole, default=3, help="how many of them")
-    add("--output", type=Path, metavar="DIR", default=Path("runs/series"))
+    add("--output", type=Path, metavar="DIR", default=Path("runs/series"), help="what is written")
     return parser.parse_args()
 
 

@@ -36,29 +36,28 @@ WRITING = "length", "temperature", "top_k"  # the options of what goes on with a
 
 
 def parse():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
     add = parser.add_argument
     add("--text", metavar="FILE", help="any UTF-8 text (default: the embedded plays)")
-    add("--model", choices=["rnn", "lstm", "gru"], default="lstm")
-    add("--backend", choices=["numpy", "cupy"], default="numpy")
-    add("--hidden-size", type=cli.whole, default=256)
-    add("--num-layers", type=cli.whole, default=1)
+    add("--model", choices=["rnn", "lstm", "gru"], default="lstm", help="the cell")
+    add("--backend", choices=["numpy", "cupy"], default="numpy", help="cupy: a graphics card")
+    add("--hidden-size", type=cli.whole, default=256, help="numbers in a state")
+    add("--num-layers", type=cli.whole, default=1, help="on top of each other")
     add("--embedding", type=cli.whole, default=64, help="how many numbers stand for a letter")
-    add("--dropout", type=cli.share, default=0.0)
+    add("--dropout", type=cli.share, default=0.0, help="share of numbers dropped in training")
     add("--streams", type=cli.whole, default=32, help="places at which the text is read at once")
     add("--steps", type=cli.whole, default=64, help="letters after which gradients are cut")
-    add("--epochs", type=cli.whole, default=3)
+    add("--epochs", type=cli.whole, default=3, help="times through the text, at the most")
     add("--lr", type=cli.positive, default=4e-3, help="the first rate; the last is a twentieth")
     add("--clip", type=cli.positive, default=1.0, help="largest norm of all gradients")
     add("--patience", type=cli.whole, default=3, help="epochs to wait for a better one")
-    add("--seed", type=cli.seed, default=0)
+    add("--seed", type=cli.seed, default=0, help="another one, another net or continuation")
     add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/text-<model>)")
     add("--sample", type=cli.whole, default=200, help="letters written after every epoch")
     add("--prompt", metavar="TEXT", help="load the trained net, and go on with this text")
     add("--length", type=cli.whole, default=500, help="letters that it goes on with")
-    add("--temperature", type=cli.positive, default=0.8, help="below 1 dares less (0.8)")
+    add("--temperature", type=cli.positive, default=0.8, help="below 1 dares less")
     add("--top-k", type=cli.whole, help="draw from so many of the likeliest letters only")
     args = parser.parse_args()
     if args.prompt is None:

@@ -43,8 +43,7 @@ SHOWN = (1e-12, 100)  # what is smaller than a millionth of a millionth is nothi
 
 
 def parse():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
     add = parser.add_argument
     add("--iterations", type=cli.whole, help="names for parts 1 and 4 (100,000)")
     add("--adding-iterations", type=cli.whole, help="batches of 32 for part 2 (at most 3,000)")
@@ -52,7 +51,7 @@ def parse():
     add("--quick", action="store_true", help="a fiftieth of the names, two lengths")
     add("--jobs", type=cli.whole, default=processes.cores(), help="processes (default: all cores)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
-    add("--seed", type=cli.seed, default=0)
+    add("--seed", type=cli.seed, default=0, help="of all random numbers")
     add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/why-lstm, or -quick)")
     args = parser.parse_args()

@@ -23,7 +23,19 @@ from .mpi import world
 from .storage.files import alone_in, remove_leftovers
 from .storage.stored_runs import same_settings
 
-RESUME = "go on with a run that was stopped; begin none"  # the help of --resume
+RESUME = "go on with a run that was stopped, and begin none anew"  # the help of --resume
+
+
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Help in which the description stays as it is, and every default is told."""
+
+    def _get_help_string(self, action):
+        default = action.default
+        told = default is None or action.nargs == 0 or "default" in action.help
+        listed = default is argparse.SUPPRESS or isinstance(default, (list, tuple))
+        number = f"({action.default})" in action.help  # in brackets already
+        return action.help + ("" if told or listed or number else " (default: %(default)s)")
+
 
 
 def main(run):

@@ -52,29 +52,33 @@ def _run(arguments, prog, exercises):
         prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    number = dict(type=_number, metavar="N")
+    number = dict(type=_number, metavar="N", help="the number of an exercise")
 
     start = commands.add_parser("start", help="copy the starters")
-    start.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("my-work"))
+    start.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("my-work"),
+                       help="a folder (default: %(default)s)")  # fmt: skip
     start.add_argument("--conventions", type=Path, metavar="FILE", help="a term's own: a JSON file")
 
     one = commands.add_parser("check", help="check all exercises, or some")
-    one.add_argument("words", nargs="*", metavar="DIR|N")
+    words = "a folder (this one, if left out), then numbers of exercises (all, if left out)"
+    one.add_argument("words", nargs="*", metavar="DIR|N", help=words)
 
     hint = commands.add_parser("hint", help="a hint, in three levels")
     hint.add_argument("number", **number)
     hint.add_argument("--level", type=int, choices=[1, 2, 3], default=1)
 
     watch = commands.add_parser("watch", help="check again at every save")
-    watch.add_argument("words", nargs="*", metavar="DIR|N")
+    watch.add_argument("words", nargs="*", metavar="DIR|N", help=words)
 
     solution = commands.add_parser("solution", help="a solution with comments, once yours is right")
     solution.add_argument("number", **number)
-    solution.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("."))
+    solution.add_argument("folder", type=Path, metavar="DIR", nargs="?", default=Path("."),
+                          help="where yours lies (default: this folder)")  # fmt: skip
     solution.add_argument("--force", action="store_true", help="show it in any case (teachers)")
 
     reached = commands.add_parser("milestone", help="a net of your own learns something")
-    reached.add_argument("words", nargs="+", metavar="DIR|N", help="N is 4, 6 or 7")
+    reached.add_argument("words", nargs="+", metavar="DIR|N",
+                         help="a folder (this one, if left out), and 4, 6 or 7")  # fmt: skip
     reached.add_argument("--seed", type=cli.seed, default=0)
 
     grade = commands.add_parser("grade", help="many hand-ins: marks, mistakes, who is alike")
@@ -170,6 +174,8 @@ def check_some(args):
         print(f"\n{summary(results, colour)}")
     if any(results):
         say(after(folder, conventions, results))
+    elif len(args.numbers) == 1:
+        say([f"a hint: {typed.exercises('hint', args.numbers[0])}"])
     return 0 if all(results) else 1
 
 
