@@ -57,7 +57,7 @@ def parse():
     add("--hidden-size", type=cli.whole, default=128, help="numbers in a state")
     add("--num-layers", type=cli.whole, default=1, help="on top of each other")
     either = parser.add_mutually_exclusive_group().add_argument
-    either("--bidirectional", action=yes_no, default=True, help="read names both ways (the default)")
+    either("--bidirectional", action=yes_no, default=True, help="both ways (the default)")
     either("--one-direction", dest="bidirectional", action="store_false", help="forwards only")
     either = parser.add_mutually_exclusive_group().add_argument
     either("--embedding", type=cli.whole, default=64, help="how many numbers stand for a letter")

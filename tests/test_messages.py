@@ -473,6 +473,28 @@ def _(world):
     return world.run("--prior", "natural", "--predict", "Bo")
 
 
+@cause("an option without effect")
+def _(world):
+    return world.run("--prior", "natural")
+
+
+@cause("options of another job")
+def _(world):
+    return world.run("--epochs", 3, "--predict", "Bo", "--clip", 1)
+
+
+MINE = "from minirnn.cells import LSTMCell\n\n\nclass Mine(LSTMCell):\n    pass\n"
+
+
+@cause("a cell that the net has not", "a cell that neither net has")
+def _(world):
+    world.train()
+    shutil.copytree("out", "other")
+    Path("cell.py").write_text(MINE)
+    job = ["--predict", "Bo"] if "the net" in world.name else ["--compare", "out", "other"]
+    return world.run("--cell", "cell.py:Mine", *job)
+
+
 @cause("one net compared with itself")
 def _(world):
     world.train()
@@ -1235,6 +1257,34 @@ def _(world):
         "a prompt before training": ("--prompt", "a"),
         "a letter that the net has not met": ("--prompt", "aq"),
     }[world.name])  # fmt: skip
+
+
+@cause("a folder where a text is wanted", "a device where a text is wanted")
+def _(world):
+    path = "data" if "folder" in world.name else "/dev/null"
+    if not os.path.exists(path):
+        pytest.skip("there is no such device here")
+    return world.example("text.py", "--output", "out", "--text", path, data=False)
+
+
+@cause("a page into a pipe")
+def _(world):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes on this system")
+    world.train()
+    os.mkfifo("pipe")
+    return world.command("stepper", "Bo", "--model", "out/model.npz", "--output", "pipe")
+
+
+@cause("a picture of one hand-in")
+def _(world):
+    return world.command("exercises", "grade", ".", "--json", "a.json", "--picture", "a.png")
+
+
+@cause("a term's conventions for GitHub Classroom")
+def _(world):
+    here = "classroom", "a.yml", "--install", "minirnn"
+    return world.command("exercises", *here, "--conventions", "c.json")
 
 
 @cause("a download that is there already")
