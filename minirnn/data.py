@@ -163,9 +163,11 @@ def load_names(
     if not folder.is_dir():
         reason = printable(absent(folder, "folder"), 250)
         raise DataError(f"{reason} with files <Language>.txt")
-    files = sorted(path for path in folder.glob("*.txt") if path.is_file())
     names, labels, languages, counts = [], [], [], Counter()
-    for path in files:
+    for path in _lists(folder):
+        if not path.is_file():
+            counts[f"{printable(path.name)} is no file, left out"] += 1
+            continue
         usable = _read_list(path, alphabet, merge, counts)
         if usable:
             names += usable
@@ -183,10 +185,19 @@ def load_names(
     return Names(names, np.array(labels, dtype=np.int64), languages, source, notes)
 
 
+def _lists(folder):
+    """The files <Language>.txt of a folder, but for hidden ones, which systems put beside them."""
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{printable(str(folder), 200)} cannot be read: {error.strerror}") from None
+    return [path for path in found if path.suffix.lower() == ".txt" and path.name[0] != "."]
+
+
 def _read_list(path, alphabet, merge, counts):
     """The usable names of one file; adds to `counts` why others were not."""
     usable, seen = [], set()
-    for line in read_text(path).split("\n"):
+    for line in read_text(path).splitlines():
         if not line.strip():
             continue
         name = alphabet.clean(line)

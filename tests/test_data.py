@@ -402,3 +402,22 @@ def test_the_digest_is_of_names_and_languages_in_their_order():
     others = [digest(labels=(1, 0)), digest(languages=("X", "Z")), digest(("a", "c")),
               digest(("b", "a")), digest(("a",), (0,))]  # fmt: skip
     assert len({digest(), *others}) == 6
+
+
+def test_what_lies_beside_the_lists(tmp_path):
+    """Hidden files are no languages, capitals in .TXT don't matter, what is no file is told."""
+    here = folder(tmp_path / "d", A=GOOD, B=GOOD)
+    (here / "._A.txt").write_bytes(b"\0\5\x16\7")
+    (here / "C.TXT").write_text("ab\ncd\nef\n")
+    (here / "D.txt").mkdir()
+    names = load_names(here)
+    assert names.languages == ["A", "B", "C"]
+    assert any("D.txt is no file, left out" in note for note in names.notes)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\f", "\x85", "\u2028"])
+def test_every_end_of_a_line(tmp_path, end):
+    here = folder(tmp_path / "d", A=GOOD, B=GOOD)
+    (here / "C.txt").write_bytes(end.join(["ab", "cd", "ef"]).encode())
+    names = load_names(here)
+    assert [name for name, language in names if language == "C"] == ["ab", "cd", "ef"]
