@@ -289,7 +289,8 @@ def shaped(make, name, given, dtype):
         wanted = "an array, or lists of numbers, of one length each"
         raise ShapeError(f"{name} is {short(given)}{kind}, but must be {wanted}") from None
     words = given is None or isinstance(given, (str, bytes)) or array.dtype.kind not in "biufc"
-    if words or _is_masked(given) or (array.dtype.kind != "c" and np.iscomplexobj(given)):
+    given_kind = given.dtype.kind if hasattr(given, "dtype") else as_array(given).dtype.kind
+    if words or _is_masked(given) or (given_kind == "c" != array.dtype.kind):
         raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
     return array
 

@@ -226,12 +226,13 @@ def test_compare_names_what_fell(timed, benchmark_here):
     [
         (["--only", "lstm", "tensor"], "no case has all of these in its name: lstm tensor"),
         (["--load", "nowhere.json"], "nowhere.json"),
+        (["--load", "x.json", "--no-torch"], "--no-torch has no effect with --load"),
         (["--load", DOCS / "performance.md"], "holds no results"),
         (["--rounds", "0"], "a whole number from 1"),
     ],
 )
 def test_bad_input_ends_in_one_line(benchmark_here, arguments, words):
-    code, _, err = benchmark_here("--no-torch", *arguments)
+    code, _, err = benchmark_here(*arguments)
     assert code == 2 and "Traceback" not in err
     assert words in err.splitlines()[-1]
 

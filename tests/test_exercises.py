@@ -187,7 +187,7 @@ def test_exit_codes(tmp_path, capsys):
         "there are no exercises": ("check", tmp_path),
         "name the folder": ("check", SOLUTIONS / BY_NUMBER[3].file, 3),
         "--json is for one": ("grade", STARTERS, SOLUTIONS, "--json", tmp_path / "x.json"),
-        "cannot be read": ("start", tmp_path, "--conventions", tmp_path / "none.json"),
+        "there is no file": ("start", tmp_path, "--conventions", tmp_path / "none.json"),
         "is no folder": ("start", SOLUTIONS / BY_NUMBER[3].file),
     }  # fmt: skip
     for said, arguments in refused.items():

@@ -214,7 +214,8 @@ def test_benchmark(script, place, results, options):
     script.in_own_process = measured
     script.tables.plot = lambda results: SimpleNamespace(savefig=lambda file, **_: file.write(b""))
     page = f"# Speed\n{script.tables.BEGIN}{script.tables.END}"
-    argv = ["benchmark.py", "--no-torch", "--quick", *options]
+    loads = any(option.startswith("--l") for option in options)  # then nothing is timed
+    argv = ["benchmark.py", *["--no-torch", "--quick"] * (not loads), *options]
     in_output(place, script.run, argv, {"found.json": results, "page.md": page})
 
 

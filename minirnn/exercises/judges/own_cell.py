@@ -161,6 +161,8 @@ class OwnJudge:
             )
         if wrong[0].where != "gx":
             return ""
+        if not np.any(wrong[0].claimed):
+            return ""
         parts_of = list(zip(self.gates, wrong[0].claimed, wrong[0].expected, strict=True))
         off = [gate for gate, mine, right in parts_of if not equal(mine, right)]
         known = [self._factor(f"dgx of gate {gate}", mine, right)

@@ -156,7 +156,8 @@ class TimeJudge:
                 alike = [n for n in mine if equal(mine[n], theirs[n], 1e-9)]
                 if len(alike) == len(mine):
                     return f"This is what you get when {bug.when}."
-                here = not equal(theirs[wrong[0]], self.expected[wrong[0]], 1e-9)
+                off = [n for n in mine if not equal(theirs[n], self.expected[n], 1e-9)]
+                here = wrong[0] in off and set(off) <= set(wrong)  # what is right stays right
                 if not likely and wrong[0] in alike and here:
                     rest = ", ".join(n for n in wrong if n not in alike)
                     likely = f"Your {wrong[0]} is what you get when {bug.when}." + (
