@@ -283,11 +283,15 @@ def shaped(make, name, given, dtype):
     """Return make(given, dtype=dtype), an array; `ShapeError` in words where NumPy makes none, or
     none of numbers."""
     try:
+        dtype = None if dtype is None else np.dtype(dtype)
+    except (TypeError, ValueError, SyntaxError):
+        text = f"dtype is {short(dtype)}, but must be one of NumPy's, such as 'float32'"
+        raise ShapeError(text) from None
+    try:
         array = make(given, dtype=dtype)
-    except (TypeError, ValueError, OverflowError, SyntaxError):
-        kind = "" if dtype is None else f" with dtype {short(dtype)}"
+    except (TypeError, ValueError, OverflowError):
         wanted = "an array, or lists of numbers, of one length each"
-        raise ShapeError(f"{name} is {short(given)}{kind}, but must be {wanted}") from None
+        raise ShapeError(f"{name} is {short(given)}, but must be {wanted}") from None
     words = given is None or isinstance(given, (str, bytes)) or array.dtype.kind not in "biufc"
     given_kind = given.dtype.kind if hasattr(given, "dtype") else as_array(given).dtype.kind
     if words or _is_masked(given) or (given_kind == "c" != array.dtype.kind):

@@ -699,6 +699,10 @@ REFUSED = {
         lambda: minirnn.asarray([[1], [1, 2]]),
         "lists of numbers, of one length each",
     ),
+    "an array of no type": (
+        lambda: minirnn.asarray([1, 2], "abc"),
+        "dtype is 'abc', but must be one of NumPy's",
+    ),
     "an array of hidden numbers": (
         lambda: minirnn.asarray(np.ma.masked_array([1.0], mask=True)),
         "array is a masked array",
