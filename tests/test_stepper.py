@@ -304,12 +304,14 @@ def test_several_models_make_a_slider(tmp_path, capsys):
         (["Ann", "--model", "MODEL", "-o", "no/such/folder/x.html"], "cannot be written"),
         (["Ann", "--model", "MODEL", "--cell", "missing.py:Cell"], "no file missing.py"),
         (["Ann", "--model", "OTHER"], "does not fit"),
+        (["Ann", "--model", "MODEL", "--cell", "mine.py:Mine"], "--cell is Mine, but the net's"),
     ],
 )
 def test_command_refuses_in_one_sentence(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     saved(tmp_path / "MODEL")
     saved(tmp_path / "OTHER", model="mycell")
+    (tmp_path / "mine.py").write_text("from minirnn.cells import LSTMCell as L\nclass Mine(L): pass")
     assert command(*arguments) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1 and error.startswith("error: ")

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import cli
 from ..data import Alphabet, printable
-from ..errors import DataError
+from ..errors import CellError, DataError
 from ..models import NameClassifier
 from ..storage.checkpoints import load_net
 from ..storage.files import write_atomic
@@ -76,13 +76,15 @@ def run(arguments, prog):
 def load(paths, cell=None):
     """([net], settings) of several files. Raises `DataError` unless all are of one kind of net."""
     nets, first = [], None
+
+    def build(settings):
+        if cell is not None and settings["model"] != cell.__name__.lower():
+            text = f"--cell is {cell.__name__}, but the net's cells are {settings['model']}"
+            raise CellError(f"{text}; give the class that it was trained with")
+        return NameClassifier.from_settings(settings, rng=np.random.default_rng(0), cell=cell)
+
     for path in paths:
-        net, settings = load_net(
-            path,
-            lambda settings: NameClassifier.from_settings(
-                settings, rng=np.random.default_rng(0), cell=cell
-            ),
-        )
+        net, settings = load_net(path, build)
         first = first or settings
         for name in SAME:
             if settings[name] != first[name]:
