@@ -311,7 +311,8 @@ def test_command_refuses_in_one_sentence(tmp_path, monkeypatch, capsys, argument
     monkeypatch.chdir(tmp_path)
     saved(tmp_path / "MODEL")
     saved(tmp_path / "OTHER", model="mycell")
-    (tmp_path / "mine.py").write_text("from minirnn.cells import LSTMCell as L\nclass Mine(L): pass")
+    lines = "from minirnn.cells import LSTMCell as L\nclass Mine(L): pass"
+    (tmp_path / "mine.py").write_text(lines)
     assert command(*arguments) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1 and error.startswith("error: ")
