@@ -695,7 +695,7 @@ def test_solutions_are_folded_behind_their_exercises():
         assert len(shown_before_asked([early])[0]) == 1, early
 
 
-ANSWERED = [chapter for chapter in CHAPTERS if re.match("0[2-9]-|1[01]-", chapter)]
+ANSWERED = [chapter for chapter in CHAPTERS if "**Try it.**" in text(chapter)]
 
 
 def unanswered(body):
@@ -707,7 +707,7 @@ def unanswered(body):
 
 @pytest.mark.parametrize("chapter", ANSWERED)
 def test_every_question_has_its_answer_behind_it(chapter):
-    assert "**Try it.**" in text(chapter) and unanswered(text(chapter)) == []
+    assert unanswered(text(chapter)) == [] and len(ANSWERED) >= 20
     assert text(chapter).count("**Try it.**") == text(chapter).count("<summary>Answer</summary>")
 
 
