@@ -594,7 +594,6 @@ WITHOUT = {
     "14-your-own-data.md#before-you-believe-a-result": {
         "equation": "a list of questions to oneself; their numbers are in the chapters 10 and 12",
         "code": "it is about the reader's own data",
-        "experiment": "it is about the reader's own data",
     },
     "17-more-than-one-machine.md#the-same-step-on-every-rank": {
         "equation": "about which rank takes which rows: the numbers are those of one process",
