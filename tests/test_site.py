@@ -330,6 +330,28 @@ SHOWN = """(([k, column, unit]) => {
 })(%s)"""
 
 
+def point(browser, variable, unit):
+    """Move the pointer to a number in a box of the drawing."""
+    browser.run(f"""(() => {{
+        const box = document.querySelector('.stepper-cell [data-forward={variable}]');
+        const {{ left, top, width }} = box.querySelector('image').getBoundingClientRect();
+        const at = {{ clientX: left + ({unit} + 0.5) / 8 * width, clientY: top + 1 }};
+        box.dispatchEvent(new PointerEvent('pointerenter', at));
+        box.dispatchEvent(new PointerEvent('pointermove', at));
+    }})()""")
+
+
+KEYS = {"Tab": 9, "Enter": 13, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36,
+        "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}  # fmt: skip
+
+
+def type_key(browser, name):
+    text = {"text": "\r"} if name == "Enter" else {}
+    for kind in ("rawKeyDown" if not text else "keyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key=name, code=name,
+                     windowsVirtualKeyCode=KEYS[name], **text)  # fmt: skip
+
+
 def choose(browser, name, value):
     browser.run(f"""(() => {{
         const box = document.querySelector('.stepper [data-is="{name}"]');
@@ -446,10 +468,7 @@ def test_stepper_tells_numbers_to_the_keyboard(browser, site):
     browser.run("document.querySelector('.stepper canvas[tabindex=\"0\"]').focus()")
 
     def key(name):
-        codes = {"ArrowRight": 39, "ArrowDown": 40, "PageDown": 34, "PageUp": 33}
-        for kind in ("rawKeyDown", "keyUp"):
-            browser.call("Input.dispatchKeyEvent", type=kind, key=name, code=name,
-                         windowsVirtualKeyCode=codes[name])  # fmt: skip
+        type_key(browser, name)
         return browser.run("document.querySelector('[data-is=number]').textContent")
 
     panels = [values for _, values in numbers(data, f"1/0/{len(data['epochs']) - 1}/0")]
@@ -466,6 +485,75 @@ def test_stepper_tells_numbers_to_the_keyboard(browser, site):
     where = "document.querySelector('.stepper [data-is=where]').textContent"
     assert "letter 1 of" in browser.run(where)  # the arrows did not move the step
     assert browser.errors == []
+
+
+def test_stepper_draws_the_cell(browser, site):
+    """A box shows its numbers at this step; with it light up its panel, its line, its equation."""
+    data = page_data(site / "stepper.html")
+    T, last = len(data["names"][0]["text"]), len(data["epochs"]) - 1
+    lit = """(() => {
+        const lit = [...document.querySelectorAll('.stepper .marked')];
+        const of = (kind) => lit.filter((one) => one.matches(kind));
+        return { number: document.querySelector('[data-is=number]').textContent,
+                 boxes: of('.box').map((box) => box.dataset.forward),
+                 panels: of('figure').map((one) => one.dataset.phase + one.dataset.variable),
+                 lines: of('.stepper-source span').map((one) => one.textContent.trim()),
+                 ways: of('.line').map((one) => one.dataset.from + '>' + one.dataset.to),
+                 equation: document.querySelector('[data-is=equation]').textContent };
+    })()"""
+    for width in (390, 1440):
+        open_page(browser, site, "stepper", width, anchor=f"#stepper?cell=LSTM&step={T - 2}")
+        assert browser.run("document.querySelectorAll('.stepper-cell .box').length") == 17
+        assert browser.run("""(() => {
+            const cell = document.querySelector('.stepper-cell').getBoundingClientRect();
+            const panels = document.querySelector('[data-is=panels]').getBoundingClientRect();
+            return cell.top > 0 && cell.bottom <= panels.top && cell.right <= innerWidth;
+        })()""")
+        values = {(p["phase"], p["variable"]): v for p, v in numbers(data, f"1/0/{last}/0")}
+        for steps, phase, t in [(0, "forward", T - 3), (5, "backward", T - 3)]:
+            for _ in range(steps):
+                press(browser, "on")
+            point(browser, "c", 3)
+            shown = browser.run(lit)
+            right = values[phase, "c" if phase == "forward" else "dc"][t, 3]
+            assert float(shown["number"].rpartition(": ")[2]) == pytest.approx(right, rel=4e-6)
+            assert f"letter {t + 1} (" in shown["number"] and "unit 4" in shown["number"]
+            assert shown["boxes"] == ["c"]
+            if phase == "forward":
+                assert shown["panels"] == ["forwardc"]
+                assert shown["lines"] == ["c = f * c_prev + i * g"]
+                assert sorted(shown["ways"]) == ["c_prev>c", "f>c", "g>c", "i g>c", "i>c"]
+                assert shown["equation"] == "ct = f ⊙ ct−1 + i ⊙ g"
+            else:
+                assert shown["panels"] == ["backwarddc"] * 2  # what is given, and what is added
+                assert shown["lines"][-1] == "dc = dc + dh * o * d_tanh(tanh_c)"
+                assert shown["ways"] == ["c>tanh_c"]
+        # By keyboard: Tab reaches one box, the arrows the others, Enter the numbers of the panel.
+        tabbed = "[...document.querySelectorAll('.stepper-cell .box')].map((b) => b.tabIndex)"
+        assert sorted(browser.run(tabbed)) == [-1] * 16 + [0]
+        browser.run("document.querySelector('.stepper-cell .box[tabindex=\"0\"]').focus()")
+        for name in ("ArrowDown", "ArrowRight", "ArrowLeft", "End", "ArrowUp", "ArrowUp"):
+            type_key(browser, name)
+        assert browser.run(lit)["boxes"] == ["c"]
+        assert f"letter {T - 2} of" in browser.run(
+            "document.querySelector('.stepper [data-is=where]').textContent"
+        )  # the arrows did not move the step
+        type_key(browser, "Enter")
+        assert browser.run("document.activeElement.closest('figure').dataset.variable") == "dc"
+        # A line of the source lights its boxes.
+        browser.run("""[...document.querySelectorAll('.stepper-source [role=button]')].find((row) =>
+            row.textContent.includes('df, dc_prev')).focus()""")
+        assert sorted(browser.run(lit)["boxes"]) == ["c_prev", "f"]
+    assert browser.errors == []
+
+
+def test_only_the_gradients_that_the_code_names_are_in_the_drawing(browser, site):
+    """Going back, the box of tanh c is empty: no line of the cell assigns its gradient."""
+    open_page(browser, site, "stepper", anchor="#stepper?cell=LSTM&step=16")
+    empty = "[...document.querySelectorAll('.stepper .box.empty')].map((b) => b.dataset.forward)"
+    assert browser.run(empty) == ["tanh_c"]
+    press(browser, "first")
+    assert browser.run(empty) == []
 
 
 def test_stepper_draws_the_sizes_of_all_cells_gradients(browser, site):
