@@ -6,6 +6,7 @@
   const data = JSON.parse(document.getElementById("stepper-data").textContent);
   const tasks = [data, ...(data.more || [])];
   const root = document.querySelector(".stepper");
+  root.classList.add("ready");  // without this script nothing of it is shown
   const part = (name) => root.querySelector(`[data-is="${name}"]`);
   // position 0: nothing is read yet; T: all is read; 2 T: gradients are back at the first letter.
   // own: {text, ids} of a name typed in; right: the answer that the loss is for, if one is chosen.
@@ -63,7 +64,7 @@
       `${text.length > 20 ? `${text.slice(0, 12)}...` : text} (${languages[label]})`));
     fill("kind", kinds.map(({ label }) => label));
     fill("layer", kind().layers.map(({ name }) => name));
-    fill("right", ["the known one, or the net's own", ...languages]);
+    fill("right", ["known, or the net's own", ...languages]);
     part("own").closest("label").hidden = part("right").closest("label").hidden = !weights;
     part("epoch").max = epochs.length - 1;
     part("epoch").closest("label").hidden = epochs.length < 2;
@@ -516,8 +517,7 @@
         hovered.column < value.columns);
       if (!same) {
         hovered = null;
-        out.textContent = "Move over a square, touch it, or go there with Tab and the arrows, " +
-          "to see its number.";
+        out.textContent = "Point at a number, or touch it: here it is.";
         return;
       }
       hovered.value = same;
@@ -620,7 +620,7 @@
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   window.addEventListener("hashchange", () => { if (inAddress()) recall(inAddress()); });
   new ResizeObserver(([{ target }]) => {
-    root.style.setProperty("--bar", `${target.offsetHeight}px`);
+    document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
   }).observe(root.querySelector(".stepper-top"));
   recall(inAddress() || data.start || "");
 })();
