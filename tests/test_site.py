@@ -4,6 +4,7 @@ Skipped, with the reason, where Sphinx or a Chromium is missing: `pip install -e
 """
 
 import base64
+import html
 import importlib.util
 import json
 import re
@@ -263,6 +264,72 @@ def test_without_javascript_a_page_says_so(browser, site):
     })()""")
 
 
+OFFERED = """[...document.querySelectorAll(
+    'a[href], button, input, select, summary, iframe, [tabindex], [role=button]')].filter((one) =>
+    !one.disabled && one.type !== 'hidden' && one.checkVisibility({ visibilityProperty: true })
+    && one.getClientRects().length && !one.closest('[aria-hidden=true]'))"""
+PRESSED = """(() => {
+    const missed = [], all = OFFERED;
+    for (const one of all) {
+        if (one.matches('.skip-to-content, .sidebar-toggle')) continue;  // for the keyboard alone
+        one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+        const hit = [...one.getClientRects()].some((box) => {
+            const at = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+            return at && (one.contains(at) || at.closest('label')?.control === one);
+        });
+        if (!hit) missed.push(one.outerHTML.slice(0, 200));
+    }
+    return missed;
+})()""".replace("OFFERED", OFFERED)
+# Of what the arrows lead to one is enough: the others have tabindex -1.
+TABBED = f"""{OFFERED}.filter((one) => one.tabIndex >= 0
+    && !one.matches('input[type=radio]:not(:checked)'))"""
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1440])
+@pytest.mark.parametrize("name", ["README", "06-lstm", "lstm-backpropagation", "stepper", "search"])
+def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
+    """Nothing lies on what can be touched; the Tab key goes to all of it, and what it is at shows."""
+    open_page(browser, site, name, width)
+    assert browser.run(PRESSED) == []
+    browser.run("scrollTo({ top: 0, behavior: 'instant' })")
+    browser.run(f"window.left = new Set({TABBED}); document.activeElement.blur()")
+    count = browser.run("window.left.size")
+    assert count > 5
+    unseen = """(() => {
+        const one = document.activeElement;
+        window.left.delete(one);
+        const box = one.getBoundingClientRect();
+        return one.checkVisibility({ visibilityProperty: true }) && box.right > 0
+            && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight
+            ? '' : one.outerHTML.slice(0, 200);
+    })()"""
+    seen = []
+    for _ in range(count + 20):
+        type_key(browser, "Tab")
+        seen.append(browser.run(unseen))
+        if not browser.run("window.left.size"):
+            break
+    assert browser.run("[...window.left].map((one) => one.outerHTML.slice(0, 200))") == []
+    assert [one for one in seen if one] == []
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("name", ["06-lstm", "README"])
+def test_the_lists_of_a_narrow_window_open_by_the_keyboard(browser, site, name):
+    open_page(browser, site, name, 390)
+    for box, drawer in [("__navigation", ".sidebar-drawer"), ("__toc", ".toc-drawer")]:
+        inside = (
+            f"document.querySelector('{drawer} a').checkVisibility({{visibilityProperty: true}})"
+        )
+        assert not browser.run(inside)
+        browser.run(f"document.getElementById('{box}').focus()")
+        type_key(browser, "Space")
+        assert browser.run(inside), drawer
+        type_key(browser, "Escape")
+        browser.until(f"!{inside}")
+
+
 def axe():
     """The text of axe-core, from a package that carries it, or None."""
     spec = importlib.util.find_spec("axe_playwright_python")
@@ -341,14 +408,14 @@ def point(browser, variable, unit):
     }})()""")
 
 
-KEYS = {"Tab": 9, "Enter": 13, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36,
-        "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}  # fmt: skip
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "PageUp": 33, "PageDown": 34, "End": 35,
+        "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}  # fmt: skip
 
 
 def type_key(browser, name):
-    text = {"text": "\r"} if name == "Enter" else {}
+    text = {"Enter": {"text": "\r"}, "Space": {"text": " "}}.get(name, {})
     for kind in ("rawKeyDown" if not text else "keyDown", "keyUp"):
-        browser.call("Input.dispatchKeyEvent", type=kind, key=name, code=name,
+        browser.call("Input.dispatchKeyEvent", type=kind, key=text.get("text", name), code=name,
                      windowsVirtualKeyCode=KEYS[name], **text)  # fmt: skip
 
 
@@ -602,6 +669,21 @@ def test_stepper_of_a_trained_model(browser, tmp_path):
         text = browser.run("document.querySelector('[data-is=epoch-text]').textContent")
         assert text == f"epoch-{epoch:03d}"
         check_numbers(browser, page_data(out), f"0/0/{epoch}/0")
+
+
+def test_stepper_works_in_a_page_without_an_address(browser, site, tmp_path):
+    """As a notebook shows it, in a frame whose text is an attribute."""
+    page = html.escape((site / "stepper-frame.html").read_text("utf-8"))
+    (tmp_path / "frame.html").write_text(f'<iframe srcdoc="{page}" width="900"></iframe>', "utf-8")
+    browser.size(1000)
+    browser.open(tmp_path / "frame.html")
+    said = browser.run("""(async () => {
+        const inside = document.querySelector('iframe').contentDocument;
+        inside.querySelector('[data-to=on]').click();
+        await new Promise((done) => setTimeout(done, 400));
+        return inside.querySelector('[data-is=where]').textContent;
+    })()""")
+    assert said.startswith("backward") and browser.errors == []
 
 
 TYPE = """(() => {

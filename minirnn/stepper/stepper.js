@@ -558,6 +558,7 @@
   // What is shown, in the address, so that it can be linked to.
   let later = 0;
   function remember() {
+    if (location.protocol === "about:") return;  // a page in a notebook has no address of its own
     const now = { task: at.task, name: chosen().text, cell: kind().label, layer: at.layer,
       training: at.epoch, step: at.position, ...(at.right === null ? {} : { right: at.right }) };
     clearTimeout(later);  // browsers refuse many changes in a second
