@@ -274,7 +274,8 @@ PRESSED = """(() => {
         if (one.matches('.skip-to-content, .sidebar-toggle')) continue;  // for the keyboard alone
         one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
         const hit = [...one.getClientRects()].some((box) => {
-            const at = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+            const x = box.left + box.width / 2, y = box.top + box.height / 2;
+            const at = document.elementFromPoint(x, y);
             return at && (one.contains(at) || at.closest('label')?.control === one);
         });
         if (!hit) missed.push(one.outerHTML.slice(0, 200));
@@ -289,7 +290,7 @@ TABBED = f"""{OFFERED}.filter((one) => one.tabIndex >= 0
 @pytest.mark.parametrize("width", [390, 1024, 1440])
 @pytest.mark.parametrize("name", ["README", "06-lstm", "lstm-backpropagation", "stepper", "search"])
 def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
-    """Nothing lies on what can be touched; the Tab key goes to all of it, and what it is at shows."""
+    """Nothing lies on what can be touched; Tab goes to all of it, and what it is at is in view."""
     open_page(browser, site, name, width)
     assert browser.run(PRESSED) == []
     browser.run("scrollTo({ top: 0, behavior: 'instant' })")
