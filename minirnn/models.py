@@ -1,5 +1,6 @@
 """Whole nets: a sequence in; out comes one answer, or one at every step."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from .backend import Array, Dtype, Rng, get_array_module, taken
@@ -54,10 +55,8 @@ class NameClassifier(Module):
         if given:
             W = self.embedding.W.data
             W[...] = check_shape("embedding", taken(W, embedding=embedding), W.shape)
-        if isinstance(cell, str):
-            self.recurrent = cells[cell](width, hidden_size, **options)
-        else:
-            self.recurrent = Stack(cell, width, hidden_size, **options)
+        layers = cells[cell] if isinstance(cell, str) else partial(Stack, cell)
+        self.recurrent = layers(width, hidden_size, **options)
         hidden_size = self.recurrent.hidden_size
         self.dropout = Dropout(dropout, rng=rng)
         directions = self.recurrent.directions

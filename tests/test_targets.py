@@ -501,6 +501,8 @@ REFUSED = {
         lambda: NameClassifier.from_settings({"net": "Sequences"}), "net is 'Sequences', but"),
     "which axis is first": (lambda: pack_padded(x, [1, 2], batch_first=None), "batch_first is No"),
     "lengths": (lambda: pack_padded(x, [1], batch_first=True), r"x has shape \(2, 3\), \[N, T"),
+    "a single sequence": (lambda: pack_padded([1, 2], [1], batch_first=False),
+                          r"x has shape \(2,\), but must be \[T, N"),
     "lengths of time first": (lambda: pack_padded(x, [1, 2], batch_first=False),
         r"\[T, N, \.\.\.\], and lengths \[1, 2\], but lengths must hold one from 1 to 2 for each"),
     "a length of nothing": (lambda: pack_padded(x, [0, 2], batch_first=True), "one from 1 to 3"),
