@@ -121,7 +121,7 @@ class Stack(Module):
         [S, H] or [T, N, H] as the output; step t of the backward direction stands where it read
         element t. cache: what forward returned.
         """
-        caches, _, order, (*shape, _) = cache
+        caches, _, order, (*shape, _) = cache_of(cache, 4)
         found = [layer.states(one) for layer, one in zip(self.layers, caches, strict=True)]
         if order is not None:
             for k, states in enumerate(found):
