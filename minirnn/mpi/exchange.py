@@ -1,8 +1,9 @@
-"""What ranks say to each other: the sum of an array, and whether all have the same."""
+"""What ranks say to each other: the sums of arrays, and whether all have the same."""
 
 import ctypes
 import functools
 import hashlib
+from itertools import accumulate
 
 import numpy as np
 
@@ -30,18 +31,26 @@ def agree(comm, parts):
             )
 
 
-def summed(comm, array):
-    """Return the sum of an array over all ranks: straight from a card where MPI takes its memory,
-    else through the host."""
+def summed(comm, arrays):
+    """Return each array's sum over all ranks, by one message, in the type of the first.
+
+    They go straight from a card where MPI takes its memory, else through the host.
+    """
     from mpi4py import MPI
 
-    xp = get_array_module(array)
-    straight = xp.__name__ == "cupy" and takes_cuda()
-    if straight:
+    xp, dtype = get_array_module(*arrays), arrays[0].dtype
+    arrays = [xp.asarray(array, dtype=dtype) for array in arrays]
+    send = xp.concatenate([array.reshape(-1) for array in arrays])
+    if xp.__name__ == "cupy" and takes_cuda():
         xp.cuda.get_current_stream().synchronize()  # MPI waits for no order to a card
-    send = array if straight else asnumpy(array)
+    else:
+        send = asnumpy(send)
     comm.Allreduce(MPI.IN_PLACE, send)
-    return xp.asarray(send)
+    total, ends = xp.asarray(send), accumulate(array.size for array in arrays)
+    return [
+        total[end - array.size : end].reshape(array.shape)
+        for array, end in zip(arrays, ends, strict=True)
+    ]
 
 
 @functools.cache

@@ -12,8 +12,9 @@ import numpy as np
 from minirnn import cli, optim
 from minirnn.batches import Sequences
 from minirnn.errors import MinirnnError
-from minirnn.losses import CrossEntropy
-from minirnn.models import NameClassifier
+from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.measures import Evaluation
+from minirnn.models import NameClassifier, StepModel
 from minirnn.mpi import exchange, pool, world
 from minirnn.mpi.shared import SharedTrainer
 from minirnn.reports import processes
@@ -21,34 +22,63 @@ from minirnn.storage.checkpoints import Checkpoint
 from minirnn.training import Trainer
 
 # Batches of 8 leave one of a single sequence; most of the lengths are 1, so that batches with one
-# longer sequence come too; `bidirectional` and two layers have dropout at every place.
+# longer sequence come too; `bidirectional` and two layers have dropout at every place. Of streams,
+# the last batch of an epoch has one left, and the last of its pieces is a short one.
+NAMES = dict(embedding=4, num_layers=2, bidirectional=True)
 CASES = {
-    "SGD": dict(embedding=4, num_layers=2, bidirectional=True),
-    "AdamW": dict(embedding=4, num_layers=2, bidirectional=True),
+    "SGD": NAMES,
+    "AdamW": dict(NAMES, adam=True),
     "sum": dict(cell="gru", loss=CrossEntropy("sum"), sampling="balanced"),
     "number": dict(cell="rnn", loss=CrossEntropy(8), sampling="bucketed", short=0.85),
     "ignored": dict(embedding=3, loss=CrossEntropy(ignore_index=2), short=0.85),
+    "weighted": dict(NAMES, loss=CrossEntropy(class_weight=[0.5, 2, 3], label_smoothing=0.1)),
+    "prior": dict(NAMES, loss=CrossEntropy(log_prior=[-1, -2, -0.7], label_smoothing=0.1)),
+    "frozen": dict(embedding=4, freeze=True),
+    "targets": dict(cell="gru", targets=CrossEntropy(ignore_index=2, class_weight=[1, 2, 0.5])),
+    "numbers": dict(targets=MeanSquaredError()),
+    "a number": dict(NAMES, loss=MeanSquaredError()),
+    "streams": dict(embedding=4, num_layers=2, streams=True),
+    "streams AdamW": dict(cell="gru", streams=True, adam=True),
 }
-EPOCHS, CUT = 9, 20  # of 6 steps each; the step after which a run is stopped
+EPOCHS, CUT = 9, 20  # of 6 steps each, of streams 7; the step after which a run is stopped
 
 
 def case(name, make=Trainer, seed=0, **changes):
     """A trainer of one of the cases, in float64."""
     options = {"cell": "lstm", "short": 0.3, "loss": CrossEntropy(), "sampling": "natural"}
+    options |= {"adam": False, "freeze": False, "targets": None, "streams": False}
     options |= CASES[name] | changes
+    short, loss, sampling, adam, freeze, targets, streams = map(
+        options.pop, ("short", "loss", "sampling", "adam", "freeze", "targets", "streams")
+    )
     rng = np.random.default_rng(seed)
-    lengths = np.where(rng.random(60) < options.pop("short"), 1, rng.integers(1, 8, 60))
+    lengths = np.where(rng.random(60) < short, 1, rng.integers(1, 8, 60))
+    train, validation = np.arange(41), np.arange(41, 60)
+    if streams:
+        lengths = np.where(np.isin(np.arange(60), (48, 59)), 3, 5)
+        train, validation, sampling = np.arange(49), np.arange(49, 60), "streams"
     ids = [rng.integers(0, 6, length) for length in lengths]
-    sequences = Sequences(ids, rng.integers(0, 3, 60), 3, 6)
-    loss, sampling = options.pop("loss"), options.pop("sampling")
+    loss, every_step = targets or loss, bool(targets or streams)
+    size, classes = lengths.sum() if every_step else 60, loss.measure is Evaluation
+    said = rng.integers(0, 3, size) if classes else rng.random((size, 3))
+    given = {"num_classes": 3 if classes else None, "num_symbols": 6, "dtype": "float64"}
+    if every_step:
+        said = np.split(said, np.cumsum(lengths)[:-1])
+        ignored = getattr(loss, "ignore_index", None)
+        sequences = Sequences(ids, targets=said, ignore_index=ignored, **given)
+    else:
+        sequences = Sequences(ids, said, **given)
     batch_size = options.pop("batch_size", 8)
-    net = NameClassifier(6, 3, rng=rng, hidden_size=5, dropout=0.3, dtype="float64", **options)
-    if name == "AdamW":
+    kind = StepModel if every_step else NameClassifier
+    net = kind(6, 3, rng=rng, hidden_size=5, dropout=0.3, dtype="float64", **options)
+    if freeze:
+        net.embedding.freeze()
+    if adam:
         optimizer = optim.AdamW(net.parameters(), 0.01)
     else:
         optimizer = optim.SGD(net.parameters(), 0.2, momentum=0.5)
     return make(
-        net, loss, optimizer, sequences, np.arange(41), np.arange(41, 60), rng=rng, epochs=EPOCHS,
+        net, loss, optimizer, sequences, train, validation, rng=rng, epochs=EPOCHS,
         batch_size=batch_size, sampling=sampling, clip=0.5,
         schedule=optim.one_cycle(optimizer.lr, 6 * EPOCHS),
     )  # fmt: skip
@@ -71,32 +101,32 @@ def train(folder):
         exchange.agree(comm, {"reached something else": [found[k] for k in sorted(found)]})
         if comm.rank == 0:
             np.savez(folder / f"{name}-{comm.size}.npz", **found)
-    if comm.size == 2:
-        stop_at_the_cut(comm, folder)
-    if comm.size == 3:
-        go_on(comm, folder)
+        if comm.size == 2:
+            stop_at_the_cut(name, comm, folder)
+        if comm.size == 3:
+            go_on(name, comm, folder)
 
 
-def stop_at_the_cut(comm, folder):
+def stop_at_the_cut(name, comm, folder):
     """Two ranks; the last of them alone asks for the stop."""
 
     def progress(trainer):
         if comm.rank == 1 and trainer.step == CUT:
             trainer.stopped = True
 
-    trainer = case("SGD", partial(SharedTrainer, comm))
-    trainer.fit(progress, Checkpoint(folder / "cut.npz", {}, 1e9) if comm.rank == 0 else None)
+    trainer, path = case(name, partial(SharedTrainer, comm)), folder / f"{name}-cut.npz"
+    trainer.fit(progress, Checkpoint(path, {}, 1e9) if comm.rank == 0 else None)
     assert trainer.step == CUT + 1, trainer.step
 
 
-def go_on(comm, folder):
+def go_on(name, comm, folder):
     """Three ranks, of which the first has read what two have left."""
-    trainer = case("SGD", partial(SharedTrainer, comm))
+    trainer = case(name, partial(SharedTrainer, comm))
     if comm.rank == 0:
-        Checkpoint(folder / "cut.npz", {}).resume(trainer)
+        Checkpoint(folder / f"{name}-cut.npz", {}).resume(trainer)
     trainer.fit()
     if comm.rank == 0:
-        np.savez(folder / "resumed.npz", **outcome(trainer))
+        np.savez(folder / f"{name}-resumed.npz", **outcome(trainer))
 
 
 def differ(folder):
