@@ -161,6 +161,8 @@ def train(args, rng):
 
 def run():
     args = parse()
+    if args.mpi:
+        world.join(args.backend)
     backend.use(args.backend)
     rng = np.random.default_rng(args.seed)
     return write_on(args, rng) if args.prompt is not None else train(args, rng)

@@ -1,5 +1,6 @@
 """Training that the ranks of MPI share: n give what one gives; how they stop, and how they end."""
 
+import ctypes
 import importlib.util
 import json
 import os
@@ -34,16 +35,37 @@ needs_mpi = pytest.mark.skipif(
 )
 
 
+started = []
+
+
 def start(n, *command):
-    return subprocess.Popen(
-        [MPIEXEC, "-n", str(n), sys.executable, *map(str, command)], env=ENVIRONMENT, text=True,
+    """A process, of mpiexec where n is not None, that ends with the test, and with this one."""
+    mpiexec = [] if n is None else [MPIEXEC, "-n", str(n)]
+    process = subprocess.Popen(
+        [*mpiexec, sys.executable, *map(str, command)], env=ENVIRONMENT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=die_with_this if sys.platform == "linux" else None,
     )  # fmt: skip
+    started.append(process)
+    return process
 
 
-def on(n, what, folder, code=0):
-    """(stdout, stderr) of a function of `on_ranks` on n ranks."""
-    process = start(n, ROOT / "tests" / "helpers" / "on_ranks.py", what, folder)
+def die_with_this():
+    """For prctl(2): SIGKILL for this process when the one that started it is gone."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    yield
+    while started:
+        with started.pop() as process:  # which also closes its pipes
+            process.kill()
+
+
+def on(n, what, folder, *options, code=0):
+    """(stdout, stderr) of a function of `on_ranks` on n ranks, or without mpiexec for None."""
+    process = start(n, ROOT / "tests" / "helpers" / "on_ranks.py", what, folder, *options)
     out, err = process.communicate(timeout=100)
     assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
     return out, err
@@ -109,9 +131,17 @@ def test_stopped_by_one_of_two_ranks_and_gone_on_with_by_three(one, trained, nam
 
 
 @needs_mpi
-def test_arrays_that_are_not_numpys_go_through_the_host(one, tmp_path):
+def test_arrays_that_are_not_numpys_go_through_the_host_or_straight(one, tmp_path):
     on(2, "where_arrays_go", tmp_path)
-    assert apart(one["SGD"], tmp_path / "strict.npz")[0] < 1e-12
+    for way in ("host", "straight"):
+        assert apart(one["streams"], tmp_path / f"{way}.npz")[0] < 1e-12
+
+
+@needs_mpi
+def test_each_rank_takes_a_card(tmp_path):
+    """Three ranks of a machine with two."""
+    on(3, "cards", tmp_path)
+    assert json.loads((tmp_path / "cards.json").read_text()) == [[0], [1], [0]]
 
 
 DIFFERENT = {
@@ -208,6 +238,27 @@ def test_a_rank_that_is_killed_ends_all_and_the_run_is_gone_on_with(data, tmp_pa
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "going on after step" in err and (tmp_path / "model.npz").exists()
+
+
+@needs_mpi
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_no_rank_survives_mpiexec(tmp_path):
+    """Not even one that computes without a message to the others."""
+    process = start(2, ROOT / "tests" / "helpers" / "on_ranks.py", "busy", tmp_path)
+    files = [tmp_path / f"{rank}.pid" for rank in (0, 1)]
+    wait_for(lambda: all(one.exists() and one.read_text() for one in files), process)
+    process.kill()
+    deadline = time.monotonic() + 10
+    while any(alive(int(one.read_text())) for one in files):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_masks_are_this_ranks_rows_of_those_of_all():

@@ -2,10 +2,13 @@
 
 import json
 import os
+import runpy
+import signal
 import sys
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -32,7 +35,10 @@ CASES = {
     "number": dict(cell="rnn", loss=CrossEntropy(8), sampling="bucketed", short=0.85),
     "ignored": dict(embedding=3, loss=CrossEntropy(ignore_index=2), short=0.85),
     "weighted": dict(NAMES, loss=CrossEntropy(class_weight=[0.5, 2, 3], label_smoothing=0.1)),
-    "prior": dict(NAMES, loss=CrossEntropy(log_prior=[-1, -2, -0.7], label_smoothing=0.1)),
+    "AdamW as names.py": dict(
+        embedding=4, bidirectional=True, dropout=0.4, adam=True, monitor="loss", patience=8,
+        loss=CrossEntropy(log_prior=[-1, -2, -0.7], label_smoothing=0.1),
+    ),
     "frozen": dict(embedding=4, freeze=True),
     "targets": dict(cell="gru", targets=CrossEntropy(ignore_index=2, class_weight=[1, 2, 0.5])),
     "numbers": dict(targets=MeanSquaredError()),
@@ -40,17 +46,19 @@ CASES = {
     "streams": dict(embedding=4, num_layers=2, streams=True),
     "streams AdamW": dict(cell="gru", streams=True, adam=True),
 }
+LONGEST = 90  # seconds of a test
 EPOCHS, CUT = 9, 20  # of 6 steps each, of streams 7; the step after which a run is stopped
 
 
 def case(name, make=Trainer, seed=0, **changes):
     """A trainer of one of the cases, in float64."""
     options = {"cell": "lstm", "short": 0.3, "loss": CrossEntropy(), "sampling": "natural"}
-    options |= {"adam": False, "freeze": False, "targets": None, "streams": False}
-    options |= CASES[name] | changes
+    options |= {"adam": False, "freeze": False, "targets": None, "streams": False, "dropout": 0.3}
+    options |= {"batch_size": 8, "monitor": None, "patience": None} | CASES[name] | changes
     short, loss, sampling, adam, freeze, targets, streams = map(
         options.pop, ("short", "loss", "sampling", "adam", "freeze", "targets", "streams")
     )
+    given = {key: options.pop(key) for key in ("batch_size", "monitor", "patience")}
     rng = np.random.default_rng(seed)
     lengths = np.where(rng.random(60) < short, 1, rng.integers(1, 8, 60))
     train, validation = np.arange(41), np.arange(41, 60)
@@ -61,16 +69,15 @@ def case(name, make=Trainer, seed=0, **changes):
     loss, every_step = targets or loss, bool(targets or streams)
     size, classes = lengths.sum() if every_step else 60, loss.measure is Evaluation
     said = rng.integers(0, 3, size) if classes else rng.random((size, 3))
-    given = {"num_classes": 3 if classes else None, "num_symbols": 6, "dtype": "float64"}
+    kinds = {"num_classes": 3 if classes else None, "num_symbols": 6, "dtype": "float64"}
     if every_step:
         said = np.split(said, np.cumsum(lengths)[:-1])
         ignored = getattr(loss, "ignore_index", None)
-        sequences = Sequences(ids, targets=said, ignore_index=ignored, **given)
+        sequences = Sequences(ids, targets=said, ignore_index=ignored, **kinds)
     else:
-        sequences = Sequences(ids, said, **given)
-    batch_size = options.pop("batch_size", 8)
+        sequences = Sequences(ids, said, **kinds)
     kind = StepModel if every_step else NameClassifier
-    net = kind(6, 3, rng=rng, hidden_size=5, dropout=0.3, dtype="float64", **options)
+    net = kind(6, 3, rng=rng, hidden_size=5, dtype="float64", **options)
     if freeze:
         net.embedding.freeze()
     if adam:
@@ -78,9 +85,8 @@ def case(name, make=Trainer, seed=0, **changes):
     else:
         optimizer = optim.SGD(net.parameters(), 0.2, momentum=0.5)
     return make(
-        net, loss, optimizer, sequences, train, validation, rng=rng, epochs=EPOCHS,
-        batch_size=batch_size, sampling=sampling, clip=0.5,
-        schedule=optim.one_cycle(optimizer.lr, 6 * EPOCHS),
+        net, loss, optimizer, sequences, train, validation, rng=rng, epochs=EPOCHS, clip=0.5,
+        sampling=sampling, schedule=optim.one_cycle(optimizer.lr, 6 * EPOCHS), **given,
     )  # fmt: skip
 
 
@@ -226,8 +232,30 @@ def tasks(folder):
     (folder / "tasks.json").write_text(json.dumps([found, late]))
 
 
+class Direct:
+    """A communicator that takes arrays of the stand-in for CuPy too; and its one stream."""
+
+    def __init__(self, comm):
+        self.comm, self.done, self.straight = comm, False, 0
+
+    def __getattr__(self, name):
+        return getattr(self.comm, name)
+
+    def get_current_stream(self):
+        return self
+
+    def synchronize(self):
+        self.done = True
+
+    def Allreduce(self, where, array):
+        if hasattr(array, "_host"):
+            assert self.done, "what was ordered from the card must be done"
+            self.straight, self.done, array = self.straight + 1, False, array._host
+        self.comm.Allreduce(where, array)
+
+
 def where_arrays_go(folder):
-    """Arrays of another library go through the host."""
+    """Arrays of another library go through the host, or straight where MPI takes them."""
     import strict
 
     from minirnn import backend
@@ -235,12 +263,44 @@ def where_arrays_go(folder):
     comm = world.join()
     backend.register("strict", strict)
     backend.use("strict")
-    trainer = case("SGD", partial(SharedTrainer, comm))
-    trainer.fit()
-    if comm.rank == 0:
-        np.savez(folder / "strict.npz", **outcome(trainer))
+    direct = Direct(comm)
+    for name, one in {"host": comm, "straight": direct}.items():
+        trainer = case("streams", partial(SharedTrainer, one))
+        trainer.fit()
+        if comm.rank == 0:
+            np.savez(folder / f"{name}.npz", **outcome(trainer))
+        strict.__name__, strict.cuda = "cupy", direct
+        exchange.takes_cuda = lambda: True
+    assert direct.straight == trainer.step
+
+
+def cards(folder):
+    """Which of two cards each rank of one machine takes."""
+    taken = []
+    runtime = SimpleNamespace(getDeviceCount=lambda: 2)
+    device = lambda k: SimpleNamespace(use=lambda: taken.append(k))  # noqa: E731
+    sys.modules["cupy"] = SimpleNamespace(cuda=SimpleNamespace(Device=device, runtime=runtime))
+    taken = world.join("cupy").gather(taken)
+    if world.rank() == 0:
+        (folder / "cards.json").write_text(json.dumps(taken))
+
+
+def busy(folder):
+    """Compute, and hear nothing of the others."""
+    (folder / f"{world.join().rank}.pid").write_text(str(os.getpid()))
+    while True:
+        pass
+
+
+def script(folder):
+    """An example, with its options, in float64."""
+    NameClassifier.__init__.__kwdefaults__["dtype"] = "float64"
+    sys.argv = sys.argv[3:]
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 if __name__ == "__main__":
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if hasattr(signal, "alarm"):
+        signal.alarm(LONGEST)  # so that no fault leaves a process that turns for ever
     globals()[sys.argv[1]](Path(sys.argv[2]))
