@@ -165,7 +165,10 @@ def run():
         world.join(args.backend)
     backend.use(args.backend)
     rng = np.random.default_rng(args.seed)
-    return write_on(args, rng) if args.prompt is not None else train(args, rng)
+    job = train if args.prompt is None else write_on
+    if world.rank() and job is not train:
+        return None  # the first answers for all
+    return job(args, rng)
 
 
 if __name__ == "__main__":

@@ -1277,6 +1277,13 @@ def _(world):
     return world.run("--mpi")
 
 
+@cause("more ranks than streams of a text")
+def _(world):
+    comm = Ranks(33)
+    world.patch(mpi, "_comm", comm)
+    return world.example("text.py", "--mpi", data=False)
+
+
 @cause("an error of another rank than the first")
 def _(world):
     comm = Ranks()

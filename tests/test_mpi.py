@@ -16,7 +16,7 @@ import numpy as np
 import on_ranks
 import pytest
 
-from minirnn.mpi import shared
+from minirnn.mpi.masks import Masks
 from minirnn.storage.checkpoints import Checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -240,6 +240,81 @@ def test_a_rank_that_is_killed_ends_all_and_the_run_is_gone_on_with(data, tmp_pa
     assert "going on after step" in err and (tmp_path / "model.npz").exists()
 
 
+TEXT = "--hidden-size 5 --embedding 3 --streams 5 --steps 4 --epochs 3 --dropout 0.3 --sample 20"
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    path, rng = tmp_path_factory.mktemp("text") / "book.txt", np.random.default_rng(0)
+    path.write_text("".join(rng.choice(list("aeiou bdkl"), 500)))
+    return path
+
+
+def saved(folder):
+    """What a script's run left: {name: array} of its net, and the history without its times."""
+    with np.load(folder / "model.npz") as file:
+        arrays = {name: file[name] for name in file if name != "facts"}
+    return arrays | {"history": np.genfromtxt(folder / "history.csv", delimiter=",", names=True)}
+
+
+def same(one, other):
+    assert list(one) == list(other)
+    for name in one:
+        a, b = (np.array(found[name].tolist()) for found in (one, other))
+        assert np.abs(a - b).max() < 1e-8, name
+
+
+@needs_mpi
+def test_text_stopped_on_two_ranks_and_gone_on_with_by_three(book, tmp_path):
+    """The first alone writes, and prints samples; what comes out is what one process gives."""
+    command = [ROOT / "examples" / "text.py", *TEXT.split(), "--text", book, "--output"]
+    on(None, "script", tmp_path, *command, tmp_path / "one")
+    command += [tmp_path / "shared", "--mpi"]
+    process = start(2, ROOT / "tests" / "helpers" / "on_ranks.py", "script", tmp_path, *command)
+    wait_for((tmp_path / "shared" / "checkpoint.npz").exists, process)
+    process.send_signal(signal.SIGUSR1)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "go on with --resume" in err, err
+    out, err = on(3, "script", tmp_path, *command, "--resume")
+    assert "going on after step" in err
+    assert out.count("epoch 3:") == out.count("parameters") == out.count("written:") == 1
+    same(saved(tmp_path / "one"), saved(tmp_path / "shared"))
+
+
+@needs_mpi
+def test_names_on_two_ranks(data, tmp_path):
+    """The script's own recipe, in float64."""
+    options = "--epochs 4 --hidden-size 4 --embedding 4 --batch-size 8".split()
+    command = [ROOT / "examples" / "names.py", *options, "--data", data, "--output"]
+    on(None, "script", tmp_path, *command, tmp_path / "one")
+    on(2, "script", tmp_path, *command, tmp_path / "shared", "--mpi")
+    same(saved(tmp_path / "one"), saved(tmp_path / "shared"))
+
+
+RUNS = {
+    "reproduce": "--only A --iterations 3000",
+    "known_results": "--only adding --seeds 1 --quick",
+    "why_lstm": "--iterations 400 --adding-iterations 20 --lengths 9",
+}
+
+
+@needs_mpi
+@pytest.mark.parametrize("name", RUNS)
+def test_runs_stopped_on_three_ranks_and_gone_on_with_by_two(name, data, tmp_path):
+    folder, options = tmp_path / "runs", RUNS[name].split()
+    options += ["--output", folder] + (["--data", data] if name != "known_results" else [])
+    command = ROOT / "tests" / "helpers" / "on_ranks.py", "script", tmp_path
+    command += ROOT / "examples" / f"{name}.py", *options
+    process = start(3, *command)
+    wait_for(lambda: list(folder.rglob("*.part.npz")), process)
+    process.send_signal(signal.SIGUSR1)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and re.search(r"\d+ begun; go on with --resume", err), err
+    out, err = on(2, *command[1:], "--resume")
+    assert "going on in" in err and not list(folder.rglob("*.part.npz"))
+    assert (folder / "results.json").exists()
+
+
 @needs_mpi
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_no_rank_survives_mpiexec(tmp_path):
@@ -264,7 +339,7 @@ def alive(number):
 def test_masks_are_this_ranks_rows_of_those_of_all():
     """Without MPI: of rows and of sequences, and nothing else."""
     own = np.array([False, True, False, True, False])
-    masks = shared.Masks(np.random.default_rng(0), own, own[:3])
+    masks = Masks(np.random.default_rng(0), own, own[:3])
     whole = np.random.default_rng(0)
     assert np.array_equal(masks.random((2, 4), "float32"), whole.random((5, 4), "float32")[own])
     assert np.array_equal(masks.random((1, 4), "float32"), whole.random((3, 4), "float32")[own[:3]])

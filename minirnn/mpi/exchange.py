@@ -1,34 +1,10 @@
-"""What ranks say to each other: the sums of arrays, and whether all have the same."""
+"""What ranks say to each other in every step: the sums of arrays."""
 
 import ctypes
 import functools
-import hashlib
 from itertools import accumulate
 
-import numpy as np
-
 from ..backend import asnumpy, get_array_module
-from ..errors import DataError
-
-
-def agree(comm, parts):
-    """Compare {what may differ: list of arrays and others} of all ranks by a digest of each.
-
-    Raises `DataError`, on every rank, where one has something else than the first.
-    """
-    digests = {what: hashlib.sha256() for what in parts}
-    for what, items in parts.items():
-        for item in items:
-            array = isinstance(item, np.ndarray)
-            digests[what].update(item.tobytes() if array else repr(item).encode())
-    everyone = comm.allgather([digest.digest() for digest in digests.values()])
-    for what, *seen in zip(parts, *everyone, strict=True):
-        rank = next((k for k, digest in enumerate(seen) if digest != seen[0]), None)
-        if rank is not None:
-            raise DataError(
-                f"rank {rank} has {what} than rank 0, but all must have the same; "
-                "start all with one command, on the same files"
-            )
 
 
 def summed(comm, arrays):

@@ -5,19 +5,15 @@ adds its gradient to those of the others. All then take the same step, so that n
 gives, but for the rounding of a sum in another order.
 """
 
-import sys
-from contextlib import contextmanager
-
 import numpy as np
 
-from .. import __version__
 from ..backend import asnumpy, get_array_module
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError
 from ..evaluation import AT_ONCE, measured, outputs_of
-from ..layers import Dropout
-from ..packing import sizes_of
 from ..training import Trainer
-from .exchange import agree, summed
+from .agreement import agree, what_must_agree
+from .exchange import summed
+from .masks import drawn_for_all
 
 
 class SharedTrainer(Trainer):
@@ -67,7 +63,7 @@ class SharedTrainer(Trainer):
         if self.carries:
             before = [s[:, : len(index)] for s in before]
             self.state = tuple(s[:, part] for s in before)
-        with self.masks_of(index, part):
+        with drawn_for_all(self.net, self.sequences.lengths[index], part):
             loss, score = super().accumulate(index[part])
         weight, grad = counts * self.weight_of(index, part), self.optimizer.whole.grad
         tail = [loss * weight, score * counts, self._asked]
@@ -116,73 +112,3 @@ class SharedTrainer(Trainer):
         targets, weight = self.sequences.targets(index), getattr(self.loss, "class_weight", None)
         targets = targets[targets != getattr(self.loss, "ignore_index", None)]
         return targets.size if weight is None else float(asnumpy(weight)[targets].sum())
-
-    @contextmanager
-    def masks_of(self, index, part):
-        """Let dropout draw its masks for all of a batch, and use this rank's rows of them."""
-        own = np.isin(np.arange(len(index)), np.arange(len(index))[part])
-        rows = own[np.concatenate([np.arange(n) for n in sizes_of(self.sequences.lengths[index])])]
-        layers = [module for module in modules(self.net) if isinstance(module, Dropout)]
-        for layer in layers:
-            layer.rng = Masks(layer.rng, rows, own)
-        try:
-            yield
-        finally:
-            for layer in layers:
-                layer.rng = layer.rng.rng
-
-
-class Masks:
-    """Stands for a generator: draws for a whole batch, and returns the rows of one rank.
-
-    rows: for each, True where it is this rank's; those of all steps, and those of the sequences.
-    """
-
-    def __init__(self, rng, *rows):
-        self.rng, self.rows = rng, rows
-
-    def random(self, shape, dtype):
-        """Return this rank's rows of a draw for all.
-
-        Raises `ShapeError` for an array with a row neither for each row of the batch nor for each
-        sequence.
-        """
-        for own in self.rows:
-            if shape[0] == np.count_nonzero(own):
-                return self.rng.random((len(own), *shape[1:]), dtype=dtype)[own]
-        raise ShapeError(
-            f"dropout is given shape {shape}, but with --mpi it needs a row for each row of the "
-            "batch, or for each sequence"
-        )
-
-
-def modules(net):
-    """Return all modules of a net, each once, itself first."""
-    inside = [m for child in net.children().values() for m in modules(child)]
-    return list({id(m): m for m in [net, *inside]}.values())
-
-
-def what_must_agree(trainer):
-    """Return {what a rank may have that differs: its parts} of a trainer that was just made."""
-    s, schedule = trainer.sequences, trainer.schedule
-    owners = trainer, trainer.history, trainer.optimizer, trainer.loss
-    return {
-        "another version of minirnn, NumPy or Python": [
-            __version__, np.__version__, sys.version_info[:3],
-        ],
-        "other data": [s.rows, s.lengths, s.labels, trainer.train, trainer.validation],
-        "other settings": [
-            trainer.net, trainer.sample.__name__, schedule and schedule(1), *map(plain, owners)
-        ],
-        "another seed": [trainer.rng.bit_generator.state, *trainer.net.state_dict().values()],
-    }  # fmt: skip
-
-
-def plain(owner):
-    """Return {name: value} of an object's attributes that are numbers, texts or arrays of them."""
-    items, kinds = vars(owner).items(), (int, float, str, tuple, type(None))
-    return {
-        name: asnumpy(value).tolist() if hasattr(value, "dtype") else value
-        for name, value in items
-        if isinstance(value, kinds) or hasattr(value, "dtype")
-    }

@@ -93,7 +93,7 @@ def _end_with(parent):
 
 
 def _take_card(k):
-    """Compute on the k-th card of this machine, or in turn where there are more ranks than cards."""
+    """Compute on the k-th card of this machine; several ranks on one where there are too few."""
     from cupy import cuda
 
     cuda.Device(k % cuda.runtime.getDeviceCount()).use()

@@ -12,15 +12,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from minirnn import cli, optim
+from minirnn import cli, optim, plotting
 from minirnn.batches import Sequences
 from minirnn.errors import MinirnnError
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.measures import Evaluation
 from minirnn.models import NameClassifier, StepModel
-from minirnn.mpi import exchange, pool, world
+from minirnn.mpi import agreement, exchange, pool, world
 from minirnn.mpi.shared import SharedTrainer
 from minirnn.reports import processes
+from minirnn.storage import files
 from minirnn.storage.checkpoints import Checkpoint
 from minirnn.training import Trainer
 
@@ -28,6 +29,10 @@ from minirnn.training import Trainer
 # longer sequence come too; `bidirectional` and two layers have dropout at every place. Of streams,
 # the last batch of an epoch has one left, and the last of its pieces is a short one.
 NAMES = dict(embedding=4, num_layers=2, bidirectional=True)
+RECIPE = dict(
+    embedding=4, bidirectional=True, dropout=0.4, adam=True, monitor="loss", patience=8,
+    loss=CrossEntropy(log_prior=[-1, -2, -0.7], label_smoothing=0.1),
+)  # fmt: skip
 CASES = {
     "SGD": NAMES,
     "AdamW": dict(NAMES, adam=True),
@@ -35,10 +40,7 @@ CASES = {
     "number": dict(cell="rnn", loss=CrossEntropy(8), sampling="bucketed", short=0.85),
     "ignored": dict(embedding=3, loss=CrossEntropy(ignore_index=2), short=0.85),
     "weighted": dict(NAMES, loss=CrossEntropy(class_weight=[0.5, 2, 3], label_smoothing=0.1)),
-    "AdamW as names.py": dict(
-        embedding=4, bidirectional=True, dropout=0.4, adam=True, monitor="loss", patience=8,
-        loss=CrossEntropy(log_prior=[-1, -2, -0.7], label_smoothing=0.1),
-    ),
+    "AdamW as names.py": RECIPE,
     "frozen": dict(embedding=4, freeze=True),
     "targets": dict(cell="gru", targets=CrossEntropy(ignore_index=2, class_weight=[1, 2, 0.5])),
     "numbers": dict(targets=MeanSquaredError()),
@@ -104,7 +106,7 @@ def train(folder):
         trainer = case(name, partial(SharedTrainer, comm))
         trainer.fit()
         found = outcome(trainer)
-        exchange.agree(comm, {"reached something else": [found[k] for k in sorted(found)]})
+        agreement.agree(comm, {"reached something else": [found[k] for k in sorted(found)]})
         if comm.rank == 0:
             np.savez(folder / f"{name}-{comm.size}.npz", **found)
         if comm.size == 2:
@@ -137,8 +139,6 @@ def go_on(name, comm, folder):
 
 def differ(folder):
     """What is said, by every rank, where one of them is unlike the first."""
-    from minirnn.mpi import shared as module
-
     comm = world.join()
     odd = comm.rank == comm.size - 1
     said = {}
@@ -158,13 +158,13 @@ def differ(folder):
     def other_data():
         one = case("SGD")
         one.sequences.rows[0] += odd
-        exchange.agree(comm, module.what_must_agree(one))
+        agreement.agree(comm, agreement.what_must_agree(one))
 
     attempt("data", other_data)
     attempt("net", lambda: case("SGD", make, seed=int(odd), short=0))
-    module.__version__ = "9.9" if odd else module.__version__
+    agreement.__version__ = "9.9" if odd else agreement.__version__
     attempt("version", lambda: case("SGD", make))
-    module.__version__ = "9.9"
+    agreement.__version__ = "9.9"
 
     def other_draws():
         one = case("SGD", make)
@@ -293,8 +293,11 @@ def busy(folder):
 
 
 def script(folder):
-    """An example, with its options, in float64."""
+    """An example, with its options, in float64, without its figures."""
     NameClassifier.__init__.__kwdefaults__["dtype"] = "float64"
+    files.write_figure = lambda *_: None
+    for name in [name for name in vars(plotting) if name.startswith("plot_")]:
+        setattr(plotting, name, lambda *_, **__: None)
     sys.argv = sys.argv[3:]
     runpy.run_path(sys.argv[0], run_name="__main__")
 
