@@ -17,11 +17,11 @@ from .backend import taken
 from .errors import (
     ArgumentError,
     DataError,
-    ShapeError,
     as_numbers,
     check_shape,
     labels_of,
     not_empty,
+    one_for_each_row,
     one_of,
     short,
     told,
@@ -250,10 +250,7 @@ def guesses_beside(logits, labels):
     """Return logits [..., K] and labels [...] as arrays; `ShapeError` where they do not fit."""
     logits = taken(None, whole=False, logits=logits)
     labels = taken(logits, labels=labels)
-    if labels.shape != logits.shape[:-1] or not logits.ndim:
-        given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
-        raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
-    not_empty("logits", logits)
+    one_for_each_row(labels, logits)
     return logits, labels
 
 
