@@ -84,8 +84,9 @@ def factors(known):
     sigmoid and tanh from their outputs."""
     words = {}
     for name, a in known.items():
-        words |= {name: a, f"1 - {name}": 1 - a, f"{name} (1 - {name})": a * (1 - a)}
-        words[f"1 - {name}^2"] = 1 - a * a
+        words |= {name: a, f"1 - {name}": 1 - a}
+        words[f"{name} (1 - {name}), a sigmoid's derivative"] = a * (1 - a)
+        words[f"1 - {name}^2, tanh's derivative"] = 1 - a * a
     return words
 
 
