@@ -174,9 +174,13 @@ def train(args, rng):
 
 def run():
     args = parse()
+    if args.mpi:
+        world.join(args.backend)
     backend.use(args.backend)
     rng = np.random.default_rng(args.seed)
     job = compare if args.compare else guess if args.predict else train
+    if world.rank() and job is not train:
+        return None  # the first answers for all
     return job(args, rng)
 
 

@@ -53,7 +53,8 @@ def main(run):
         world.end_all(2)
         return 2
     except KeyboardInterrupt as stop:
-        print("stopped", file=sys.stderr)
+        if world.rank() == 0:  # the others were stopped by mpiexec
+            print("stopped", file=sys.stderr)
         code = 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
         world.end_all(code)
         return code
