@@ -24,7 +24,7 @@ from minirnn import __version__, backend, cli, optim, plotting
 from minirnn.data import printable
 from minirnn.errors import DataError
 from minirnn.losses import CrossEntropy
-from minirnn.models import NameClassifier
+from minirnn.models import NameClassifier, StepModel
 from minirnn.mpi import world
 from minirnn.mpi.shared import SharedTrainer
 from minirnn.storage.checkpoints import Checkpoint, load_net, save_net
@@ -80,6 +80,11 @@ def write_on(args, rng):
     if not path.is_file():
         raise DataError(f"there is no trained model {path}; run without --prompt first")
     net, settings = load_net(path, lambda settings: NameClassifier.from_settings(settings, rng=rng))
+    if not isinstance(net, StepModel):
+        raise DataError(
+            f"{path} holds a {type(net).__name__}, which says no next letter; give as --output the "
+            "folder of a net that text.py has trained"
+        )
     letters = settings["alphabet"]
     more = go_on(net, ids_of(args.prompt, letters), rng, args.temperature, args.top_k)
     print(args.prompt, end="")

@@ -532,7 +532,7 @@ def whole_sizes(sizes, name="sizes"):
 
 
 def padded(x, lengths, batch_first):
-    """(x as [N, T, ...], lengths [N], each 1 to T) of sequences that were padded to one length.
+    """Return (x as [N, T, ...], lengths [N], each 1 to T) of sequences padded to one length.
 
     Raises `ShapeError` where they do not fit.
     """
@@ -550,8 +550,8 @@ def padded(x, lengths, batch_first):
 
 
 def steps_of(x, sizes, width):
-    """The sizes of packed rows x, [S, width] or ids [S]; None for dense ones, [T, N, width] or ids
-    [T, N].
+    """Return the sizes of packed rows x, [S, width] or ids [S]; None for dense ones, [T, N, width]
+    or ids [T, N].
 
     Raises `ShapeError` where x has another width, or does not fit its sizes, or those are no list
     of whole numbers.
@@ -580,7 +580,7 @@ def steps_of(x, sizes, width):
 
 
 def forget_bias_of(given, gates, biases):
-    """A first value for the bias of gate f, or None; `ArgumentError` where there is none."""
+    """Return a first value for the bias of gate f, or None; `ArgumentError` where there is none."""
     real("forget_bias", given, none=True)
     if given is not None and not ("f" in gates and biases):
         lacks = "no biases" if "f" in gates else f"gates {gates}, no f"
@@ -610,7 +610,7 @@ def truncation(truncate, turned):
 
 
 def of_layers(name, array, number):
-    """The array itself; `ShapeError` unless it is [number of layers and directions, N, H]."""
+    """Return the array; `ShapeError` unless it is [number of layers and directions, N, H]."""
     if array.ndim != 3 or len(array) != number:
         wanted = f"[{number}, N, H]: the net has {number} layers and directions"
         raise ShapeError(f"the {name} has shape {array.shape}, but must have {wanted}")
@@ -752,7 +752,7 @@ def check_saved(saved, parameters):
 
 
 def _stays_finite(array, dtype):
-    """Whether an array holds numbers that are finite in this dtype too."""
+    """Return whether an array holds numbers that are finite in this dtype too."""
     if array.dtype.kind not in "fc" or not np.can_cast(array.dtype, dtype, "same_kind"):
         return False
     with np.errstate(over="ignore"):

@@ -1239,7 +1239,8 @@ TEXTS = {"short.txt": b"too short", "latin.txt": b"a\xe9b", "ab.txt": b"ab" * 30
 
 
 @cause("a text too short for its streams", "a text that is not UTF-8", "a text that is not there",
-       "a prompt before training", "a letter that the net has not met")  # fmt: skip
+       "a prompt before training", "a prompt for a net of another script",
+       "a letter that the net has not met")  # fmt: skip
 def _(world):
     for name, text in TEXTS.items():
         Path(name).write_bytes(text)
@@ -1248,6 +1249,11 @@ def _(world):
         return world.example("text.py", "--output", "out", *options, data=False)
 
     small = "--hidden-size 2 --embedding 2 --streams 2 --steps 8 --epochs 1".split()
+    if world.name == "a prompt for a net of another script":
+        net = {"model": "rnn", "hidden_size": 2, "num_layers": 1, "bidirectional": False,
+               "embedding": None, "alphabet": "ab", "languages": ["Irish", "Polish"]}  # fmt: skip
+        Path("out").mkdir()
+        save_net("out/model.npz", NameClassifier.from_settings(net), net)
     if world.name == "a letter that the net has not met":
         assert text("--text", "ab.txt", *small) == 0
     return text(*{
@@ -1255,6 +1261,7 @@ def _(world):
         "a text that is not UTF-8": ("--text", "latin.txt"),
         "a text that is not there": ("--text", "nowhere.txt"),
         "a prompt before training": ("--prompt", "a"),
+        "a prompt for a net of another script": ("--prompt", "a"),
         "a letter that the net has not met": ("--prompt", "aq"),
     }[world.name])  # fmt: skip
 

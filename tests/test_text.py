@@ -179,6 +179,12 @@ def test_a_net_goes_on():
     assert {(ord(b) - ord(a)) % 4 for a, b in zip(hot, hot[1:], strict=False)} == {1, 2}
 
 
+def test_a_temperature_of_next_to_nothing_takes_the_likeliest():
+    net = StepModel(3, 3, rng=np.random.default_rng(0), hidden_size=4)
+    coldest = written(net, "abc", [0], np.random.default_rng(0), 9, temperature=1e-320)
+    assert coldest == written(net, "abc", [0], np.random.default_rng(1), 9, top_k=1)
+
+
 def test_letter_by_letter_is_as_in_one_go():
     net = StepModel(4, 4, rng=np.random.default_rng(0), hidden_size=5, num_layers=2)
     more = list(islice(go_on(net, [0, 2, 1], np.random.default_rng(1), top_k=1), 6))

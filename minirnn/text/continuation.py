@@ -19,7 +19,9 @@ def go_on(net, ids, rng, temperature=1.0, top_k=None):
         batch = Batch(asarray(np.array(unread)), [1] * len(unread), None, None, state)
         logits, cache = net.forward(batch)
         state = cache.state
-        a = asnumpy(logits[-1]).astype("float64") / temperature
+        a = asnumpy(logits[-1]).astype("float64")
+        with np.errstate(over="ignore"):  # so near 0 that only the likeliest is left
+            a = (a - a.max()) / temperature
         if top_k is not None and top_k < len(a):
             a[a < np.sort(a)[-top_k]] = -np.inf
         unread = [int(rng.choice(len(a), p=softmax(a)))]
