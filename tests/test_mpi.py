@@ -109,7 +109,7 @@ def apart(one, path):
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("name", list(on_ranks.CASES))
 def test_n_ranks_give_what_one_gives(one, trained, name, n):
-    """54 steps or 63: weights, the optimiser's state, history, the best epoch."""
+    """54 steps or more: weights, the optimiser's state, history, the best epoch."""
     assert one[name]["history"].shape == (on_ranks.EPOCHS, 8)
     off, same = apart(one[name], trained / f"{name}-{n}.npz")
     assert off < near(name)
