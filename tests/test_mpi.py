@@ -22,7 +22,7 @@ from minirnn.storage.checkpoints import Checkpoint
 ROOT = Path(__file__).resolve().parents[1]
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}")
 ENVIRONMENT = {
-    **os.environ, "OPENBLAS_NUM_THREADS": "1", "MINIRNN_CHECKPOINT_SECONDS": "0",
+    **os.environ, "OPENBLAS_NUM_THREADS": "1", "MINIRNN_CHECKPOINT_SECONDS": "0.1",
     "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers"))),
     # as root, in a container; more ranks than cores, which then let each other run
     "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -292,7 +292,7 @@ def test_names_on_two_ranks(data, tmp_path):
 
 
 RUNS = {
-    "reproduce": "--only A --iterations 3000",
+    "reproduce": "--only A --iterations 6000",
     "known_results": "--only adding --seeds 1 --quick",
     "why_lstm": "--iterations 400 --adding-iterations 20 --lengths 9",
 }
