@@ -7,7 +7,7 @@ import numpy as np
 from .backend import asarray, asnumpy
 from .batches import Sequences, side_by_side
 from .cuda.faults import is_out_of_memory
-from .errors import ShapeError, evaluated, places, whole
+from .errors import check_outputs, evaluated, places, whole
 from .losses import CrossEntropy
 from .measures import Evaluation, measure_of
 from .packing import order_of_rows
@@ -110,16 +110,3 @@ def _outputs(net, sequences, index, batch_size, streams, part):
             outputs = np.zeros((number, y.shape[1]), y.dtype)
         outputs[rows] = asnumpy(y)
     return outputs
-
-
-def check_outputs(outputs, batch, least=0):
-    """Raise `ShapeError` unless the net has an output for each target, at least so many wide."""
-    if outputs.shape[:1] != batch.labels.shape[:1]:
-        given = f"{len(outputs)} outputs, but there are {len(batch.labels)} targets"
-        raise ShapeError(
-            f"the net has {given}: labels, one for each sequence, go with NameClassifier, and "
-            "targets, one for every step, with StepModel"
-        )
-    if outputs.shape[-1] < least:
-        found = outputs.shape[-1]
-        raise ShapeError(f"the net has {found} outputs, but there are {least} classes")
