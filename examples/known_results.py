@@ -12,10 +12,10 @@ adding   the sum of two marked numbers among 100: after how many batches is it s
 """
 
 # ruff: noqa: E402
-import argparse
 import json
 import os
 import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,8 +86,7 @@ def bits(rng, T, N):
 def parity_trainer(run, rng):
     """32 units, batches of 128 of one length; measured on 64 of every 20th length to 500."""
     net = LastState(Recurrent(cell(run.net), 2, 32, rng=rng), 2, rng=rng)
-    asked = np.random.default_rng(1)
-    test = [bits(asked, T, 64) for T in range(41, 501, 20)]
+    test = [bits(asked, T, 64) for asked in [np.random.default_rng(1)] for T in range(41, 501, 20)]
 
     def wrong(net):
         return np.mean([(net.forward(x)[0].argmax(axis=1) != even).mean() for x, even in test])
@@ -98,24 +97,20 @@ def parity_trainer(run, rng):
 
 def adding_trainer(run, rng):
     """64 units, batches of 32; the LSTM's forget gate begins open."""
-    forget_bias = 1.0 if run.net == "LSTM" else None
-    net = adding.Adder(cell(run.net), 64, rng=rng, forget_bias=forget_bias)
+    net = adding.Adder(cell(run.net), 64, rng=rng, forget_bias=1.0 if run.net == "LSTM" else None)
     return adding.AddingTrainer(net, 100, rng, iterations=run.iterations)
-
-
-TRAINERS = {"mnist1d": mnist1d_trainer, "parity": parity_trainer, "adding": adding_trainer}
 
 
 def work(run, progress, stopped):
     """Train one of the nets, in a process of its own."""
-    trainer = TRAINERS[run.problem](run, np.random.default_rng(run.seed))
+    makers = {"mnist1d": mnist1d_trainer, "parity": parity_trainer, "adding": adding_trainer}
+    trainer = makers[run.problem](run, np.random.default_rng(run.seed))
     finish = lambda: {"error": trainer.history[-1][1], "steps": trainer.iteration}  # noqa: E731
     return run.train(trainer, finish, progress, stopped)
 
 
 def main():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=STEPS, nargs="+", default=list(STEPS), metavar="PROBLEM")
     parser.add_argument("--seeds", type=cli.whole, default=3, help="how many (default: 3)")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the steps")
@@ -125,17 +120,14 @@ def main():
     args = parser.parse_args()
     if pool.serve():
         return
-    folder = args.output or Path("runs") / f"known-results{'-quick' if args.quick else ''}"
-    cli.output_folder(folder)
-    runs = [
-        Run(problem, net, seed, STEPS[problem] // (20 if args.quick else 1), str(folder))
-        for problem in args.only for seed in range(args.seeds) for net in NETS[problem]
-    ]  # fmt: skip
+    name = "known-results-quick" if args.quick else "known-results"
+    folder, share = cli.output_folder(args.output or Path("runs") / name), 20 if args.quick else 1
+    chosen = [(p, net, seed) for p in args.only for seed in range(args.seeds) for net in NETS[p]]
+    runs = [Run(p, net, seed, STEPS[p] // share, str(folder)) for p, net, seed in chosen]
     with cli.remaining_runs(folder, {"quick": args.quick}, runs, args.resume) as waiting:
         for run, result in processes.run(work, waiting, args.jobs):
             print(f"{run.name}: {'stopped' if result is None else 'done'}", flush=True)
-        rows = [run.result() for run in runs]
-        show(rows)
+        show(rows := [run.result() for run in runs])
         write_atomic(folder / "results.json", json.dumps(rows, indent=1).encode() + b"\n")
         print(f"\nwritten: {folder / 'results.json'}")
 

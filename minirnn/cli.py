@@ -60,7 +60,8 @@ def main(run):
         text = sentence(error)
         if text is None:
             raise
-        print(f"error: {printable(world.last_words(text), 1000)}", file=sys.stderr)
+        line = f"error: {printable(world.last_words(text), 1000)}\n"
+        sys.stderr.write(line)  # in one piece, which no word of mpiexec can part
         _forget_output_that_cannot_be_written()
         world.end_all(2)
         return 2

@@ -22,7 +22,7 @@ from minirnn.storage.checkpoints import Checkpoint
 ROOT = Path(__file__).resolve().parents[1]
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}")
 ENVIRONMENT = {
-    **os.environ, "OPENBLAS_NUM_THREADS": "1", "MINIRNN_CHECKPOINT_SECONDS": "0",
+    **os.environ, "OPENBLAS_NUM_THREADS": "1", "MINIRNN_CHECKPOINT_SECONDS": "0.1",
     "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests" / "helpers"))),
     # as root, in a container; more ranks than cores, which then let each other run
     "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -66,7 +66,7 @@ def nothing_is_left():
 def on(n, what, folder, *options, code=0):
     """(stdout, stderr) of a function of `on_ranks` on n ranks, or without mpiexec for None."""
     process = start(n, ROOT / "tests" / "helpers" / "on_ranks.py", what, folder, *options)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=200)
     assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
     return out, err
 
@@ -292,7 +292,7 @@ def test_names_on_two_ranks(data, tmp_path):
 
 
 RUNS = {
-    "reproduce": "--only A --iterations 3000",
+    "reproduce": "--only A --iterations 6000",
     "known_results": "--only adding --seeds 1 --quick",
     "why_lstm": "--iterations 400 --adding-iterations 20 --lengths 9",
 }
