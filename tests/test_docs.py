@@ -690,7 +690,8 @@ def test_solutions_are_folded_behind_their_exercises():
     quote, asked = "<!-- code: minirnn/cells.py LSTMCell.forward -->", "**Exercise 5** is this.\n"
     folded = f"<summary>Solution of exercise 5</summary>\n{quote}\n</details>\n"
     assert shown_before_asked([asked + folded + quote])[0] == []
-    for early in (quote + asked + folded, folded + asked, asked + quote, asked + "</details>" + quote):
+    orders = quote + asked + folded, folded + asked, asked + quote, asked + "</details>" + quote
+    for early in orders:
         assert len(shown_before_asked([early])[0]) == 1, early
 
 

@@ -45,6 +45,15 @@ for (const formula of document.querySelectorAll("article span.math")) {
 document.querySelector(".sidebar-drawer").ariaLabel = "All pages";
 document.querySelector(".toc-drawer").ariaLabel = "This page";
 
+// Escape closes what the keyboard has opened.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const box of document.querySelectorAll(".sidebar-toggle:checked")) {
+    box.checked = false;
+    box.focus();
+  }
+});
+
 // What can be scrolled can be reached by the keyboard: a box that is too narrow for what is in it.
 const boxes = new ResizeObserver((entries) => {
   for (const { target } of entries) {
