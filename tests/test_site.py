@@ -154,12 +154,12 @@ def test_folded_code_opens_and_is_followed(browser, site):
 
 def test_solutions_are_covered_until_they_are_opened(browser, site):
     """In the column too, where the lines of the text that is open are marked."""
-    open_page(browser, site, "06-lstm", anchor="from-h-to-o-and-c")
+    open_page(browser, site, "06-lstm", anchor="#from-h-to-o-and-c")
     line = """[...document.querySelectorAll('.beside-file:not([hidden]) pre > span')]
         .filter((s) => s.textContent.includes('do = dh * tanh_c'))[0]"""
     seen = f"getComputedStyle({line}.firstElementChild).visibility"
     assert browser.run(f"{line}.classList.contains('marked')") and browser.run(seen) == "hidden"
-    assert "dh_prev" not in browser.run("document.querySelector('article').innerText")
+    assert "do = dh * tanh_c" not in browser.run("document.querySelector('article').innerText")
     browser.run("""[...document.querySelectorAll('article summary')]
         .filter((s) => s.textContent === 'Solution of exercise 6')[0].click()""")
     browser.until(f"{seen} === 'visible'")

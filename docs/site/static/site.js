@@ -80,7 +80,7 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
   const sections = [...document.querySelectorAll("article section")];
   let shown = null;
 
-  // The lines of solutions that are still folded are covered, but for those that the text shows.
+  // The lines of solutions that are still folded are covered.
   const solutions = [...document.querySelectorAll("article details")]
     .filter((fold) => fold.querySelector("summary").textContent.startsWith("Solution"));
 
@@ -92,7 +92,6 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
     };
     for (const quote of quotes) paint(quote, false);
     for (const quote of quotes) if (solutions.includes(shut(quote))) paint(quote, true);
-    for (const quote of quotes) if (!shut(quote) && !quote.matches(".unquoted")) paint(quote, false);
     uncover.hidden = !column.querySelector(".covered");
   }
   uncover.addEventListener("click", () => {
