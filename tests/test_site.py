@@ -314,7 +314,12 @@ def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
         seen.append(browser.run(unseen))
         if not browser.run("window.left.size"):
             break
-    assert browser.run("[...window.left].map((one) => one.outerHTML.slice(0, 200))") == []
+    # Of a group, the focus on another of its things has made that one the one for Tab.
+    assert (
+        browser.run("""[...window.left].filter((one) => one.tabIndex >= 0).map((one) =>
+        one.outerHTML.slice(0, 200))""")
+        == []
+    )
     assert [one for one in seen if one] == []
     assert browser.errors == []
 
