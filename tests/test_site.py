@@ -111,6 +111,20 @@ def test_code_column_follows_the_text(browser, site, name):
     assert checked >= count - 1
 
 
+def test_the_column_begins_where_the_chapter_does(browser, site):
+    """Before the first section that quotes, it shows the lines that will be quoted first."""
+    open_page(browser, site, "06-lstm")
+    first = "document.querySelector('article .quote').dataset.first"
+    for _ in range(2):
+        browser.run("new Promise((done) => setTimeout(done, 300))")
+        assert browser.run(f"""(() => {{
+            const box = document.querySelector('.beside-file:not([hidden])');
+            const line = box.querySelectorAll('pre > span[id]')[{first} - 1];
+            const {{ top }} = line.getBoundingClientRect();
+            return top > 0 && top < innerHeight;
+        }})()""")
+
+
 def test_two_columns_only_where_there_is_room(browser, site):
     shown = "getComputedStyle(document.querySelector('.beside')).display !== 'none'"
     for width, expected in [(1900, True), (1500, True), (1000, False), (380, False)]:
