@@ -302,7 +302,7 @@ TABBED = f"""{OFFERED}.filter((one) => one.tabIndex >= 0
 
 
 @pytest.mark.parametrize("width", [390, 1024, 1440])
-@pytest.mark.parametrize("name", ["README", "06-lstm", "lstm-backpropagation", "stepper", "search"])
+@pytest.mark.parametrize("name", ["README", "06-lstm", "stepper", "search"])
 def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
     """Nothing lies on what can be touched; Tab goes to all of it, and what it is at is in view."""
     open_page(browser, site, name, width)
@@ -315,6 +315,7 @@ def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
         const one = document.activeElement;
         window.left.delete(one);
         const seen = () => {
+            if (one === document.body) return true;  // after the last one
             const box = one.getBoundingClientRect();
             return one.checkVisibility({ visibilityProperty: true }) && box.right > 0
                 && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight;
@@ -341,7 +342,7 @@ def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
 @pytest.mark.parametrize("name", ["06-lstm", "README"])
 def test_the_lists_of_a_narrow_window_open_by_the_keyboard(browser, site, name):
     open_page(browser, site, name, 390)
-    for box, drawer in [("__navigation", ".sidebar-drawer"), ("__toc", ".toc-drawer")]:
+    for box, drawer in [("__navigation", ".sidebar-drawer"), ("__toc", ".toc-drawer li li")]:
         inside = (
             f"document.querySelector('{drawer} a').checkVisibility({{visibilityProperty: true}})"
         )
