@@ -1,7 +1,8 @@
 """Film the stepper for the README: `python docs/animation.py [FILE]`; needs a Chromium.
 
 The page is opened in a browser and stepped through a name, forward and then backward; every step is
-one picture of docs/figures/stepper.gif. Only the panels that `SHOWN` names are left on it.
+one picture of docs/figures/stepper.gif. Beside the drawing of the cell, only the panels that `SHOWN`
+names are left on it.
 """
 
 import json
@@ -20,13 +21,17 @@ from minirnn.stepper import demo  # noqa: E402
 from minirnn.stepper.page import page  # noqa: E402
 
 WIDTH, SECONDS, COLOURS = 880, 0.7, 48
-SHOWN = "i f o g c h dh dc dai daf dao dag".split()
-STYLE = """h1, .stepper-number, .stepper-line, .stepper-strip, .stepper-source, .stepper details,
-    .stepper figure small, .stepper figure code
-    { display: none !important; }
+SHOWN = "f c h df dc dh".split()
+STYLE = """h1, .stepper-number, .stepper-line, .stepper-strip, .stepper-epochs, .stepper-cell p,
+    .stepper-side label, .stepper-source, .stepper details, .stepper figure small,
+    .stepper figure code { display: none !important; }
     .stepper-body { display: block !important; }
-    [data-is=panels] > div, [data-is=panels] section > div
-    { display: grid !important; grid-template-columns: repeat(6, 1fr) !important; }"""
+    .stepper-body > div { display: grid; grid-template-columns: 360px 1fr; gap: 20px; }
+    .stepper-over { display: block; margin: 0; }
+    .stepper-side { margin-top: 10px; }
+    [data-is=panels] h2 { font-size: 15px; margin-top: 6px; }
+    [data-is=panels] section > div
+    { display: grid !important; grid-template-columns: repeat(3, 1fr) !important; }"""
 LSTM = """(() => {
     const box = document.querySelector('.stepper [data-is=kind]');
     box.selectedIndex = [...box.options].findIndex((o) => o.text.includes('LSTM'));
@@ -41,7 +46,7 @@ LSTM = """(() => {
         if (!section.querySelector('figure')) section.remove();
     }
     document.querySelector('.stepper [data-to=first]').click();
-    return document.querySelector('[data-is=panels]').getBoundingClientRect().bottom;
+    return document.querySelector('.stepper-body').getBoundingClientRect().bottom + 8;
 })()"""
 STEP = "document.querySelector('.stepper [data-to=on]').click()"
 

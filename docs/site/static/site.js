@@ -78,7 +78,7 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
   const uncover = column.querySelector(".beside-title button");
   const quotes = [...document.querySelectorAll("article .quote")];
   const sections = [...document.querySelectorAll("article section")];
-  let shown = null;
+  let shown = null, begun = false;
 
   // The lines of solutions that are still folded are covered.
   const solutions = [...document.querySelectorAll("article details")]
@@ -124,7 +124,7 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
       for (const line of lines) line.classList.remove("marked", "quoted");
     }
     if (current) show(current, here);
-    else if (!link.textContent) {
+    else if (!begun) {
       const { path, first } = quotes[0].dataset;
       const box = open(path);
       box.scrollTop = files.get(path).lines[first - 1].offsetTop - 40;
@@ -151,6 +151,7 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
   const range = (quote) => [Number(quote.dataset.first), Number(quote.dataset.last)];
 
   function show(current, here) {
+    begun = true;
     const { path } = current.dataset, [first, last] = range(current);
     const box = open(path);
     const { lines } = files.get(path);
