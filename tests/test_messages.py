@@ -794,13 +794,6 @@ def _(world):
     return world.example("generate.py", "--iterations", 2)
 
 
-@cause("an error that is not finite in the adding problem")
-def _(world):
-    world.patch(MeanSquaredError, "forward", lambda *args: (np.float32("nan"), None))
-    small = ["--iterations", 1, "--adding-iterations", 1, "--lengths", 2]
-    return world.example("why_lstm.py", *small)
-
-
 @cause("a net that the reports have not")
 def _(world):
     return world.reproduce("--only", "X")
@@ -808,7 +801,7 @@ def _(world):
 
 @cause("a length without room for two marks")
 def _(world):
-    return world.example("why_lstm.py", "--lengths", 1)
+    return world.example("long_sequences.py", "--lengths", 1)
 
 
 def generate(world, *options):

@@ -431,7 +431,8 @@ def results(folder):
 SCRIPTS = {
     "reproduce.py": ["--only", "A", "--iterations", 3000, "--jobs", 2],
     "generate.py": ["--iterations", 2000, "--count", 1],
-    "why_lstm.py": ["--iterations", 600, "--adding-iterations", 120, "--lengths", 6, "--jobs", 2],
+    "why_lstm.py": ["--iterations", 60, "--jobs", 2],
+    "long_sequences.py": ["--batches", 120, "--lengths", 6, "--jobs", 2],
 }
 
 
@@ -470,7 +471,7 @@ def test_interrupted_killed_and_resumed(name, data, tmp_path):
 
 @pytest.mark.parametrize(
     "name, options",
-    [("reproduce.py", ["--only", "A"]), ("generate.py", []), ("why_lstm.py", ["--lengths", "6"])],
+    [("reproduce.py", ["--only", "A"]), ("generate.py", []), ("why_lstm.py", [])],
 )
 def test_the_names_by_another_path(name, options, data, tmp_path, monkeypatch, capsys):
     """`../names`, then `/full/names` with --resume: the same names, so the same runs."""
