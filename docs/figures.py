@@ -218,7 +218,7 @@ def gru_before_cell():
 
 
 def report_nets():
-    """How the reports' classifiers and their generator go from a letter and a state to an answer."""
+    """How the nets of the reports go from a letter and a state to an answer."""
     plans = {
         "A, as printed": (
             {"x": (0, 1.2, "$x_t$", True), "h": (0, 0, "$h_{t-1}$", True),

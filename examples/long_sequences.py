@@ -183,8 +183,9 @@ def solving(found, lengths, problem, output):
         batches = [found.values("batches", problem, net, T) for T in lengths]
         most = [np.median(np.nan_to_num(b, nan=np.inf)) for b in batches]  # of all seeds
         curves[net] = lengths, np.where(np.isfinite(most), most, np.nan)
+    solved = any(np.isfinite(y).any() for _, y in curves.values())
     figure = plotting.plot_curves(
-        {"": curves}, "T", "batches to solve it, median of the seeds", log=True, marks=True
+        {"": curves}, "T", "batches to solve it, median of the seeds", log=solved, marks=True
     )
     write_figure(output / f"{problem}.png", figure)
 

@@ -35,7 +35,12 @@ from minirnn.storage.files import write_atomic, write_figure
 
 PARTS = ("A", "A+tanh", "A+new", "A+both", "A+wide", "B", "C")
 RATES = (0.0025, 0.005, 0.01, 0.02)
-REMEMBERS = ("B+empty", "A+shuffled", "B+shuffled", *(f"{k}+last{n}" for k in "AB" for n in runs.LAST))
+REMEMBERS = (
+    "B+empty",
+    "A+shuffled",
+    "B+shuffled",
+    *(f"{k}+last{n}" for k in "AB" for n in runs.LAST),
+)
 APART = ("kind", "protocol", "lr")  # what tells the runs apart
 
 
@@ -84,7 +89,7 @@ def tables(found, rates):
         for kind in kinds:
             rate = rate_of(kind)
             means = [found.mean(m, kind, protocol, rate) for protocol, m in measures.values()]
-            print(f"  {runs.KINDS[kind].title:50s}{rate:7g}" + "".join(f"{m:>19}" for m in means))
+            print(f"  {runs.KINDS[kind].title:50s}{rate:7g}" + "".join(f"{f'{m}':>19s}" for m in means))
 
 
 def default_rate(kind):
@@ -178,7 +183,9 @@ def run():
         found = seeds.Results(document, APART, "this run")
         tables(found, rates)
         write_figure(output / "why-lstm.png", figure(found, rates))
-        trained = [one for one in asked if one.seed == args.seeds[0] and one.lr == default_rate(one.kind)]
+        trained = [
+            one for one in asked if one.seed == args.seeds[0] and one.lr == default_rate(one.kind)
+        ]
         write_figure(output / "plateau.png", curves(trained))
         print("\n3 the gates over names")
         reports = {one.kind: one for one in trained if one.protocol == "reports"}

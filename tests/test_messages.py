@@ -30,7 +30,7 @@ from minirnn import __main__ as door
 from minirnn import backend, cli, data, training
 from minirnn.data import Alphabet
 from minirnn.exercises import process, sandbox
-from minirnn.losses import CrossEntropy, MeanSquaredError
+from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.mpi import world as mpi
 from minirnn.reports import processes

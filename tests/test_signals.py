@@ -21,7 +21,8 @@ COMMANDS = {  # name: arguments, and how the line before the last begins; None w
     "generate.py": (["examples/generate.py", "--iterations", MANY], "saved in "),
     "why_lstm.py": (["examples/why_lstm.py", "--iterations", MANY, "--jobs", 2], "saved in "),
     "long_sequences.py": (
-        ["examples/long_sequences.py", "--batches", MANY, "--jobs", 2], "saved in "
+        ["examples/long_sequences.py", "--batches", MANY, "--jobs", 2],
+        "saved in ",
     ),
     "exercises grade": (["-m", "minirnn", "exercises", "grade", "class"], None),
     "exercises check": (["-m", "minirnn", "exercises", "check", "class/ada", 3], None),

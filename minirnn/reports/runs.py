@@ -57,7 +57,8 @@ KINDS = {
     "A+new": Kind(_rnn(reads="new"), 0.005, "A with the output from h_t"),
     "A+both": Kind(_both, 0.005, "A with both, a proper RNN"),
     "A+wide": Kind(
-        _rnn(nonlinearity="tanh", reads="new", hidden_size=275), 0.005,
+        _rnn(nonlinearity="tanh", reads="new", hidden_size=275),
+        0.005,
         "the same with 275 units: as many parameters as B",
     ),  # fmt: skip
     "B+empty": Kind(nets.EmptiedLSTM, 0.01, "LSTM with f = 0"),
@@ -66,7 +67,8 @@ KINDS = {
     **{
         f"{kind}+last{k}": Kind(make, lr, f"{name}, last {k} letters", sees=k)
         for kind, make, lr, name in [
-            ("A", _both, 0.005, "RNN"), ("B", nets.ReportLSTM, 0.01, "LSTM")
+            ("A", _both, 0.005, "RNN"),
+            ("B", nets.ReportLSTM, 0.01, "LSTM"),
         ]
         for k in LAST
     },

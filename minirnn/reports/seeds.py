@@ -135,7 +135,9 @@ def read_results(path, apart):
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError):
-        raise CheckpointError(f"{path} is damaged or cannot be read; run its script again") from None
+        raise CheckpointError(
+            f"{path} is damaged or cannot be read; run its script again"
+        ) from None
     return Results(document, apart, path)
 
 
