@@ -89,7 +89,10 @@ def tables(found, rates):
         for kind in kinds:
             rate = rate_of(kind)
             means = [found.mean(m, kind, protocol, rate) for protocol, m in measures.values()]
-            print(f"  {runs.KINDS[kind].title:50s}{rate:7g}" + "".join(f"{f'{m}':>19s}" for m in means))
+            print(
+                f"  {runs.KINDS[kind].title:50s}{rate:7g}"
+                + "".join(f"{f'{m}':>19s}" for m in means)
+            )
 
 
 def default_rate(kind):

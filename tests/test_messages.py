@@ -30,7 +30,7 @@ from minirnn import __main__ as door
 from minirnn import backend, cli, data, training
 from minirnn.data import Alphabet
 from minirnn.exercises import process, sandbox
-from minirnn.losses import CrossEntropy
+from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.models import NameClassifier
 from minirnn.mpi import world as mpi
 from minirnn.reports import processes
@@ -106,7 +106,7 @@ class World:
         where = ["--data", "data"] * data + ["--output", "out"] * data
         self.patch(sys, "argv", [name, *where, *map(str, options)])
         try:
-            return cli.main(script.run)
+            return cli.main(getattr(script, "run", None) or script.main)
         except SystemExit as stopped:
             return stopped.code
 
@@ -794,6 +794,13 @@ def _(world):
     return world.example("generate.py", "--iterations", 2)
 
 
+@cause("an error that is not finite in a known result")
+def _(world):
+    world.patch(MeanSquaredError, "forward", lambda *args: (np.float32("nan"), None))
+    small = ["--only", "adding", "--seeds", 1, "--quick", "--output", "out"]
+    return world.example("known_results.py", *small, data=False)
+
+
 @cause("a net that the reports have not")
 def _(world):
     return world.reproduce("--only", "X")
@@ -801,7 +808,7 @@ def _(world):
 
 @cause("a length without room for two marks")
 def _(world):
-    return world.example("long_sequences.py", "--lengths", 1)
+    return world.example("long_sequences.py", "--lengths", 1, data=False)
 
 
 def generate(world, *options):

@@ -32,7 +32,7 @@ from experiments import (
 from training_runs import array, rewritten, rng, run_fact
 
 from minirnn import cli
-from minirnn.cells import GRUCell
+from minirnn.cells import GRUCell, RNNCell
 from minirnn.errors import CheckpointError, DataError, NumberError
 from minirnn.recurrent import Recurrent
 from minirnn.reports import copying, online, processes
@@ -132,8 +132,9 @@ def test_the_adding_problem_is_learned_and_ends_there():
 
 def test_copying_is_learned_and_ends_there():
     generator = np.random.default_rng(0)
-    net = copying.Copier(Recurrent(GRUCell, copying.SYMBOLS + 2, 32, rng=generator), rng=generator)
-    trainer = copying.CopyingTrainer(net, 3, generator, iterations=1200)
+    inner = Recurrent(RNNCell, copying.SYMBOLS + 2, 64, rng=generator, init="keras")
+    net = copying.Copier(inner, rng=generator)
+    trainer = copying.CopyingTrainer(net, 5, generator, iterations=1200)
     first = trainer.wrong(net)
     assert trainer.fit() and trainer.iteration < 1200
     assert trainer.history[-1][1] == trainer.wrong(net) < copying.SOLVED < 0.7 < first

@@ -154,7 +154,9 @@ def train(run, progress=None, stopped=None):
         }  # fmt: skip
 
     try:
-        return run.train(trainer, finish, progress, stopped, saved={"languages": names.languages})
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is noticed
+            saved = {"languages": names.languages}
+            return run.train(trainer, finish, progress, stopped, saved=saved)
     except NumberError:
         return run.store({**finish(diverged=True), "diverged": trainer.iteration})
 
