@@ -14,7 +14,7 @@ file has several, "default" or "best":
     <!-- mean: NAME MEASURE NET PROTOCOL [RATE] -->.89 ± .01<!-- end -->
     <!-- difference: NAME MEASURE NET OTHER PROTOCOL [RATE] -->+.04 (+.01 to +.07)<!-- end -->
     <!-- value: NAME settings.iterations ,d -->300,000<!-- end -->
-    <!-- table: NAME --> <!-- end -->
+    <!-- table: NAME [memory] --> <!-- end -->
     <!-- picture: embedded/B-loss.png the loss of the LSTM --> <!-- end -->
 
 A mean has its standard error over the seeds; a difference is that of the same seeds, and in
@@ -109,10 +109,10 @@ class Page:
             number = number[part]
         return format(number, form)
 
-    def table(self, name):
+    def table(self, name, which=""):
         results = self.results(name)
         if name.endswith("-why-lstm"):
-            lines = parts_table(self, name)
+            lines = (memory_table if which == "memory" else parts_table)(self, name)
         elif name == "long-sequences":
             lines = lengths_table(results)
         else:
@@ -138,17 +138,36 @@ def reports_table(results):
 
 
 def parts_table(page, name):
-    """The nets of one run of why_lstm.py: at the reports' rates and, in brackets, at the best."""
+    """The nets of one run of why_lstm.py that are trained by both protocols."""
     results = page.results(name)
+    both = {(kind, lr) for kind, protocol, lr in results.runs if protocol == "reports"}
     head = ("net", "lr", "trained on", "never seen", "stopped early")
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for kind, _, lr in dict.fromkeys((kind, "", lr) for kind, _, lr in results.runs):
+    for kind, lr in dict.fromkeys((kind, lr) for kind, _, lr in results.runs):
+        if (kind, lr) in both:
+            cells = [
+                results.mean(measure, kind, protocol, lr) for measure, protocol in [
+                    ("train", "reports"), ("unseen", "held-out"), ("unseen_stopped", "held-out")
+                ]
+            ]  # fmt: skip
+            row = [runs.KINDS[kind].title, f"{lr:g}", *map(format, cells)]
+            lines.append(f"| {' | '.join(row)} |")
+    return lines
+
+
+def memory_table(page, name):
+    """Beside the whole RNN and LSTM, the nets with less memory: by the held-out protocol."""
+    results = page.results(name)
+    both = {kind for kind, protocol, _ in results.runs if protocol == "reports"}
+    head = ("net", "its own names", "never seen", "stopped early")
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for kind in dict.fromkeys(["A+both", "B", *(k for k, _, _ in results.runs if k not in both)]):
+        lr = runs.KINDS[kind].lr
         cells = [
-            results.mean(measure, kind, protocol, lr) for measure, protocol in [
-                ("train", "reports"), ("unseen", "held-out"), ("unseen_stopped", "held-out")
-            ]
-        ]  # fmt: skip
-        lines.append(f"| {runs.KINDS[kind].title} | {lr:g} | {' | '.join(map(format, cells))} |")
+            results.mean(measure, kind, "held-out", lr)
+            for measure in ("train", "unseen", "unseen_stopped")
+        ]
+        lines.append(f"| {' | '.join([runs.KINDS[kind].title, *map(format, cells)])} |")
     return lines
 
 

@@ -535,7 +535,7 @@ def test_twenty_kills(data, tmp_path):
 
 
 PARTS = {  # options, and the number of nets
-    "why_lstm.py": (["--iterations", 4], 9),
+    "why_lstm.py": (["--iterations", 4], 8),
     "long_sequences.py": (["--batches", 3, "--lengths", 3], 14),
     "generate.py": (["--iterations", 4, "--count", 1], 1),
 }
@@ -546,7 +546,7 @@ PARTS = {  # options, and the number of nets
 def test_goes_on_in_every_part(name, data, tmp_path, monkeypatch):
     """In this process, and for each net once: begun, stopped, and gone on with in a later call."""
     script, (options, count) = loaded(name), PARTS[name]
-    if name == "why_lstm.py":  # 2 kinds at 2 rates, their reports, and one with less memory: 9
+    if name == "why_lstm.py":  # 2 kinds at 2 rates, their reports, and one with less memory: 8
         script.PARTS, script.RATES, script.REMEMBERS = ("B", "C"), (0.01, 0.02), ("A+last2",)
         script.best_rates = lambda tasks: {"B": 0.01, "C": 0.02}
 
