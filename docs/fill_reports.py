@@ -179,7 +179,7 @@ def lengths_table(results):
     for problem, net in dict.fromkeys((problem, net) for problem, net, _ in results.runs):
         cells = []
         for T in lengths:
-            batches = results.values("batches", problem, net, T)
+            batches = results.values("needed", problem, net, T)
             there = batches[np.isfinite(batches)]
             after = f", {np.median(there):,.0f}" if len(there) else ""
             cells.append(f"{len(there)} of {len(batches)}{after}")

@@ -156,7 +156,7 @@ def work(task, progress, stopped):
     def finish():
         solved = bool(trainer.history) and trainer.history[-1][1] < PROBLEMS[task.problem].SOLVED
         measured = {"error": trainer.history[-1][1]} if trainer.history else {}
-        reached = {"batches": trainer.iteration} if solved else {}
+        reached = {"needed": trainer.iteration} if solved else {}
         return {"history": trainer.history, "solved": solved, **measured, **reached}
 
     try:
@@ -167,7 +167,7 @@ def work(task, progress, stopped):
 
 def told(found, *key):
     """How many seeds solved it, and after how many batches: their median."""
-    batches = found.values("batches", *key)
+    batches = found.values("needed", *key)
     there = batches[np.isfinite(batches)]
     after = f" in {np.median(there):,.0f}" if len(there) else ""
     return f"{len(there)} of {len(batches)}{after}"
@@ -180,7 +180,7 @@ def solving(found, lengths, problem, output):
     curves = {}
     for net in NETS:
         print(f"  {net:16s}" + "".join(f"{told(found, problem, net, T):>17s}" for T in lengths))
-        batches = [found.values("batches", problem, net, T) for T in lengths]
+        batches = [found.values("needed", problem, net, T) for T in lengths]
         most = [np.median(np.nan_to_num(b, nan=np.inf)) for b in batches]  # of all seeds
         curves[net] = lengths, np.where(np.isfinite(most), most, np.nan)
     solved = any(np.isfinite(y).any() for _, y in curves.values())

@@ -296,7 +296,7 @@ def test_long_sequences(refused, tmp_path):
     document = json.loads((tmp_path / "results.json").read_text())
     assert len(document["runs"]) == 2 * 2 * 2 * 7 and len(document["gradients"]) == 2 * 7
     for run in document["runs"]:
-        assert not run["solved"] and "batches" not in run and len(run["history"]) == 6
+        assert not run["solved"] and "needed" not in run and len(run["history"]) == 6
     assert out.count("0 of 2") == 2 * 2 * 7
     said = refused("long_sequences.py", *options[2:], "--batches", 7)
     assert "made with batches = " in said
