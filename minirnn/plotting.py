@@ -157,12 +157,14 @@ _DASHES = ("-", (0, (5, 1)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 2)))
 def plot_curves(
     panels, xlabel, ylabel, *, title=None, log=False, ylim=None, levels=None, marks=False
 ):  # fmt: skip
-    """Curves side by side: panels {title: {label: (x, y)}}, on one y axis.
+    """Curves side by side: panels {title: {label: (x, y)}}, on one y axis, one legend for all.
 
     Each has a dash pattern beside its colour, so that they can be told apart in print. log: a
     logarithmic y axis; marks: points are shown, and x is logarithmic too. levels, {label: y}:
     dashed lines across every panel.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
     figure = _blank(1.5 + 4.3 * len(panels), 3.8)
     first = None
     for k, (name, curves) in enumerate(panels.items()):
@@ -180,12 +182,22 @@ def plot_curves(
             axes.set_yscale("log")
         if marks:
             axes.set_xscale("log")
+            at = sorted({place for x, _ in curves.values() for place in x})
+            axes.set_xticks(at, map(str, at))
+            axes.xaxis.set_minor_locator(NullLocator())
+        if marks and log:
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
         if ylim:
             axes.set_ylim(ylim)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        if k == 0:
-            axes.legend(frameon=False, fontsize="small")
+    handles = first.get_legend_handles_labels()
+    if len(handles[0]) > 5:  # so many would lie over the curves
+        figure.legend(*handles, frameon=False, fontsize="small", loc="outside right center")
+    else:
+        first.legend(frameon=False, fontsize="small")
     if title:
         figure.suptitle(printable(title), parse_math=False)
     return figure
