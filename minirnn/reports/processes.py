@@ -35,7 +35,7 @@ def run(function, tasks, jobs):
     """
     pool = Ranks(function) if world.size() > 1 else Processes(function, jobs)
     waiting, running, error, user = list(tasks), {}, None, SimpleNamespace(stopped=False)
-    with Bars() as bars, stop_on_interrupt(user), pool:
+    with Bars(waiting) as bars, stop_on_interrupt(user), pool:
         while running or (waiting and not user.stopped and error is None):
             while waiting and len(running) < pool.jobs and not user.stopped and error is None:
                 task = waiting.pop(0)
@@ -150,26 +150,39 @@ def interrupts_held():
 
 
 class Bars:
-    """One progress bar for every task that runs."""
+    """One progress bar for every task that runs, and one for all that there are to do."""
 
-    def __init__(self):
-        self.bars = {}
+    def __init__(self, tasks):
+        self.bars, self.done = {}, {}
+        self.whole = bar("all", sum(task.iterations for task in tasks)) if len(tasks) > 1 else None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        for bar in self.bars.values():
-            bar.close()
+        for one in [*self.bars.values(), *[self.whole] * (self.whole is not None)]:
+            one.close()
 
     def update(self, task, steps):
-        """The bar of this task, made when it is first needed, `steps` further on."""
+        """Bring the bar of this task, made when it is first needed, `steps` further on."""
         if task.name not in self.bars:
-            options = {"unit": "name", "unit_scale": True, "leave": False}
-            self.bars[task.name] = progress_bar(desc=task.name, total=task.iterations, **options)
+            self.bars[task.name] = bar(task.name, task.iterations)
         self.bars[task.name].update(steps)
+        self.count(task, steps)
 
     def close(self, task):
-        """Take the bar of this task away."""
+        """Take the bar of this task away; what it did not need counts as done."""
         if task.name in self.bars:
             self.bars.pop(task.name).close()
+        self.count(task, task.iterations - self.done.get(task.name, 0))
+
+    def count(self, task, steps):
+        """Bring the bar of all tasks further on."""
+        self.done[task.name] = self.done.get(task.name, 0) + steps
+        if self.whole is not None:
+            self.whole.update(steps)
+
+
+def bar(name, total):
+    """A progress bar of so many steps, which goes away when it is closed."""
+    return progress_bar(desc=name, total=total, unit="step", unit_scale=True, leave=False)
