@@ -365,6 +365,39 @@ def do(task, progress, stopped):
     return task.what
 
 
+class Counter:
+    """Instead of a tqdm bar: how far it came."""
+
+    made = {}
+
+    def __init__(self, desc, total, **options):
+        self.total, self.steps, self.closed = total, 0, False
+        self.made[desc] = self
+
+    def update(self, steps):
+        self.steps += steps
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_bar_for_every_task_and_one_for_all(monkeypatch):
+    """A task that is solved early brings the whole as far as one that makes all its steps."""
+    monkeypatch.setattr(processes, "progress_bar", lambda desc, **options: Counter(desc, **options))
+    Counter.made.clear()
+    early, late = (SimpleNamespace(name=name, iterations=10) for name in ("early", "late"))
+    with processes.Bars([early, late]) as bars:
+        bars.update(late, 4), bars.update(early, 3)
+        assert Counter.made["all"].total == 20 and Counter.made["all"].steps == 7
+        bars.close(early)
+        assert Counter.made["all"].steps == 14 and Counter.made["early"].closed
+    assert Counter.made["late"].steps == 4 and all(bar.closed for bar in Counter.made.values())
+    Counter.made.clear()
+    with processes.Bars([early]) as bars:
+        bars.update(early, 1)
+    assert list(Counter.made) == ["early"]
+
+
 def test_tasks_and_their_results():
     tasks = [Task(str(k), k) for k in range(3)]
     found = {task.name: result for task, result in processes.run(do, tasks, 2)}
