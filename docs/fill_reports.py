@@ -13,6 +13,7 @@ file has several, "default" or "best":
 
     <!-- mean: NAME MEASURE NET PROTOCOL [RATE] -->.89 ± .01<!-- end -->
     <!-- difference: NAME MEASURE NET OTHER PROTOCOL [RATE] -->+.04 (+.01 to +.07)<!-- end -->
+                                                  OTHER may be "trigrams", the counts
     <!-- value: NAME settings.iterations ,d -->300,000<!-- end -->
     <!-- table: NAME [memory] --> <!-- end -->
     <!-- picture: embedded/B-loss.png the loss of the LSTM --> <!-- end -->
@@ -33,7 +34,7 @@ import numpy as np
 
 from minirnn.errors import MinirnnError
 from minirnn.reports import runs
-from minirnn.reports.seeds import read_results
+from minirnn.reports.seeds import interval_of, read_results
 
 DOCS = Path(__file__).resolve().parent
 PAGES = [DOCS / "reports.md", DOCS / "10-data.md"]
@@ -99,8 +100,12 @@ class Page:
         return format(self.results(name).mean(measure, *self.key(name, net, *where)), "")
 
     def difference(self, name, measure, net, other, *where):
-        keys = self.key(name, net, *where), self.key(name, other, *where)
-        return format(self.results(name).difference(measure, *keys), "")
+        results, one = self.results(name), self.key(name, net, *where)
+        if other == "trigrams":  # counted on the names that the net of the same seed never saw
+            return format(
+                interval_of(results.values(measure, *one) - results.values(other, *one)), ""
+            )
+        return format(results.difference(measure, one, self.key(name, other, *where)), "")
 
     def value(self, name, path, form):
         """One number: path is one with dots into the JSON."""
@@ -204,7 +209,10 @@ def filled(text):
         elif page.results(name) is None:
             text = UNKNOWN
         else:
-            text = getattr(page, kind)(name, *(rest or "").split())
+            try:
+                text = getattr(page, kind)(name, *(rest or "").split())
+            except KeyError:  # a net that the file has not
+                text = UNKNOWN
         return opening + text + end
 
     return MARK.sub(fill, text)
