@@ -4,6 +4,7 @@ Skipped, with the reason, where Sphinx or a Chromium is missing: `pip install -e
 """
 
 import base64
+import html
 import importlib.util
 import json
 import re
@@ -151,6 +152,23 @@ def test_folded_code_opens_and_is_followed(browser, site):
     assert browser.errors == []
 
 
+def test_solutions_are_covered_until_they_are_opened(browser, site):
+    """In the column too, where the lines of the text that is open are marked."""
+    open_page(browser, site, "06-lstm", anchor="from-h-to-o-and-c")
+    line = """[...document.querySelectorAll('.beside-file:not([hidden]) pre > span')]
+        .filter((s) => s.textContent.includes('do = dh * tanh_c'))[0]"""
+    seen = f"getComputedStyle({line}.firstElementChild).visibility"
+    assert browser.run(f"{line}.classList.contains('marked')") and browser.run(seen) == "hidden"
+    assert "dh_prev" not in browser.run("document.querySelector('article').innerText")
+    browser.run("""[...document.querySelectorAll('article summary')]
+        .filter((s) => s.textContent === 'Solution of exercise 6')[0].click()""")
+    browser.until(f"{seen} === 'visible'")
+    assert not browser.run("document.querySelector('.beside-title button').hidden")  # exercise 5
+    browser.run("document.querySelector('.beside-title button').click()")
+    assert browser.run("document.querySelectorAll('.covered').length") == 0
+    assert browser.errors == []
+
+
 def test_links_between_chapters_work(browser, site):
     open_page(browser, site, "README")
     browser.run("document.querySelector('article a[href^=\"06-lstm.html\"]').click()")
@@ -263,6 +281,76 @@ def test_without_javascript_a_page_says_so(browser, site):
     })()""")
 
 
+OFFERED = """[...document.querySelectorAll(
+    'a[href], button, input, select, summary, iframe, [tabindex], [role=button]')].filter((one) =>
+    !one.disabled && one.type !== 'hidden' && one.checkVisibility({ visibilityProperty: true })
+    && one.getClientRects().length && !one.closest('[aria-hidden=true]'))"""
+PRESSED = """(() => {
+    const missed = [], all = OFFERED;
+    for (const one of all) {
+        if (one.matches('.skip-to-content, .sidebar-toggle')) continue;  // for the keyboard alone
+        one.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+        const hit = [...one.getClientRects()].some((box) => {
+            const x = box.left + box.width / 2, y = box.top + box.height / 2;
+            const at = document.elementFromPoint(x, y);
+            return at && (one.contains(at) || at.closest('label')?.control === one);
+        });
+        if (!hit) missed.push(one.outerHTML.slice(0, 200));
+    }
+    return missed;
+})()""".replace("OFFERED", OFFERED)
+# Of what the arrows lead to one is enough: the others have tabindex -1.
+TABBED = f"""{OFFERED}.filter((one) => one.tabIndex >= 0
+    && !one.matches('input[type=radio]:not(:checked)'))"""
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1440])
+@pytest.mark.parametrize("name", ["README", "06-lstm", "lstm-backpropagation", "stepper", "search"])
+def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
+    """Nothing lies on what can be touched; Tab goes to all of it, and what it is at is in view."""
+    open_page(browser, site, name, width)
+    assert browser.run(PRESSED) == []
+    browser.run("scrollTo({ top: 0, behavior: 'instant' })")
+    browser.run(f"window.left = new Set({TABBED}); document.activeElement.blur()")
+    count = browser.run("window.left.size")
+    assert count > 5
+    unseen = """(async () => {
+        const one = document.activeElement;
+        window.left.delete(one);
+        const seen = () => {
+            const box = one.getBoundingClientRect();
+            return one.checkVisibility({ visibilityProperty: true }) && box.right > 0
+                && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight;
+        };
+        for (let k = 0; k < 90 && !seen(); k++) await new Promise(requestAnimationFrame);
+        return seen() ? '' : one.outerHTML.slice(0, 200);
+    })()"""
+    seen = []
+    for _ in range(count + 20):
+        type_key(browser, "Tab")
+        seen.append(browser.run(unseen))
+        if not browser.run("window.left.size"):
+            break
+    assert browser.run("[...window.left].map((one) => one.outerHTML.slice(0, 200))") == []
+    assert [one for one in seen if one] == []
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("name", ["06-lstm", "README"])
+def test_the_lists_of_a_narrow_window_open_by_the_keyboard(browser, site, name):
+    open_page(browser, site, name, 390)
+    for box, drawer in [("__navigation", ".sidebar-drawer"), ("__toc", ".toc-drawer")]:
+        inside = (
+            f"document.querySelector('{drawer} a').checkVisibility({{visibilityProperty: true}})"
+        )
+        assert not browser.run(inside)
+        browser.run(f"document.getElementById('{box}').focus()")
+        type_key(browser, "Space")
+        browser.until(inside)
+        type_key(browser, "Escape")
+        browser.until(f"!{inside}")
+
+
 def axe():
     """The text of axe-core, from a package that carries it, or None."""
     spec = importlib.util.find_spec("axe_playwright_python")
@@ -328,6 +416,28 @@ SHOWN = """(([k, column, unit]) => {
         clientY: box.top + (unit + 0.5) / hidden * box.height }));
     return document.querySelector('[data-is=number]').textContent;
 })(%s)"""
+
+
+def point(browser, variable, unit):
+    """Move the pointer to a number in a box of the drawing."""
+    browser.run(f"""(() => {{
+        const box = document.querySelector('.stepper-cell [data-forward={variable}]');
+        const {{ left, top, width }} = box.querySelector('image').getBoundingClientRect();
+        const at = {{ clientX: left + ({unit} + 0.5) / 8 * width, clientY: top + 1 }};
+        box.dispatchEvent(new PointerEvent('pointerenter', at));
+        box.dispatchEvent(new PointerEvent('pointermove', at));
+    }})()""")
+
+
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "Space": 32, "PageUp": 33, "PageDown": 34, "End": 35,
+        "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}  # fmt: skip
+
+
+def type_key(browser, name):
+    text = {"Enter": {"text": "\r"}, "Space": {"text": " "}}.get(name, {})
+    for kind in ("rawKeyDown" if not text else "keyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key=text.get("text", name), code=name,
+                     windowsVirtualKeyCode=KEYS[name], **text)  # fmt: skip
 
 
 def choose(browser, name, value):
@@ -446,10 +556,7 @@ def test_stepper_tells_numbers_to_the_keyboard(browser, site):
     browser.run("document.querySelector('.stepper canvas[tabindex=\"0\"]').focus()")
 
     def key(name):
-        codes = {"ArrowRight": 39, "ArrowDown": 40, "PageDown": 34, "PageUp": 33}
-        for kind in ("rawKeyDown", "keyUp"):
-            browser.call("Input.dispatchKeyEvent", type=kind, key=name, code=name,
-                         windowsVirtualKeyCode=codes[name])  # fmt: skip
+        type_key(browser, name)
         return browser.run("document.querySelector('[data-is=number]').textContent")
 
     panels = [values for _, values in numbers(data, f"1/0/{len(data['epochs']) - 1}/0")]
@@ -466,6 +573,77 @@ def test_stepper_tells_numbers_to_the_keyboard(browser, site):
     where = "document.querySelector('.stepper [data-is=where]').textContent"
     assert "letter 1 of" in browser.run(where)  # the arrows did not move the step
     assert browser.errors == []
+
+
+def test_stepper_draws_the_cell(browser, site):
+    """A box shows its numbers at this step; with it light up its panel, its line, its equation."""
+    data = page_data(site / "stepper.html")
+    T, last = len(data["names"][0]["text"]), len(data["epochs"]) - 1
+    lit = """(() => {
+        const lit = [...document.querySelectorAll('.stepper .marked')];
+        const of = (kind) => lit.filter((one) => one.matches(kind));
+        return { number: document.querySelector('[data-is=number]').textContent,
+                 boxes: of('.box').map((box) => box.dataset.forward),
+                 panels: of('figure').map((one) => one.dataset.phase + one.dataset.variable),
+                 lines: of('.stepper-source span').map((one) => one.textContent.trim()),
+                 ways: of('.line').map((one) => one.dataset.from + '>' + one.dataset.to),
+                 equation: document.querySelector('[data-is=equation]').textContent };
+    })()"""
+    for width in (390, 1440):
+        open_page(browser, site, "stepper", width, anchor=f"#stepper?cell=LSTM&step={T - 2}")
+        assert browser.run("document.querySelectorAll('.stepper-cell .box').length") == 17
+        assert browser.run("""(() => {
+            const cell = document.querySelector('.stepper-cell').getBoundingClientRect();
+            const panels = document.querySelector('[data-is=panels]').getBoundingClientRect();
+            return cell.top > 0 && cell.bottom <= panels.top && cell.right <= innerWidth;
+        })()""")
+        values = {(p["phase"], p["variable"]): v for p, v in numbers(data, f"1/0/{last}/0")}
+        for steps, phase, t in [(0, "forward", T - 3), (5, "backward", T - 3)]:
+            for _ in range(steps):
+                press(browser, "on")
+            point(browser, "c", 3)
+            shown = browser.run(lit)
+            right = values[phase, "c" if phase == "forward" else "dc"][t, 3]
+            assert float(shown["number"].rpartition(": ")[2]) == pytest.approx(right, rel=4e-6)
+            assert f"letter {t + 1} (" in shown["number"] and "unit 4" in shown["number"]
+            assert shown["boxes"] == ["c"]
+            if phase == "forward":
+                assert shown["panels"] == ["forwardc"]
+                assert shown["lines"] == ["c = f * c_prev + i * g"]
+                assert sorted(shown["ways"]) == sorted(
+                    ["c_prev>c", "f c_prev>c", "f>c", "i g>c", "g>c", "i>c"]
+                )
+                assert shown["equation"] == "ct = f ⊙ ct−1 + i ⊙ g"
+            else:
+                assert shown["panels"] == ["backwarddc"] * 2  # what is given, and what is added
+                assert shown["lines"][-1] == "dc = dc + dh * o * d_tanh(tanh_c)"
+                assert shown["ways"] == ["c>tanh_c"]
+        # By keyboard: Tab reaches one box, the arrows the others, Enter the numbers of the panel.
+        tabbed = "[...document.querySelectorAll('.stepper-cell .box')].map((b) => b.tabIndex)"
+        assert sorted(browser.run(tabbed)) == [-1] * 16 + [0]
+        browser.run("document.querySelector('.stepper-cell .box[tabindex=\"0\"]').focus()")
+        for name in ("ArrowDown", "ArrowRight", "ArrowLeft", "End", "ArrowUp", "ArrowUp"):
+            type_key(browser, name)
+        assert browser.run(lit)["boxes"] == ["c"]
+        assert f"letter {T - 2} of" in browser.run(
+            "document.querySelector('.stepper [data-is=where]').textContent"
+        )  # the arrows did not move the step
+        type_key(browser, "Enter")
+        assert browser.run("document.activeElement.closest('figure').dataset.variable") == "dc"
+        # A line of the source lights its boxes.
+        browser.run("""[...document.querySelectorAll('.stepper-source [role=button]')].find((row) =>
+            row.textContent.includes('df, dc_prev')).focus()""")
+        assert sorted(browser.run(lit)["boxes"]) == ["c_prev", "f"]
+    assert browser.errors == []
+
+
+def test_only_the_gradients_that_the_code_names_are_in_the_drawing(browser, site):
+    """Going back, the box of tanh c is empty: no line of the cell assigns its gradient."""
+    open_page(browser, site, "stepper", anchor="#stepper?cell=LSTM&step=16")
+    empty = "[...document.querySelectorAll('.stepper .box.empty')].map((b) => b.dataset.forward)"
+    assert browser.run(empty) == ["tanh_c"]
+    press(browser, "first")
+    assert browser.run(empty) == []
 
 
 def test_stepper_draws_the_sizes_of_all_cells_gradients(browser, site):
@@ -495,7 +673,8 @@ def test_stepper_of_a_trained_model(browser, tmp_path):
     for width in (1500, 380):
         browser.size(width)
         browser.open(out)
-        assert browser.errors == [] and len(browser.requests) == 1
+        assert browser.errors == []
+        assert [url.partition(":")[0] for url in browser.requests if url[:5] != "data:"] == ["file"]
         assert browser.run("document.documentElement.scrollWidth") <= width
     assert browser.run("document.querySelectorAll('.stepper b b').length") == 0
     assert browser.run("document.querySelector('.stepper-epochs').hidden")
@@ -514,6 +693,21 @@ def test_stepper_of_a_trained_model(browser, tmp_path):
         text = browser.run("document.querySelector('[data-is=epoch-text]').textContent")
         assert text == f"epoch-{epoch:03d}"
         check_numbers(browser, page_data(out), f"0/0/{epoch}/0")
+
+
+def test_stepper_works_in_a_page_without_an_address(browser, site, tmp_path):
+    """As a notebook shows it, in a frame whose text is an attribute."""
+    page = html.escape((site / "stepper-frame.html").read_text("utf-8"))
+    (tmp_path / "frame.html").write_text(f'<iframe srcdoc="{page}" width="900"></iframe>', "utf-8")
+    browser.size(1000)
+    browser.open(tmp_path / "frame.html")
+    said = browser.run("""(async () => {
+        const inside = document.querySelector('iframe').contentDocument;
+        inside.querySelector('[data-to=on]').click();
+        await new Promise((done) => setTimeout(done, 400));
+        return inside.querySelector('[data-is=where]').textContent;
+    })()""")
+    assert said.startswith("backward") and browser.errors == []
 
 
 TYPE = """(() => {

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from minirnn.batches import Sequences
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.recurrent import Recurrent
-from minirnn.stepper import demo
+from minirnn.stepper import demo, drawing
 from minirnn.stepper.equations import equations
 from minirnn.stepper.export import kind_of, run_of
 from minirnn.stepper.page import page
@@ -240,6 +241,64 @@ def test_equations_name_the_line_that_makes_the_value(cell):
 def test_what_is_not_known_stands_as_in_the_code():
     found = {e.variable: e.equal for e in equations(PeepholeLSTMCell(4), "forward")}
     assert found["pi"].endswith("self.p.data")
+
+
+def drawn(cell):
+    """{(from, to)} of the lines, {variable: name of its gradient} of the boxes, and the panels."""
+    (layer,) = kind_of(net_of(cell), "net")["layers"]
+    text = layer["drawing"]
+    lines = re.findall(r'data-from="([^"]*)" data-to="([^"]*)"', text)
+    boxes = re.findall(r'data-forward="([^"]*)" data-backward="([^"]*)"', text)
+    uses = {(start, end) for starts, end in lines for start in starts.split()}
+    return uses, dict(boxes), layer["panels"]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", cells.GRUBeforeCell])
+def test_the_drawing_has_a_box_for_every_value_and_a_line_for_every_use(cell):
+    uses, boxes, panels = drawn(cell)
+    forward = {p["variable"]: p for p in panels if p["phase"] == "forward"}
+    backward = {p["variable"] for p in panels if p["phase"] == "backward"}
+    assert boxes.keys() == forward.keys()
+    assert {*boxes.values()} - {""} == backward - {"dreset"}  # of r h_prev, which has no name
+    assert {v for v, gradient in boxes.items() if not gradient} <= {"tanh_c"}
+    names = {"gx": "gx_h"} | {plain(p["name"]): v for v, p in forward.items()}
+    wanted = set()
+    for variable, panel in forward.items():
+        right = plain(panel["equal"]).partition(" = ")[2]
+        words = re.findall(r"tanh c_\{t\}|[^\W_]+(?:_\{[^}]*\})?", right)
+        wanted |= {(names[word], variable) for word in words if word in names}
+    assert uses == wanted
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", cells.GRUBeforeCell])
+def test_the_drawing_says_which_gradient_is_a_boxs(cell):
+    """That of a sum is handed on to what it is a sum of, so their boxes share it."""
+    boxes = drawn(cell)[1]
+    shared = {"rnn": {"gx_h": "da", "a": "da"}, "lstm": {"gx_f": "daf", "af": "daf", "f": "df"},
+              "gru": {"gx_n": "dan", "product_n": "dproduct_n", "product_r": "dar"}}  # fmt: skip
+    assert shared.get(cell, {"gx_n": "dan", "ar": "dar"}).items() <= boxes.items()
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", cells.GRUBeforeCell])
+def test_nothing_lies_on_another_in_the_drawing(cell):
+    """No box on a box, and no line through one."""
+    plan = drawing.PLANS[type(net_of(cell).recurrent.layers[0].cell)]
+    things = {name: drawing.middle(place) for name, place in (plan.boxes | plan.signs).items()}
+    lines = [line.split() for line in plan.lines.split(",")]
+    for line in lines:
+        text = drawing.join(plan, [(start, end) for start, _, end in lines], *line)
+        points = [tuple(map(float, p.split())) for p in re.search('d="M(.*?)"', text)[1].split("L")]
+        for (x0, y0), (x1, y1) in pairwise(points):
+            assert x0 == x1 or y0 == y1, line
+            for name, (x, y) in things.items():
+                half, down = (10, 10) if name in plan.signs else (drawing.HALF, drawing.DOWN)
+                across = min(x0, x1) < x + half and max(x0, x1) > x - half
+                assert not across or not min(y0, y1) < y + down or not max(y0, y1) > y - down, (
+                    line, name)  # fmt: skip
+
+
+def test_a_cell_of_ones_own_has_no_drawing():
+    assert kind_of(net_of(MGUCell), "net")["layers"][0]["drawing"] is None
 
 
 @pytest.fixture(scope="module")

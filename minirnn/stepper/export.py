@@ -14,6 +14,7 @@ from ..functions import softmax
 from ..losses import CrossEntropy
 from ..product import ProductBackward
 from ..recurrent import Recurrent
+from .drawing import drawing
 from .equations import equations
 from .trace import TracedCell
 
@@ -57,7 +58,8 @@ def _packed(arrays):
 
 
 def layer_of(net, k, traced, x):
-    """The panels of one layer (in one direction), the factors of its sums, its cell's source.
+    """The panels of one layer (in one direction), the factors of its sums, its cell's source and
+    drawing.
 
     A panel is one value: `phase` says when it is computed, `name` and `equal` are its equation as
     HTML, `path`, `line` and `code` the line that made it. The panels of the phase "sum" are the
@@ -91,7 +93,7 @@ def layer_of(net, k, traced, x):
     return {
         "name": f"{number + 1}, read from the {'end' if backwards else 'beginning'}",
         "reversed": backwards == 1, "letters": letters, "panels": panels + sums,
-        "factors": factors, "sources": sources,
+        "factors": factors, "sources": sources, "drawing": drawing(cell, panels),
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@
   const data = JSON.parse(document.getElementById("stepper-data").textContent);
   const tasks = [data, ...(data.more || [])];
   const root = document.querySelector(".stepper");
+  root.classList.add("ready");  // without this script nothing of it is shown
   const part = (name) => root.querySelector(`[data-is="${name}"]`);
   // position 0: nothing is read yet; T: all is read; 2 T: gradients are back at the first letter.
   // own: {text, ids} of a name typed in; right: the answer that the loss is for, if one is chosen.
@@ -63,7 +64,7 @@
       `${text.length > 20 ? `${text.slice(0, 12)}...` : text} (${languages[label]})`));
     fill("kind", kinds.map(({ label }) => label));
     fill("layer", kind().layers.map(({ name }) => name));
-    fill("right", ["the known one, or the net's own", ...languages]);
+    fill("right", ["known, or the net's own", ...languages]);
     part("own").closest("label").hidden = part("right").closest("label").hidden = !weights;
     part("epoch").max = epochs.length - 1;
     part("epoch").closest("label").hidden = epochs.length < 2;
@@ -152,6 +153,7 @@
       return made;
     }));
     strip();
+    cell();
     const titles = {
       forward: "Forward: a row is a hidden unit, a column a letter",
       backward: "Backward: gradients of the loss, from the last letter to the first",
@@ -180,6 +182,67 @@
           row.dataset.at = `${source.path}:${source.first + k}`;
           return row;
         })))));
+    for (const section of part("source").children) {
+      const made = [...section.querySelectorAll("[data-at]")].filter((row) => byLine(row).length);
+      faces(made, (row) => mark(byLine(row)));
+    }
+  }
+
+  const byLine = (row) => shown.map(({ panel }) => panel).filter(({ phase, path, line }) =>
+    phase !== "sum" && `${path}:${line}` === row.dataset.at);
+
+  // Things of one kind, to be pointed at, touched or tabbed to; Tab reaches one of them, the arrows
+  // lead to the others.
+  function faces(all, look, enter) {
+    const move = (event, k) => {
+      const to = { ArrowDown: k + 1, ArrowRight: k + 1, ArrowUp: k - 1, ArrowLeft: k - 1, Home: 0,
+        End: all.length - 1 }[event.key];
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      if (event.key === "Enter" && enter) enter(all[k]);
+      else if (to !== undefined) all[Math.max(0, Math.min(to, all.length - 1))].focus();
+      else return;
+      event.preventDefault();
+    };
+    all.forEach((one, k) => {
+      one.tabIndex = k ? -1 : 0;
+      one.setAttribute("role", "button");
+      one.addEventListener("focus", () => {
+        for (const other of all) other.tabIndex = other === one ? 0 : -1;
+        look(one);
+      });
+      one.addEventListener("pointerenter", () => look(one));
+      one.addEventListener("keydown", (event) => move(event, k));
+    });
+  }
+
+  // The cell at this step: its boxes show the numbers of the step, and lead to their panels.
+  function cell() {
+    part("cell").hidden = !layer().drawing;
+    part("cell").innerHTML = `${layer().drawing}<p data-is="equation">What arrives at a box is ` +
+      "added up, × multiplies. Point at a box, touch it, or go there with Tab and the arrows.</p>";
+    const boxes = [...part("cell").querySelectorAll(".box")];
+    faces(boxes, (box) => visit(box, hovered?.unit ?? 0), (box) => valueOf(box)?.canvas.focus());
+    for (const box of boxes) {
+      const look = (event) => {
+        const { left, width } = box.querySelector("image").getBoundingClientRect();
+        const unit = Math.floor((event.clientX - left) / width * kind().hidden);
+        visit(box, Math.max(0, Math.min(unit, kind().hidden - 1)));
+      };
+      for (const way of ["pointermove", "pointerdown"]) box.addEventListener(way, look);
+    }
+  }
+
+  const phase = () => (at.position <= text().length ? "forward" : "backward");
+  // What a box shows now: of a name that is assigned twice, the last.
+  const valueOf = (box) => shown.filter(({ panel }) =>
+    panel.phase === phase() && panel.variable === box.dataset[phase()]).pop();
+
+  function visit(box, unit) {
+    const value = valueOf(box);
+    if (!value) return;
+    hovered = { value, column: Math.max(0, current()), unit };
+    mark([value.panel]);
+    tell();
   }
 
   function figure(value) {
@@ -210,7 +273,7 @@
       for (const other of shown) other.canvas.tabIndex = other === value ? 0 : -1;
       const { column = 0, unit = 0 } = hovered || {};
       hovered = { value, column: Math.min(column, columns - 1), unit };
-      mark(panel, made);
+      mark([panel]);
       tell();
     });
     canvas.addEventListener("keydown", (event) => {
@@ -229,7 +292,7 @@
     });
     canvas.addEventListener("pointermove", look);
     canvas.addEventListener("pointerdown", look);
-    made.addEventListener("pointerenter", () => mark(panel, made));
+    made.addEventListener("pointerenter", () => mark([panel]));
     shown.push(value);
     return made;
   }
@@ -299,14 +362,30 @@
 
   const short = (x) => (x === 0 ? "0" : String(Number(x.toPrecision(2))));
 
-  function mark(panel, made) {
+  // Light up what belongs together: panels, the box of each, the lines that made them.
+  function mark(panels) {
     for (const old of root.querySelectorAll(".marked")) old.classList.remove("marked");
-    made.classList.add("marked");
+    const panel = panels[panels.length - 1];
     part("line").textContent = `${panel.path}:${panel.line}  ${panel.code}`;
-    const line = root.querySelector(`[data-at="${CSS.escape(`${panel.path}:${panel.line}`)}"]`);
+    const same = shown.filter(({ panel }) => panels.some(({ phase, variable }) =>
+      panel.phase === phase && panel.variable === variable));
+    for (const { panel, figure } of same) {
+      figure.classList.add("marked");
+      const way = panel.phase === "forward" ? "to" : "from", drawn = part("cell");
+      for (const box of drawn.querySelectorAll(`[data-${panel.phase}="${panel.variable}"]`)) {
+        const lines = drawn.querySelectorAll(`[data-${way}~="${box.dataset.forward}"]`);
+        for (const one of [box, ...lines]) one.classList.add("marked");
+      }
+    }
+    part("equation")?.replaceChildren(...panels.flatMap(({ equal }) =>
+      [element("span", { innerHTML: equal }), element("br")]));
+    const lines = same.map(({ panel }) =>
+      root.querySelector(`[data-at="${CSS.escape(`${panel.path}:${panel.line}`)}"]`));
+    const line = lines[lines.length - 1];
     if (!line) return;
-    line.classList.add("marked");
+    for (const one of lines) one.classList.add("marked");
     source(line.closest("section").className);
+    if (lines.some((one) => one.matches(":hover, :focus"))) return;
     const box = part("source"), down = line.offsetTop - box.offsetTop;
     if (box.scrollHeight > box.clientHeight) box.scrollTop = down - box.clientHeight / 2;
   }
@@ -343,27 +422,51 @@
     return window.matchMedia("(prefers-color-scheme: dark)").matches;
   }
 
-  function draw() {
-    const dark = isDark();
+  // The numbers of a value as dots; `place` says which number [column, unit] a dot is.
+  function image({ panel, array, columns, scale }, width, height, place, dark) {
     const zero = dark ? [44, 44, 50] : [247, 247, 247];
     const ends = dark ? [[90, 165, 255], [255, 135, 85]] : [[33, 102, 172], [178, 24, 43]];
-    const hidden = kind().hidden, T = text().length, here = current();
+    const dots = new ImageData(width, height), [from, to] = reached(panel, columns);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const [column, unit] = place(x, y), v = array[column * kind().hidden + unit];
+        if (column < from || column >= to || Number.isNaN(v)) continue;
+        const share = scale ? Math.abs(v) / scale : 0, end = ends[v < 0 ? 0 : 1];
+        const mix = zero.map((z, k) => Math.round(z + (end[k] - z) * share));
+        dots.data.set([...mix, 255], 4 * (y * width + x));
+      }
+    }
+    return dots;
+  }
+
+  // The boxes of the drawing show the column of this step, lying.
+  function drawCell(dark) {
+    part("cell").firstChild?.setAttribute("class", phase());
+    const here = Math.max(0, current()), hidden = kind().hidden;
+    const canvas = element("canvas", { width: hidden, height: 1 });
+    for (const box of part("cell").querySelectorAll(".box")) {
+      const value = valueOf(box);
+      if (value) {
+        const dots = image(value, hidden, 1, (unit) => [here, unit], dark);
+        canvas.getContext("2d").putImageData(dots, 0, 0);
+        box.querySelector("image").setAttribute("href", canvas.toDataURL());
+      } else box.querySelector("image").removeAttribute("href");
+      box.classList.toggle("empty", !value);
+      box.setAttribute("aria-label", value ? `${value.figure.firstChild.textContent}: ` +
+        "Enter leads to its numbers" : `${box.querySelector(".forward").textContent}: ` +
+        "its gradient has no name here");
+    }
+  }
+
+  function draw() {
+    const dark = isDark(), T = text().length, here = current();
     for (const value of shown) {
-      const { panel, array, columns, scale, canvas, width, height } = value;
+      const { panel, columns, canvas, width, height } = value;
       if (value.add) addUp(value, Math.max(0, at.position - T));
-      const pen = canvas.getContext("2d"), [from, to] = reached(panel, columns);
+      const pen = canvas.getContext("2d"), hidden = kind().hidden;
       pen.clearRect(0, 0, canvas.width, canvas.height);
       const gap = width > 6 && height > 6 ? 1 : 0;
-      const dots = new ImageData(columns, hidden);  // one for each number
-      for (let column = 0; column < columns; column++) {
-        for (let unit = 0; unit < hidden; unit++) {
-          const v = array[column * hidden + unit];
-          if (column < from || column >= to || Number.isNaN(v)) continue;
-          const share = scale ? Math.abs(v) / scale : 0, end = ends[v < 0 ? 0 : 1];
-          const mix = zero.map((z, k) => Math.round(z + (end[k] - z) * share));
-          dots.data.set([...mix, 255], 4 * (unit * columns + column));
-        }
-      }
+      const dots = image(value, columns, hidden, (column, unit) => [column, unit], dark);
       paint(pen, dots, width, height);
       // Lines between the numbers, and around those that are not computed yet.
       for (let column = 0; gap && column < columns; column++) {
@@ -397,6 +500,7 @@
     part("where").textContent = at.position === 0 ? "nothing is read yet"
       : at.position <= T ? `forward, ${letter}` : `backward, ${letter}`;
     part("strip").querySelector(".now")?.setAttribute("d", place(here));
+    drawCell(dark);
     source(at.position <= T ? "forward" : "backward");
     for (const button of root.querySelectorAll("[data-to]")) {
       const back = ["first", "back"].includes(button.dataset.to);
@@ -413,8 +517,7 @@
         hovered.column < value.columns);
       if (!same) {
         hovered = null;
-        out.textContent = "Move over a square, touch it, or go there with Tab and the arrows, " +
-          "to see its number.";
+        out.textContent = "Point at a number, or touch it: here it is.";
         return;
       }
       hovered.value = same;
@@ -446,7 +549,7 @@
     button.addEventListener("click", moves[button.dataset.to]);
   }
   root.addEventListener("keydown", (event) => {
-    if (event.target.matches("select, input, canvas, summary")) return;
+    if (event.defaultPrevented || event.target.matches("select, input, canvas, summary")) return;
     const move = { ArrowLeft: "back", ArrowRight: "on", Home: "first", End: "last" }[event.key];
     if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
@@ -455,6 +558,7 @@
   // What is shown, in the address, so that it can be linked to.
   let later = 0;
   function remember() {
+    if (location.protocol === "about:") return;  // a page in a notebook has no address of its own
     const now = { task: at.task, name: chosen().text, cell: kind().label, layer: at.layer,
       training: at.epoch, step: at.position, ...(at.right === null ? {} : { right: at.right }) };
     clearTimeout(later);  // browsers refuse many changes in a second
@@ -517,7 +621,7 @@
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   window.addEventListener("hashchange", () => { if (inAddress()) recall(inAddress()); });
   new ResizeObserver(([{ target }]) => {
-    root.style.setProperty("--bar", `${target.offsetHeight}px`);
+    document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`);
   }).observe(root.querySelector(".stepper-top"));
   recall(inAddress() || data.start || "");
 })();
