@@ -3,6 +3,7 @@
 python examples/why_lstm.py --quick               does it run? 2,000 names, in two minutes
 python examples/why_lstm.py --seeds 0 1 2 3 4     300,000 names each, in some hours
 python examples/why_lstm.py --resume              go on after Ctrl-C, or worse
+mpiexec -n 5 python examples/why_lstm.py          four nets at a time, on any machines
 
 1  The RNN that stays at 60 % is repaired, one part at a time, and stands beside LSTM and GRU:
    at the learning rate of the reports, and at the rate of RATES that is best for it on the
@@ -69,12 +70,6 @@ def best_rates(tasks):
     for task in tasks:
         tried.setdefault(task.kind, {})[task.rate] = task.result().get("validation", 0)
     return {kind: max(scores, key=scores.get) for kind, scores in tried.items()}
-
-
-def train(tasks, jobs):
-    """Train what is not done yet."""
-    for task, result in processes.run(runs.train, tasks, jobs):
-        print(f"{task.name}: {'stopped' if result is None else 'done'}", flush=True)
 
 
 def tables(found, rates):
@@ -168,17 +163,27 @@ def run():
         )
 
     trials = [task(kind, "held-out", args.seeds[0], lr) for kind in PARTS for lr in RATES]
-    with cli.remaining_runs(output, settings, trials, args.resume) as waiting:
-        train(waiting, args.jobs)
-    rates = best_rates(trials)
-    asked = dict.fromkeys(
-        task(kind, protocol, seed, lr)
+    usual = [
+        task(kind, protocol, seed, default_rate(kind))
         for seed in args.seeds for kind in (*PARTS, *REMEMBERS)
         for protocol in (runs.PROTOCOLS if kind in PARTS else ["held-out"])
-        for lr in dict.fromkeys([default_rate(kind), rates.get(kind, default_rate(kind))])
-    )  # fmt: skip
-    with cli.remaining_runs(output, settings, list(asked), False) as waiting:
-        train(waiting, args.jobs)
+    ]  # fmt: skip
+
+    def at_the_best():
+        return [
+            task(kind, protocol, seed, lr)
+            for kind, lr in best_rates(trials).items() if lr != default_rate(kind)
+            for seed in args.seeds for protocol in runs.PROTOCOLS
+        ]  # fmt: skip
+
+    def still_to_do():
+        return [one for one in at_the_best() if one.result() is None]
+
+    first = list({one.name: one for one in (*trials, *usual)}.values())
+    with cli.remaining_runs(output, settings, first, args.resume) as waiting:
+        for one, result in processes.run(runs.train, waiting, args.jobs, still_to_do):
+            print(f"{one.name}: {'stopped' if result is None else 'done'}", flush=True)
+        rates, asked = best_rates(trials), [*usual, *at_the_best()]
         document = {
             "settings": {**settings, "seeds": args.seeds}, "rates": rates,
             "runs": [one.result() for one in asked],

@@ -404,6 +404,20 @@ def test_tasks_and_their_results():
     assert found == {"0": 0, "1": 1, "2": 2}
 
 
+def test_more_tasks_after_the_first():
+    """They may depend on the results of the first, and are asked for once."""
+    results = {}
+
+    def more():
+        return [Task(name, 10 * value) for name, value in results.items() if value < 2]
+
+    for task, result in processes.run(do, [Task(str(k), k) for k in range(3)], 2, more):
+        results[task.name if len(results) < 3 else f"more {task.name}"] = result
+    assert results == {"0": 0, "1": 1, "2": 2, "more 0": 0, "more 1": 10}
+    none_first = [task.name for task, _ in processes.run(do, [], 1, lambda: [Task("only", 1)])]
+    assert none_first == ["only"]
+
+
 @pytest.mark.parametrize("what, words", [("fail", "it went wrong"), ("die", "code 3")])
 def test_a_task_that_fails_stops_the_others(what, words):
     found = []
