@@ -217,6 +217,50 @@ def gru_before_cell():
     return data_flow(nodes, edges, 9.5, 3.1, (-0.5, 11.6), (-0.7, 4.6))
 
 
+def report_nets():
+    """How the nets of the reports go from a letter and a state to an answer."""
+    plans = {
+        "A, as printed": (
+            {"x": (0, 1.2, "$x_t$", True), "h": (0, 0, "$h_{t-1}$", True),
+             "new": (2.6, 0, "i2h", False), "say": (2.6, 1.2, "i2o", False),
+             "h_t": (5, 0, "$h_t$", True), "y": (5, 1.2, "$y$", True)},
+            [("x", "new"), ("x", "say"), ("h", "new"), ("h", "say"), ("new", "h_t"), ("say", "y")],
+        ),
+        "B to D": (
+            {"x": (0, 1.2, "$x_t$", True), "h": (0, 0, "$h_{t-1}, c_{t-1}$", True),
+             "new": (2.6, 0, "gates", False), "h_t": (5, 0, "$h_t, c_t$", True),
+             "say": (5, 1.2, "out", False), "y": (6.6, 1.2, "$y$", True)},
+            [("x", "new"), ("h", "new"), ("new", "h_t"), ("h_t", "say"), ("say", "y")],
+        ),
+        "E, with its mistake": (
+            {"x": (0, 1.2, "$x_t$", True), "h": (0, 0, "$h_{t-1}, c_{t-1}$", True),
+             "new": (2.6, 0, "gates", False), "h_t": (5, 0, "$h_t, c_t$", True),
+             "o": (3.8, 1.2, "$o_t$", True), "say": (5.3, 1.2, "classify", False),
+             "y": (7.0, 1.2, "$y$", True)},
+            [("x", "new"), ("h", "new"), ("new", "h_t"), ("new", "o"), ("o", "say"), ("say", "y")],
+        ),
+        "F, the generator": (
+            {"x": (0, 1.2, "$k, x_t$", True), "h": (0, 0, "$h_{t-1}$", True),
+             "new": (2.6, 0, "i2h", False), "say": (2.6, 1.2, "i2o", False),
+             "h_t": (4.4, 0, "$h_t$", True), "both": (4.6, 1.2, "o2o", False),
+             "y": (6.4, 1.2, "$y_t$", True)},
+            [("x", "new"), ("x", "say"), ("h", "new"), ("h", "say"), ("new", "h_t"),
+             ("say", "both"), ("h_t", "both"), ("both", "y")],
+        ),
+    }  # fmt: skip
+    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    for k, (title, (nodes, edges)) in enumerate(plans.items()):
+        axes = figure.add_subplot(2, 2, k + 1)
+        axes.set(xlim=(-1, 7.6), ylim=(-0.5, 1.7))
+        axes.set_axis_off()
+        axes.set_title(title, loc="left", fontsize=11)
+        boxes = {name: node(axes, *at, label, value, 10)
+                 for name, (*at, label, value) in nodes.items()}  # fmt: skip
+        for start, end in edges:
+            arrow(axes, nodes[start][:2], nodes[end][:2], boxes=(boxes[start], boxes[end]))
+    return figure
+
+
 def unrolled():
     figure, axes = canvas(9, 3.6, (-1.1, 8.9), (-1.5, 1.75))
     boxes = [node(axes, 2 * t + 1, 0, f"step {t + 1}", True, 10) for t in range(4)]
@@ -442,6 +486,7 @@ PICTURES = {
     "lstm-cell": lstm_cell,
     "gru-cell": gru_cell,
     "gru-before-cell": gru_before_cell,
+    "report-nets": report_nets,
     "unrolled": unrolled,
     "packed": packed,
     "v-curve": v_curve,

@@ -7,13 +7,20 @@ python docs/fill_reports.py --take embedded runs/reports
                                                   first copy numbers and figures of a run
 python docs/fill_reports.py --check               change nothing; exit with 1 where it is stale
 
-In the page, an HTML comment says what stands between it and the next <!-- end -->:
+In the page, an HTML comment says what stands between it and the next <!-- end -->. NAME is that of
+a file in docs/results; a net is a kind of `minirnn.reports.runs`, and its learning rate, where a
+file has several, "default" or "best":
 
-    <!-- value: classic rows.B.train .2f -->.89<!-- end -->
-    <!-- table: classic -->
-    <!-- end -->
-    <!-- picture: classic/B-loss.png the loss of the LSTM -->
-    <!-- end -->
+    <!-- mean: NAME MEASURE NET PROTOCOL [RATE] -->.89 ± .01<!-- end -->
+    <!-- difference: NAME MEASURE NET OTHER PROTOCOL [RATE] -->+.04 (+.01 to +.07)<!-- end -->
+                                                  OTHER may be "trigrams", the counts
+    <!-- value: NAME settings.iterations ,d -->300,000<!-- end -->
+    <!-- table: NAME [memory] --> <!-- end -->
+    <!-- picture: embedded/B-loss.png the loss of the LSTM --> <!-- end -->
+
+A mean has its standard error over the seeds; a difference is that of the same seeds, and in
+brackets where it lies at 95 % (Student's t). A file in which a seed is missing or twice, or a run
+has other settings, is named and nothing is filled in.
 """
 
 import argparse
@@ -23,68 +30,166 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from minirnn.errors import MinirnnError
+from minirnn.reports import runs
+from minirnn.reports.seeds import interval_of, read_results
+
 DOCS = Path(__file__).resolve().parent
 PAGES = [DOCS / "reports.md", DOCS / "10-data.md"]
 RESULTS, FIGURES = DOCS / "results", DOCS / "figures" / "reports"
 MARK = re.compile(
-    r"(<!-- (value|table|picture): ([^\s>]+)(?: ([^>]+?))? -->)(.*?)(<!-- end -->)", re.S
+    r"(<!-- (value|mean|difference|table|picture): ([^\s>]+)(?: ([^>]+?))? -->)(.*?)(<!-- end -->)",
+    re.S,
 )
 UNKNOWN = "(not run yet)"
+WRITTEN = {"results.json": "", "why-lstm.json": "-why-lstm"}  # by a script: what its copy adds
+CURVES = ("history", "confusion", "samples", "languages", "source")  # of a run: not on the page
+
+
+def apart(name):
+    """What tells the runs of a file apart."""
+    if name == "long-sequences":
+        return ("problem", "net", "T")
+    return ("kind", "protocol", *["lr"] * name.endswith("-why-lstm"))
 
 
 def take(name, folder):
     """Copy what the page needs of a run: numbers without the curves, and the figures."""
-    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    results.pop("runs", None)  # of reproduce.py: every row of every curve
-    results["settings"].pop("source", None)  # a path of the machine; the digest of the names stays
-    for part in ("adding", "gradients"):  # of why_lstm.py likewise
-        for entry in results.get(part, {}).values():
-            for key in ("history", "norms", "singular_values", "path"):
-                entry.pop(key, None)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    for written, ending in WRITTEN.items():
+        if not (folder / written).is_file():
+            continue
+        document = json.loads((folder / written).read_text(encoding="utf-8"))
+        document["settings"].pop("source", None)  # a path of the machine
+        document["runs"] = [
+            {key: value for key, value in run.items() if key not in CURVES}
+            for run in document["runs"]
+        ]
+        path = RESULTS / f"{name}{ending}.json"
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     target = FIGURES / name
     target.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.png"):
         shutil.copyfile(path, target / path.name)
 
 
-def results(name):
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+class Page:
+    """What fills a mark in, read from the files in docs/results."""
+
+    def __init__(self):
+        self.read = {}
+
+    def results(self, name):
+        """The `Results` of a file, or None where there is none."""
+        if name not in self.read:
+            path = RESULTS / f"{name}.json"
+            self.read[name] = read_results(path, apart(name)) if path.is_file() else None
+        return self.read[name]
+
+    def key(self, name, net, protocol, rate="default"):
+        """What a run of the file goes by."""
+        if "lr" not in apart(name):
+            return net, protocol
+        rates = self.results(name).document["rates"]
+        lr = rates.get(net) if rate == "best" else runs.KINDS[net].lr
+        return net, protocol, lr
+
+    def mean(self, name, measure, net, *where):
+        return format(self.results(name).mean(measure, *self.key(name, net, *where)), "")
+
+    def difference(self, name, measure, net, other, *where):
+        results, one = self.results(name), self.key(name, net, *where)
+        if other == "trigrams":  # counted on the names that the net of the same seed never saw
+            return format(
+                interval_of(results.values(measure, *one) - results.values(other, *one)), ""
+            )
+        return format(results.difference(measure, one, self.key(name, other, *where)), "")
+
+    def value(self, name, path, form):
+        """One number: path is one with dots into the JSON."""
+        number = self.results(name).document
+        for part in path.split("."):
+            number = number[part]
+        return format(number, form)
+
+    def table(self, name, which=""):
+        results = self.results(name)
+        if name.endswith("-why-lstm"):
+            lines = (memory_table if which == "memory" else parts_table)(self, name)
+        elif name == "long-sequences":
+            lines = lengths_table(results)
+        else:
+            lines = reports_table(results)
+        return "\n" + "\n".join(lines) + "\n"
 
 
-def value(results, key, form):
-    """One number: key is a path with dots into the JSON; + may stand for a blank."""
-    for part in key.split("."):
-        if results is not None:
-            results = results.get(part, results.get(part.replace("+", " ")))
-    return UNKNOWN if results is None else format(results, form)
-
-
-def table(results):
+def reports_table(results):
     """The nets of one run of reproduce.py."""
-    if results is None:
-        return f"\n{UNKNOWN}\n"
-    head = ("net", "the report", "trained on", "never seen", "stopped early", "loss")
+    head = ("net", "the report", "trained on", "never seen", "stopped early")
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for kind, row in results["rows"].items():
+    for kind in dict.fromkeys(kind for kind, _ in results.runs):
         if kind != "F":
-            lost = {name.split("-", 1)[1].rsplit("-", 1)[0] for name in row["diverged"]}
-            numbers = [
-                format(row[key], ".3f") if row[key] is not None
-                else "infinite loss" if protocol in lost else "-"
-                for key, protocol in [
-                    ("train", "reports"), ("unseen", "held-out"), ("unseen_stopped", "held-out"),
-                    ("loss", "reports"),
+            cells = [
+                results.mean(measure, kind, protocol) for measure, protocol in [
+                    ("train", "reports"), ("unseen", "held-out"), ("unseen_stopped", "held-out")
                 ]
             ]  # fmt: skip
-            cells = [f"{kind} {row['title']}", row["report"], *numbers]
-            lines.append(f"| {' | '.join(cells)} |")
-    trigrams = [row["trigrams"] for row in results["rows"].values() if row["trigrams"]]
-    if trigrams:
-        lines.append(f"| trigram counts | - | - | {trigrams[0]:.3f} | - | - |")
-    return "\n" + "\n".join(lines) + "\n"
+            title = f"{kind} {runs.KINDS[kind].title}"
+            lines.append(f"| {' | '.join([title, runs.KINDS[kind].figure, *map(format, cells)])} |")
+    trigrams = results.mean("trigrams", "B", "held-out")
+    return [*lines, f"| trigram counts | - | - | {trigrams} | - |"]
+
+
+def parts_table(page, name):
+    """The nets of one run of why_lstm.py that are trained by both protocols."""
+    results = page.results(name)
+    both = {(kind, lr) for kind, protocol, lr in results.runs if protocol == "reports"}
+    head = ("net", "lr", "trained on", "never seen", "stopped early")
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for kind, lr in dict.fromkeys((kind, lr) for kind, _, lr in results.runs):
+        if (kind, lr) in both:
+            cells = [
+                results.mean(measure, kind, protocol, lr) for measure, protocol in [
+                    ("train", "reports"), ("unseen", "held-out"), ("unseen_stopped", "held-out")
+                ]
+            ]  # fmt: skip
+            row = [runs.KINDS[kind].title, f"{lr:g}", *map(format, cells)]
+            lines.append(f"| {' | '.join(row)} |")
+    return lines
+
+
+def memory_table(page, name):
+    """Beside the whole RNN and LSTM, the nets with less memory: by the held-out protocol."""
+    results = page.results(name)
+    both = {kind for kind, protocol, _ in results.runs if protocol == "reports"}
+    head = ("net", "its own names", "never seen", "stopped early")
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for kind in dict.fromkeys(["A+both", "B", *(k for k, _, _ in results.runs if k not in both)]):
+        lr = runs.KINDS[kind].lr
+        cells = [
+            results.mean(measure, kind, "held-out", lr)
+            for measure in ("train", "unseen", "unseen_stopped")
+        ]
+        lines.append(f"| {' | '.join([runs.KINDS[kind].title, *map(format, cells)])} |")
+    return lines
+
+
+def lengths_table(results):
+    """How many seeds solved each length, and after how many batches: their median."""
+    lengths = sorted({T for _, _, T in results.runs})
+    lines = [f"| problem, net | {' | '.join(f'T = {T}' for T in lengths)} |"]
+    lines.append("|" + "---|" * (len(lengths) + 1))
+    for problem, net in dict.fromkeys((problem, net) for problem, net, _ in results.runs):
+        cells = []
+        for T in lengths:
+            batches = results.values("needed", problem, net, T)
+            there = batches[np.isfinite(batches)]
+            after = f", {np.median(there):,.0f}" if len(there) else ""
+            cells.append(f"{len(there)} of {len(batches)}{after}")
+        lines.append(f"| {problem}, {net} | {' | '.join(cells)} |")
+    return lines
 
 
 def picture(name, caption):
@@ -95,15 +200,19 @@ def picture(name, caption):
 
 def filled(text):
     """The page with every number as the results have it."""
+    page = Page()
 
     def fill(match):
         opening, kind, name, rest, _, end = match.groups()
-        if kind == "value":
-            text = value(results(name), *rest.split())
-        elif kind == "table":
-            text = table(results(name))
-        else:
+        if kind == "picture":
             text = picture(name, rest)
+        elif page.results(name) is None:
+            text = UNKNOWN
+        else:
+            try:
+                text = getattr(page, kind)(name, *(rest or "").split())
+            except KeyError:  # a net that the file has not
+                text = UNKNOWN
         return opening + text + end
 
     return MARK.sub(fill, text)
@@ -121,7 +230,11 @@ def main():
     stale = 0
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        new = filled(text)
+        try:
+            new = filled(text)
+        except MinirnnError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
         if new == text:
             continue
         if args.check:

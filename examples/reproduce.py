@@ -3,7 +3,7 @@
 python examples/reproduce.py --quick             all nets in two minutes, far from trained
 python examples/reproduce.py                     300,000 iterations each, as the reports
 python examples/reproduce.py --only A,B --jobs 4
-python examples/reproduce.py --seeds 0 1         the table then shows the means
+python examples/reproduce.py --seeds 0 1 2 3 4   means with their standard errors, in hours
 python examples/reproduce.py --resume            go on after Ctrl-C, or worse
 mpiexec -n 5 python examples/reproduce.py        four nets at a time, on any machines
 
@@ -25,9 +25,8 @@ import numpy as np
 
 from minirnn import cli, plotting
 from minirnn.data import load_names
-from minirnn.errors import CheckpointError
 from minirnn.mpi import pool
-from minirnn.reports import processes, runs
+from minirnn.reports import processes, runs, seeds
 from minirnn.storage.files import write_atomic, write_figure
 
 NETS = "ABCDEF"
@@ -49,6 +48,7 @@ def parse():
     args = parser.parse_args()
     if args.iterations and args.output:
         cli.refuse_idle(parser, args, ["quick"], "with --iterations and --output")
+    args.seeds = list(dict.fromkeys(args.seeds))
     args.iterations = args.iterations or (QUICK if args.quick else 300_000)
     args.output = args.output or Path("runs") / ("reports-quick" if args.quick else "reports")
     return args
@@ -62,29 +62,17 @@ def nets(text):
     return chosen
 
 
-def results(folder, settings):
-    """Every result in the folder, by name: also those of earlier calls."""
-    results = {}
-    for path in sorted((folder / "nets").glob("*.json")):
-        try:
-            result = json.loads(path.read_text(encoding="utf-8"))
-            if result["iterations"] == settings["iterations"] and result["kind"] in NETS:
-                results[path.stem] = result
-        except (ValueError, KeyError, TypeError):
-            raise CheckpointError(f"{path} is damaged; delete it and run again") from None
-    return results
-
-
-def of(results, kind, protocol, key):
-    """The mean over the seeds of one number, or None."""
-    values = [r[key] for r in results.values()
-              if r["kind"] == kind and r["protocol"] == protocol and key in r]  # fmt: skip
-    return float(np.mean(values)) if values else None
+def done(tasks):
+    """(results of the nets all of whose tasks are done, titles of nets with some done only)."""
+    by_kind = {kind: [task.result() for task in tasks if task.kind == kind] for kind in NETS}
+    whole = [result for results in by_kind.values() if None not in results for result in results]
+    begun = [k for k, results in by_kind.items() if None in results and any(results)]
+    return whole, [f"{kind} {runs.KINDS[kind].title}" for kind in begun]
 
 
 def first(results, kind, protocol):
     """The result of the lowest seed, for the figures, or None."""
-    those = [r for r in results.values() if (r["kind"], r["protocol"]) == (kind, protocol)]
+    those = [r for r in results if (r["kind"], r["protocol"]) == (kind, protocol)]
     return min(those, key=lambda r: r["seed"], default=None)
 
 
@@ -135,93 +123,67 @@ def column(result, name):
     return [row[name] for row in result["history"]]
 
 
-def table(results, settings):
-    """The rows of the table in index.md, and the numbers behind them for results.json."""
-    rows = {}
-    for kind in NETS:
-        seeds = sorted({r["seed"] for r in results.values() if r["kind"] == kind})
-        if not seeds:
-            continue
-        last = first(results, kind, "reports") or first(results, kind, "held-out")
-        rows[kind] = {
-            "title": runs.KINDS[kind].title,
-            "report": runs.KINDS[kind].figure,
-            "train": of(results, kind, "reports", "train"),
-            "held_out_train": of(results, kind, "held-out", "train"),
-            "unseen": of(results, kind, "held-out", "unseen"),
-            "unseen_stopped": of(results, kind, "held-out", "unseen_stopped"),
-            "stopped_at": of(results, kind, "held-out", "stopped_at"),
-            "trigrams": of(results, kind, "held-out", "trigrams"),
-            "new": of(results, kind, "reports", "new"),
-            "right": of(results, kind, "reports", "right"),
-            "judge": of(results, kind, "reports", "judge"),
-            "loss": last_loss(last),
-            "parameters": last["parameters"],
-            "iterations": settings["iterations"],
-            "seconds": of(results, kind, "reports", "seconds"),
-            "seeds": seeds,
-            "diverged": {
-                name: r["diverged"]
-                for name, r in results.items()
-                if r["kind"] == kind and "diverged" in r
-            },
-        }
-    return rows
+HEAD = (
+    "net", "the report", "names trained on", "names never seen", "same, stopped early", "loss",
+    "seconds",
+)  # fmt: skip
+
+
+def rows(found, results):
+    """The rows of the table in index.md: means over the seeds with their standard errors."""
+    for kind in dict.fromkeys(kind for kind, _ in found.runs):
+        reports, honest = (kind, "reports"), (kind, "held-out")
+        seconds = found.mean("seconds", *reports)
+        yield [
+            f"{kind} {runs.KINDS[kind].title}", runs.KINDS[kind].figure,
+            found.mean("train", *reports), found.mean("unseen", *honest),
+            found.mean("unseen_stopped", *honest),
+            seeds.mean_of([last_loss(r) for r in found.runs[reports].values()]),
+            format(seconds.mean, ".0f"),
+        ]  # fmt: skip
+    trigrams = next((found.mean("trigrams", *key) for key in found.runs if key[1] != "reports"), "")
+    if trigrams:
+        yield ["trigram counts", "-", "-", trigrams, "-", "-", "-"]
+    K = len(results[0]["languages"])
+    yield ["always one language", "-", f"{1 / K:.3f}", f"{1 / K:.3f}", "-", "-", "-"]
 
 
 def last_loss(result):
-    """The loss of the last row, of a letter where names are written; None without a row."""
+    """The loss of the last row, of a letter where names are written; NaN without a row."""
     losses = column(result, "loss")
-    return losses[-1] / result.get("letters_a_name", 1) if losses else None
+    return losses[-1] / result.get("letters_a_name", 1) if losses else np.nan
 
 
-def index(rows, found, settings, drawn):
+def index(found, results, settings, unfinished, drawn):
     """The text of index.md."""
-    head = (
-        "net", "the report", "names trained on", "names never seen", "same, stopped early",
-        "loss", "iterations", "seconds", "seeds",
-    )  # fmt: skip
+    asked = ", ".join(map(str, settings["seeds"]))
     lines = [
         "# The lab reports' nets, trained again", "",
-        f"Names: {settings['source']}. Accuracies are class-balanced, means over the seeds. The",
-        "reports' accuracies were measured on names that were trained on. Seconds are those of",
-        "training in one process.", "",
-        f"| {' | '.join(head)} |", "|" + "---|" * len(head),
+        f"Names: {settings['source']}. {settings['iterations']:,} iterations. Accuracies are",
+        f"class-balanced, means over the seeds {asked} with their standard errors. The reports'",
+        "accuracies were measured on names that were trained on. Seconds are those of training in",
+        "one process.", "",
+        f"| {' | '.join(HEAD)} |", "|" + "---|" * len(HEAD),
     ]  # fmt: skip
-    for kind, row in rows.items():
-        if kind == "F":
-            continue
-        cells = [
-            f"{kind} {row['title']}", row["report"], number(row["train"]), number(row["unseen"]),
-            number(row["unseen_stopped"]), number(row["loss"]), f"{row['iterations']:,}",
-            number(row["seconds"], ".0f"), len(row["seeds"]),
-        ]  # fmt: skip
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    trigrams = [row["trigrams"] for row in rows.values() if row["trigrams"]]
-    if trigrams:
-        lines.append(f"| trigram counts | - | - | {trigrams[0]:.3f} | - | - | - | - | - |")
-    K = len(next(iter(found.values()))["languages"])
-    guess = f"{1 / K:.3f}"
-    lines += [f"| always one language | - | {guess} | {guess} | - | - | - | - | - |", ""]
-    for row in rows.values():
-        for name, iteration in row["diverged"].items():
-            lines += [f"{name}: {DIVERGED.format(iteration)}", ""]
-    written = first(found, "F", "reports")
+    lines += [f"| {' | '.join(format(cell, '') for cell in row)} |" for row in rows(found, results)]
+    lines.append("")
+    if unfinished:
+        lines += [f"Not finished, so not in the table: {', '.join(unfinished)}.", ""]
+    for result in results:
+        if "diverged" in result:
+            name = f"{result['kind']}-{result['protocol']}-{result['seed']}"
+            lines += [f"{name}: {DIVERGED.format(result['diverged'])}", ""]
+    written = first(results, "F", "reports")
     if written and "samples" in written:
+        new, right, judge = (found.mean(name, "F", "reports") for name in ("new", "right", "judge"))
         lines += [
             "## F: names written by the generator", "",
-            f"New, in no list: {written['new']:.1%}. Taken for the right language:",
-            f"{written['right']:.1%}, by a classifier that is right on {written['judge']:.1%} of",
-            f"the real names that it never saw. Loss {rows['F']['loss']:.3f} a letter after",
-            f"{written['iterations']:,} iterations, {written['seconds']:.0f} seconds.", "",
+            f"New, in no list: {new:.1%}. Taken for the right language: {right:.1%}, by a",
+            f"classifier that is right on {judge:.1%} of the real names that it never saw.", "",
             *(f"- {name}: {', '.join(texts)}" for name, texts in written["samples"].items()), "",
         ]  # fmt: skip
     lines += [f"![{name.removesuffix('.png')}]({name})" for name in drawn]
     return "\n".join(lines) + "\n"
-
-
-def number(value, form=".3f"):
-    return "-" if value is None else format(value, form)
 
 
 def run():
@@ -232,17 +194,18 @@ def run():
     folder = cli.output_folder(args.output)
     settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}
     nets_folder = cli.output_folder(folder / "nets")
-    todo = [
-        runs.Run(
-            kind, protocol, seed, args.iterations, names.digest(), args.data, str(nets_folder)
-        )  # fmt: skip
-        for seed in args.seeds
-        for kind in args.only
-        for protocol in runs.runs_of(kind)
-    ]
+
+    def tasks(kinds):
+        return [
+            runs.Run(kind, protocol, seed, args.iterations, names.digest(), args.data,
+                     str(nets_folder))
+            for seed in args.seeds for kind in kinds for protocol in runs.runs_of(kind)
+        ]  # fmt: skip
+
+    todo = tasks(args.only)
     with cli.remaining_runs(folder, settings, todo, args.resume) as waiting:
-        done = len(todo) - len(waiting)
-        print(f"{len(todo)} runs of {args.iterations:,} iterations; {done} are done")
+        already = len(todo) - len(waiting)
+        print(f"{len(todo)} runs of {args.iterations:,} iterations; {already} are done")
         try:
             for one, result in processes.run(runs.train, waiting, args.jobs):
                 if result and "diverged" in result:
@@ -252,7 +215,7 @@ def run():
                 what = "stopped" if result is None else summary(result)
                 print(f"{one.name:14s}{what}", flush=True)
         finally:
-            write(folder, settings)
+            write(folder, {**settings, "seeds": args.seeds}, tasks(NETS))
 
 
 def summary(result):
@@ -262,17 +225,20 @@ def summary(result):
     return f"{', '.join(shown)}; {result['seconds']:.0f} s"
 
 
-def write(folder, settings):
-    """The table, the figures and the numbers behind them, from every result in the folder."""
-    found = results(folder, settings)
-    if not found:
+def write(folder, settings, tasks):
+    """The table, the figures and the numbers behind them, of every net in the folder that is done
+    with these seeds."""
+    results, unfinished = done(tasks)
+    if not results:
         return
-    drawn, rows = figures(found), table(found, settings)
+    document = {"settings": settings, "runs": results}
+    found = seeds.Results(document, ("kind", "protocol"), "this run")
+    drawn = figures(results)
     for name, figure in drawn.items():
         write_figure(folder / name, figure)
-    text = json.dumps({"settings": settings, "rows": rows, "runs": found}, indent=1)
-    write_atomic(folder / "results.json", text.encode() + b"\n")
-    write_atomic(folder / "index.md", index(rows, found, settings, drawn).encode())
+    write_atomic(folder / "results.json", json.dumps(document, indent=1).encode() + b"\n")
+    text = index(found, results, settings, unfinished, drawn)
+    write_atomic(folder / "index.md", text.encode())
     print(f"written: {folder / 'index.md'}, {folder / 'results.json'}, {len(drawn)} figures")
 
 

@@ -38,7 +38,6 @@ class Help(argparse.RawDescriptionHelpFormatter):
         return action.help + ("" if told or listed or number else " (default: %(default)s)")
 
 
-
 def main(run):
     """Run a script's function; its exit code. What a user can cause ends in one line, no traceback.
 

@@ -151,18 +151,28 @@ def _finish(axes):
     axes.legend(frameon=False)
 
 
-def plot_curves(panels, xlabel, ylabel, *, title=None, log=False, ylim=None, levels=None):
-    """Curves side by side: panels {title: {label: (x, y)}}, on one y axis.
+_DASHES = ("-", (0, (5, 1)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 2)))
 
-    log: a logarithmic y axis. levels, {label: y}: dashed lines across every panel.
+
+def plot_curves(
+    panels, xlabel, ylabel, *, title=None, log=False, ylim=None, levels=None, marks=False
+):  # fmt: skip
+    """Curves side by side: panels {title: {label: (x, y)}}, on one y axis, one legend for all.
+
+    Each has a dash pattern beside its colour, so that they can be told apart in print. log: a
+    logarithmic y axis; marks: points are shown, and x is logarithmic too. levels, {label: y}:
+    dashed lines across every panel.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
     figure = _blank(1.5 + 4.3 * len(panels), 3.8)
     first = None
     for k, (name, curves) in enumerate(panels.items()):
         axes = figure.add_subplot(1, len(panels), k + 1, sharey=first)
         first = first or axes
-        for label, (x, y) in curves.items():
-            axes.plot(x, y, label=printable(label, 60), lw=1.5)
+        for j, (label, (x, y)) in enumerate(curves.items()):
+            look = {"marker": "osD^vP*"[j % 7], "ms": 4} if marks else {}
+            axes.plot(x, y, label=printable(label, 60), lw=1.5, ls=_DASHES[j % 5], **look)
         for j, (label, y) in enumerate((levels or {}).items()):
             axes.axhline(y, color="0.4", ls=("--", ":")[j % 2], lw=1, label=printable(label, 60))
         axes.set(xlabel=xlabel, ylabel=ylabel if k == 0 else None)
@@ -170,12 +180,45 @@ def plot_curves(panels, xlabel, ylabel, *, title=None, log=False, ylim=None, lev
             axes.set_title(printable(name), parse_math=False)
         if log:
             axes.set_yscale("log")
+        if marks:
+            axes.set_xscale("log")
+            at = sorted({place for x, _ in curves.values() for place in x})
+            axes.set_xticks(at, map(str, at))
+            axes.xaxis.set_minor_locator(NullLocator())
+        if marks and log:
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:,.0f}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
         if ylim:
             axes.set_ylim(ylim)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-        if k == 0:
-            axes.legend(frameon=False, fontsize="small")
+    handles = first.get_legend_handles_labels()
+    if len(handles[0]) > 5:  # so many would lie over the curves
+        figure.legend(*handles, frameon=False, fontsize="small", loc="outside right center")
+    else:
+        first.legend(frameon=False, fontsize="small")
     if title:
         figure.suptitle(printable(title), parse_math=False)
+    return figure
+
+
+def plot_means(panels, xlabel):
+    """Means as dots with their standard errors as bars, a row each: {title: {label: mean}}.
+
+    A mean has `mean` and `error`, either of which may be NaN; the labels are those of the first
+    panel, and hold for all.
+    """
+    labels = list(next(iter(panels.values())))
+    figure = _blank(4.5 + 3.4 * len(panels), 1.2 + 0.27 * len(labels))
+    for k, (title, means) in enumerate(panels.items()):
+        axes = figure.add_subplot(1, len(panels), k + 1)
+        for row, label in enumerate(labels):
+            axes.errorbar(means[label].mean, row, xerr=means[label].error, fmt="o", color="0.1",
+                          ecolor="tab:orange", elinewidth=2.5, capsize=3, ms=4)  # fmt: skip
+        axes.set(xlabel=xlabel, ylim=(len(labels) - 0.5, -0.5))
+        axes.set_yticks(range(len(labels)), map(printable, labels) if k == 0 else [])
+        axes.set_title(printable(title), parse_math=False)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
     return figure

@@ -140,19 +140,34 @@ def test_generate(script, quick, place, options, data):
 
 
 @script_named("why_lstm.py")
+@given(some("--quick, --jobs 2, --seeds 1, --seeds 1 0 1, --resume, --help"), st.data())
+@example(["--resume"], None)
+@example(["--seeds", "0", "1"], None)
+@cases(15, 500)
+def test_why_lstm(script, quick, place, options, data):
+    script.PARTS, script.RATES, script.REMEMBERS = ("A", "B", "C"), (0.005, 0.01), ("A+last2",)
+    argv = ["why_lstm.py", *options, *LAB]
+    anew = data is None or data.draw(st.booleans())
+    tried(place, quick(script), argv, anew)
+
+
+@script_named("long_sequences.py")
 @given(
-    some("--lengths 2 3, --quick, --jobs 2, --seed 1, --resume, --help, --adding-iterations 3"),
+    some(
+        "--lengths 2 3, --quick, --jobs 2, --seeds 1, --seeds 1 0 1, --only adding, --resume, "
+        "--help, --only copying adding"
+    ),
     st.data(),
 )
 @example(["--resume"], None)
 @example(["--lengths", "2", "3"], None)
 @example(["--lengths", "1"], None)
 @cases(15, 500)
-def test_why_lstm(script, quick, place, options, data):
+def test_long_sequences(script, quick, place, options, data):
     script.HIDDEN, script.FLOW_T = 2, 3
-    argv = ["why_lstm.py", "--lengths", "3", *options, *LAB, "--adding-iterations", "2"]
+    small = ["--lengths", "3", *options, "--output", "out", "--batches", "2", "--jobs", "1"]
     anew = data is None or data.draw(st.booleans())
-    tried(place, quick(script), argv, anew)
+    tried(place, quick(script), ["long_sequences.py", *small], anew)
 
 
 # The benchmarks: without a clock

@@ -22,9 +22,8 @@ COMMANDS = {
         "examples/names.py", "--epochs", "1", "--hidden-size", "900", "--batch-size", "5000",
     ],
     "reproduce.py": ["examples/reproduce.py", "--only", "A", "--iterations", "200", "--jobs", "1"],
-    "why_lstm.py": [
-        "examples/why_lstm.py", "--iterations", "100", "--adding-iterations", "40",
-        "--lengths", "6", "--jobs", "1",
+    "long_sequences.py": [
+        "examples/long_sequences.py", "--batches", "40", "--lengths", "6", "--jobs", "1",
     ],
     "exercises check": ["-m", "minirnn", "exercises", "check", "exercises", "3"],
 }  # fmt: skip

@@ -294,7 +294,7 @@ def test_names_on_two_ranks(data, tmp_path):
 RUNS = {
     "reproduce": "--only A --iterations 6000",
     "known_results": "--only adding --seeds 1 --quick",
-    "why_lstm": "--iterations 400 --adding-iterations 20 --lengths 9",
+    "long_sequences": "--batches 40 --lengths 9",
 }
 
 
@@ -302,7 +302,7 @@ RUNS = {
 @pytest.mark.parametrize("name", RUNS)
 def test_runs_stopped_on_three_ranks_and_gone_on_with_by_two(name, data, tmp_path):
     folder, options = tmp_path / "runs", RUNS[name].split()
-    options += ["--output", folder] + (["--data", data] if name != "known_results" else [])
+    options += ["--output", folder] + (["--data", data] if name == "reproduce" else [])
     command = ROOT / "tests" / "helpers" / "on_ranks.py", "script", tmp_path
     command += ROOT / "examples" / f"{name}.py", *options
     process = start(3, *command)

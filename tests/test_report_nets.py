@@ -14,7 +14,8 @@ from minirnn.cells import GRUCell, LSTMCell, RNNCell
 from minirnn.data import Alphabet, Names, load_names
 from minirnn.errors import CheckpointError, DataError, NumberError
 from minirnn.losses import CrossEntropy
-from minirnn.reports import generation, nets, online, runs
+from minirnn.recurrent import Recurrent
+from minirnn.reports import copying, generation, nets, online, runs
 from minirnn.reports.adding import Adder
 from minirnn.reports.adding import draw as draw_adding
 
@@ -72,7 +73,7 @@ COUNTS = {
     "E": 4 * GATE + 128 * 18 + 18,
     "F": (205 * 128 + 128) + (205 * 59 + 59) + (187 * 59 + 59),
 }
-VARIANTS = ("A+tanh", "A+new", "A+both")
+VARIANTS = ("A+tanh", "A+new", "A+both", "B+empty")
 
 
 def made(kind, seed=0):
@@ -114,6 +115,7 @@ SMALL = {
     "A+new": lambda *sizes, **o: nets.ReportRNN(*sizes, reads="new", **o),
     "A+both": lambda *sizes, **o: nets.ReportRNN(*sizes, nonlinearity="tanh", reads="new", **o),
     "B": nets.ReportLSTM,
+    "B+empty": nets.EmptiedLSTM,
     "C": nets.ReportGRU,
     "D": nets.BuiltinLSTM,
     "E": nets.OutputGateLSTM,
@@ -150,9 +152,48 @@ def test_gradients_of_the_generator(sizes):
     assert report, report
 
 
-def test_gradients_of_the_cell_that_shows_its_gate():
-    report = gradcheck.check_cell(nets.OutputGateCell)
+@pytest.mark.parametrize("cell", [nets.OutputGateCell, nets.EmptiedCell])
+def test_gradients_of_the_reports_own_cells(cell):
+    report = gradcheck.check_cell(cell)
     assert report, report
+
+
+def test_the_wide_rnn_has_as_many_parameters_as_the_lstm():
+    wide, lstm = (made(kind).number_of_parameters() for kind in ("A+wide", "B"))
+    assert abs(wide - lstm) < 100
+    (name,) = [n for n, p in made("A+wide").named_parameters().items() if p.shape == (1, 275, 275)]
+    assert name == "i2h.Wh"
+
+
+def test_an_emptied_cell_remembers_nothing_but_h():
+    """Another c_prev changes nothing, and gets no gradient; with f open it would."""
+    rng = np.random.default_rng(3)
+    net = nets.EmptiedLSTM(7, 3, 5, rng=rng, dtype="float64").recurrent
+    x, h = rng.integers(0, 7, (4, 2)), rng.standard_normal((2, 5))
+    states = [(h, rng.standard_normal((2, 5))) for _ in range(2)]
+    (y, _, cache), (other, _, _) = (net.forward(x, state=state) for state in states)
+    np.testing.assert_array_equal(y, other)
+    _, (dh, dc) = net.backward(np.ones_like(y), cache)
+    assert dh.any() and not dc.any()
+
+
+@pytest.mark.parametrize("kind, words", [("B", "Abel"), ("A+last2", "el"), ("B+last5", "Abel")])
+def test_what_a_net_sees_of_a_name(kind, words):
+    names = Names(["Abel", "Xu"], np.array([0, 1]), ["En", "Zh"], "here")
+    run = runs.Run(kind, "reports", 0, 5, "", None, "")
+    assert runs.seen(names, run).names == [words, "Xu"] and names.names[0] == "Abel"
+
+
+def test_shuffled_letters():
+    """The same letters, in an order that belongs to the seed and not to the moment."""
+    names = load_names()
+    first, again, other = (
+        runs.seen(names, runs.Run("B+shuffled", "reports", seed, 5, "", None, "")).names
+        for seed in (0, 0, 1)
+    )
+    assert first == again != other
+    assert all(sorted(a) == sorted(b) for a, b in zip(first, names.names, strict=True))
+    assert sum(a != b for a, b in zip(first, names.names, strict=True)) > 0.95 * len(first)
 
 
 # Several names at once are the same as one at a time
@@ -390,6 +431,7 @@ def test_a_bad_loss_stops_the_run():
 def test_a_net_that_diverges_has_a_result_too(protocol, tmp_path, monkeypatch):
     """Its loss is finite for two rows; then the weights are what no loss survives."""
     names = load_names()
+    monkeypatch.setenv("MINIRNN_CHECKPOINT_SECONDS", "0")
     run = runs.Run("A", protocol, 0, 600, names.digest(), None, str(tmp_path))
     add_row = online.OnlineTrainer.add_row
 
@@ -401,10 +443,25 @@ def test_a_net_that_diverges_has_a_result_too(protocol, tmp_path, monkeypatch):
     monkeypatch.setattr(online.OnlineTrainer, "add_row", spoil)
     result = runs.train(run)
     assert result["diverged"] == 20 and len(result["history"]) == 2
-    assert "train" not in result and "confusion" not in result
+    assert "train" not in result and "confusion" not in result and result["lr"] == 0.005
     assert ("unseen_stopped" in result) == (protocol == "held-out")
     assert runs.train(run) == result and run.result() == result  # read, not trained again
-    assert not run.path("npz").exists()
+    assert not run.path("npz").exists() and not run.begun()
+
+
+def test_a_learning_rate_of_its_own(tmp_path):
+    """It is in the file's name and in the result, and the weights move by it."""
+    names = load_names()
+    slow, usual, fast = (
+        runs.Run("A", "held-out", 0, 120, names.digest(), None, str(tmp_path), lr)
+        for lr in (1e-9, None, 0.005)
+    )
+    assert slow.name == "A-1e-09-held-out-0" and usual.name == fast.name == "A-held-out-0"
+    results = [runs.train(run) for run in (slow, usual)]
+    assert [result["lr"] for result in results] == [1e-9, 0.005]
+    assert results[0]["validation"] != results[1]["validation"]
+    losses = [[row["loss"] for row in result["history"]] for result in results]
+    assert losses[0] != losses[1] and fast.result() == results[1]
 
 
 def test_a_damaged_checkpoint_is_refused():
@@ -509,6 +566,34 @@ def test_singular_values():
     np.testing.assert_allclose(
         products[0], np.linalg.norm(jacobians[2] @ jacobians[1] @ jacobians[0], 2)
     )
+
+
+def test_copy_problem():
+    ids, symbols = copying.draw(np.random.default_rng(0), 5, 40)
+    assert ids.shape == (11, 40) and symbols.shape == (120,)
+    np.testing.assert_array_equal(ids[:3].ravel(), symbols)
+    assert set(symbols) == set(range(8)) and (ids[[3, 4, 5, 6]] == 8).all()
+    assert (ids[7] == 9).all() and (ids[8:] == 8).all()
+
+
+def test_gradients_of_the_net_that_copies():
+    rng = np.random.default_rng(1)
+    net = copying.Copier(
+        Recurrent(GRUCell, 10, 4, rng=rng, dtype="float64"), rng=rng, dtype="float64"
+    )
+    ids, symbols = copying.draw(rng, 3, 2)
+    loss = CrossEntropy()
+    logits, cache = net.forward(ids)
+    net.backward(loss.backward(loss.forward(logits, symbols)[1]), cache)
+    for name, parameter in net.named_parameters().items():
+        place = tuple(rng.integers(n) for n in parameter.shape)
+        values = []
+        for step in (1e-6, -2e-6):
+            parameter.data[place] += step
+            values.append(float(loss.forward(net.forward(ids)[0], symbols)[0]))
+        parameter.data[place] += 1e-6
+        slope = (values[0] - values[1]) / 2e-6
+        assert parameter.grad[place] == pytest.approx(slope, rel=1e-5, abs=1e-9), name
 
 
 def test_adding_problem():

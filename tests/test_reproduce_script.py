@@ -1,7 +1,8 @@
 """The scripts about the lab reports, run as a user runs them, on names of three invented languages.
 
-`reproduce.py`, `generate.py`, `why_lstm.py` and `benchmark_reports.py`: what they write, and what
-they say of bad input. That they go on after Ctrl-C and worse is in `test_kept.py`.
+`reproduce.py`, `generate.py`, `why_lstm.py`, `long_sequences.py` and `benchmark_reports.py`: what
+they write, and what they say of bad input. That they go on after Ctrl-C and worse is in
+`test_stored_runs.py`.
 """
 
 import importlib.util
@@ -11,15 +12,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from experiments import loaded
+from experiments import in_this_process, loaded
 
 import minirnn
 from minirnn import cli
 from minirnn.errors import CheckpointError, MinirnnError
-from minirnn.reports import processes, runs
+from minirnn.reports import processes, runs, seeds
 
 ROOT = Path(minirnn.__file__).resolve().parents[1]
 if not (ROOT / "examples" / "reproduce.py").is_file():
@@ -105,10 +107,10 @@ def test_every_net_every_figure_one_table(reproduced):
 
 
 def test_results_hold_every_number(reproduced):
-    found = json.loads((reproduced[0] / "results.json").read_text())
-    assert sorted(found["rows"]) == list("ABCDEF") and len(found["runs"]) == 11
-    for name, run in found["runs"].items():
-        assert name == f"{run['kind']}-{run['protocol']}-0"
+    document = json.loads((reproduced[0] / "results.json").read_text())
+    assert document["settings"]["seeds"] == [0] and len(document["runs"]) == 11
+    assert {run["kind"] for run in document["runs"]} == set("ABCDEF")
+    for run in document["runs"]:
         assert [row["iteration"] for row in run["history"]][-1] == 12
         if run["kind"] == "F":
             assert set(run["samples"]) == {"Ab", "Cd", "Ef"} and 0 <= run["right"] <= 1
@@ -119,10 +121,25 @@ def test_results_hold_every_number(reproduced):
         assert shares.mean() == pytest.approx(run["unseen" if honest else "train"])
         # 24 distinct names a language, 3 of them twice; a fifth of 24 is held back
         assert confusion.sum(axis=1).tolist() == ([5] * 3 if honest else [27] * 3)
-    row = found["rows"]["B"]
-    assert row["train"] == found["runs"]["B-reports-0"]["train"]
-    assert row["unseen"] == found["runs"]["B-held-out-0"]["unseen"]
-    assert row["parameters"] == 4 * (185 * 128 + 128) + 128 * 3 + 3
+    by = {(run["kind"], run["protocol"]): run for run in document["runs"]}
+    reports, honest = by["B", "reports"], by["B", "held-out"]
+    numbers = [reports["train"], honest["unseen"], honest["unseen_stopped"]]
+    cells = " | ".join(f"{number:.3f}" for number in numbers)
+    assert f"| B LSTM | 88 to 90 % | {cells} |" in (reproduced[0] / "index.md").read_text()
+    assert reports["parameters"] == 4 * (185 * 128 + 128) + 128 * 3 + 3
+
+
+def test_two_seeds_and_a_net_half_done(data, tmp_path):
+    """Means with standard errors; what is not done with all seeds is named, and in no table."""
+    options = ["--iterations", 4, "--data", data, "--output", tmp_path, "--jobs", 2]
+    call("reproduce.py", *options, "--only", "A,B", "--seeds", 1)
+    call("reproduce.py", *options, "--only", "A", "--seeds", 0, 1, 0)
+    text = (tmp_path / "index.md").read_text()
+    assert "Not finished, so not in the table: B LSTM." in text and "| B LSTM" not in text
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert document["settings"]["seeds"] == [0, 1] and len(document["runs"]) == 4
+    one, two = (r["train"] for r in document["runs"] if r["protocol"] == "reports")
+    assert f"| {(one + two) / 2:.3f} ± {abs(one - two) / 2:.3f} |" in text
 
 
 @pytest.mark.slow
@@ -244,29 +261,76 @@ def test_generator_options_are_above_zero(refused, option):
 
 
 @pytest.mark.slow
-def test_why_lstm(refused, data, tmp_path):
-    options = ["--iterations", 20, "--adding-iterations", 6, "--lengths", 4, 6, "--jobs", 2]
-    options += ["--data", data, "--output", tmp_path]
-    out, _ = call("why_lstm.py", *options)
-    figures = {"plateau.png", "adding.png", "gradient-flow.png", "jacobians.png"}
+def test_why_lstm(data, tmp_path, monkeypatch, capsys):
+    """In this process, with fewer nets: two parts at two rates, and one with less memory."""
+    script = loaded("why_lstm.py")
+    script.PARTS, script.RATES, script.REMEMBERS = ("B", "C"), (0.005, 0.01), ("A+last2",)
+    monkeypatch.setattr(script.processes, "run", in_this_process(None))
+    options = ["--iterations", 20, "--seeds", 3, 4, "--data", data, "--output", tmp_path]
+    monkeypatch.setattr(sys, "argv", ["why_lstm.py", *map(str, options)])
+    assert cli.main(script.run) == 0
+    out = capsys.readouterr().out
+    figures = {"plateau.png", "why-lstm.png"}
     figures |= {f"gates-{net}-{k}.png" for net in ("LSTM", "GRU") for k in (1, 2)}
     assert {path.name for path in tmp_path.glob("*.png")} == figures
-    found = json.loads((tmp_path / "results.json").read_text())
-    assert set(found["plateau"]) == {"A", "A+tanh", "A+new", "A+both"}
-    assert len(found["adding"]) == len(found["gradients"]) == 6 and len(found["gates"]) == 4
-    for numbers in found["gradients"].values():
-        assert len(numbers["norms"]["h"]) == len(numbers["singular_values"]) == 100
+    document = json.loads((tmp_path / "why-lstm.json").read_text())
+    found = seeds.Results(document, script.APART, "it")
+    tried = {(run["kind"], run["lr"]): run["validation"] for run in document["runs"]
+             if run["protocol"] == "held-out" and run["seed"] == 3}  # fmt: skip
+    for kind, rate in document["rates"].items():
+        assert rate in script.RATES and tried[kind, rate] == max(
+            value for (other, _), value in tried.items() if other == kind
+        )
+    assert f"{found.mean('unseen', 'A+last2', 'held-out', 0.005)}" in out
+    assert "RNN, last 2 letters" in out and "LSTM" in out
     written = {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()}
-    again, _ = call("why_lstm.py", *options)
-    assert again == "\n" + out.partition("\n\n")[2]  # nothing is trained, the same is found
+    assert cli.main(script.run) == 0  # nothing is trained, the same is written
     assert {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()} == written
-    said = refused("why_lstm.py", *options, "--seed", 1)
-    assert "made with seed = 0, but now it is 1" in said
 
 
-@pytest.mark.parametrize("options", [["--iterations", "0"], ["--lengths", "1"]])
-def test_options_of_why_lstm(refused, options):
-    assert f"argument {options[0]}" in refused("why_lstm.py", *options)
+@pytest.mark.slow
+def test_long_sequences(refused, tmp_path):
+    options = ["--batches", 6, "--lengths", 4, 6, "--seeds", 0, 1, "--output", tmp_path]
+    out, _ = call("long_sequences.py", *options, "--jobs", 2)
+    names = {"adding.png", "copying.png", "gradient-flow.png", "jacobians.png"}
+    assert {path.name for path in tmp_path.glob("*.png")} == names
+    document = json.loads((tmp_path / "results.json").read_text())
+    assert len(document["runs"]) == 2 * 2 * 2 * 7 and len(document["gradients"]) == 2 * 7
+    for run in document["runs"]:
+        assert not run["solved"] and "needed" not in run and len(run["history"]) == 6
+    assert out.count("0 of 2") == 2 * 2 * 7
+    said = refused("long_sequences.py", *options[2:], "--batches", 7)
+    assert "made with batches = " in said
+
+
+def test_first_values_of_the_nets_that_remember():
+    script = loaded("long_sequences.py")
+    nets = {name: make(2, np.random.default_rng(0)) for name, make in script.NETS.items()}
+    Wh = nets["RNN orthogonal"].Wh.data[0].astype("float64")
+    np.testing.assert_allclose(Wh @ Wh.T, np.eye(64), atol=1e-6)
+    identity = nets["RNN identity"]
+    np.testing.assert_array_equal(identity.Wh.data[0], np.eye(64))
+    assert 0.0005 < identity.Wx.data.std() < 0.0015 and not identity.bx.data.any()
+    assert repr(identity.cell) != repr(nets["RNN"].cell)
+    biases = {name: net.bx.data + net.bh.data for name, net in nets.items() if "open" in name}
+    assert (biases["LSTM f open"][1] == 1).all() and (biases["GRU z open"][1] == 1).all()
+    for name in ("LSTM", "GRU"):
+        assert abs(nets[name].bx.data + nets[name].bh.data).max() <= 0.25
+        assert (
+            abs(np.delete(nets[f"{name} {'fz'[name == 'GRU']} open"].bx.data, 1, 0)).max() <= 0.125
+        )
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("why_lstm.py", ["--iterations", "0"]),
+        ("long_sequences.py", ["--lengths", "1"]),
+        ("long_sequences.py", ["--only", "parity"]),
+    ],
+)
+def test_options_of_the_questions_of_memory(refused, name, options):
+    assert f"argument {options[0]}" in refused(name, *options)
 
 
 # benchmark_reports.py
@@ -301,10 +365,57 @@ def do(task, progress, stopped):
     return task.what
 
 
+class Counter:
+    """Instead of a tqdm bar: how far it came."""
+
+    made = {}
+
+    def __init__(self, desc, total, **options):
+        self.total, self.steps, self.closed = total, 0, False
+        self.made[desc] = self
+
+    def update(self, steps):
+        self.steps += steps
+
+    def close(self):
+        self.closed = True
+
+
+def test_a_bar_for_every_task_and_one_for_all(monkeypatch):
+    """A task that is solved early brings the whole as far as one that makes all its steps."""
+    monkeypatch.setattr(processes, "progress_bar", lambda desc, **options: Counter(desc, **options))
+    Counter.made.clear()
+    early, late = (SimpleNamespace(name=name, iterations=10) for name in ("early", "late"))
+    with processes.Bars([early, late]) as bars:
+        bars.update(late, 4), bars.update(early, 3)
+        assert Counter.made["all"].total == 20 and Counter.made["all"].steps == 7
+        bars.close(early)
+        assert Counter.made["all"].steps == 14 and Counter.made["early"].closed
+    assert Counter.made["late"].steps == 4 and all(bar.closed for bar in Counter.made.values())
+    Counter.made.clear()
+    with processes.Bars([early]) as bars:
+        bars.update(early, 1)
+    assert list(Counter.made) == ["early"]
+
+
 def test_tasks_and_their_results():
     tasks = [Task(str(k), k) for k in range(3)]
     found = {task.name: result for task, result in processes.run(do, tasks, 2)}
     assert found == {"0": 0, "1": 1, "2": 2}
+
+
+def test_more_tasks_after_the_first():
+    """They may depend on the results of the first, and are asked for once."""
+    results = {}
+
+    def more():
+        return [Task(name, 10 * value) for name, value in results.items() if value < 2]
+
+    for task, result in processes.run(do, [Task(str(k), k) for k in range(3)], 2, more):
+        results[task.name if len(results) < 3 else f"more {task.name}"] = result
+    assert results == {"0": 0, "1": 1, "2": 2, "more 0": 0, "more 1": 10}
+    none_first = [task.name for task, _ in processes.run(do, [], 1, lambda: [Task("only", 1)])]
+    assert none_first == ["only"]
 
 
 @pytest.mark.parametrize("what, words", [("fail", "it went wrong"), ("die", "code 3")])
@@ -334,7 +445,8 @@ def test_the_pages_are_filled_in():
     for page in module.PAGES:
         text = page.read_text(encoding="utf-8")
         assert module.filled(text) == text, "run python docs/fill_reports.py"
-        marks = sum(text.count(f"<!-- {kind}:") for kind in ("value", "table", "picture"))
+        kinds = ("value", "mean", "difference", "table", "picture")
+        marks = sum(text.count(f"<!-- {kind}:") for kind in kinds)
         assert marks == len(module.MARK.findall(text)) == text.count("<!-- end -->") > 0
 
 
@@ -343,13 +455,40 @@ def test_the_page_takes_numbers_from_a_run(reproduced, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(module, "FIGURES", tmp_path / "figures")
     module.take("mine", reproduced[0])
-    row = json.loads((reproduced[0] / "results.json").read_text())["rows"]["B"]
-    page = "<!-- value: mine rows.B.train .3f -->?<!-- end --> <!-- table: mine --><!-- end -->"
-    page += "<!-- value: mine rows.B.none .3f --><!-- end --><!-- table: other --><!-- end -->"
+    taken = json.loads((tmp_path / "results" / "mine.json").read_text())
+    by = {(run["kind"], run["protocol"]): run for run in taken["runs"]}
+    assert not {"history", "confusion", "source"} & set(by["B", "reports"])
+    train = by["B", "reports"]["train"]
+    page = "<!-- mean: mine train B reports -->?<!-- end --> <!-- table: mine --><!-- end -->"
+    page += (
+        "<!-- value: mine settings.iterations ,d --><!-- end --><!-- table: other --><!-- end -->"
+    )
+    page += "<!-- difference: mine unseen B A held-out --><!-- end -->"
     page += "<!-- picture: mine/B-loss.png its loss --><!-- end -->"
     text = module.filled(page)
     assert "![its loss](figures/reports/mine/B-loss.png)" in text
-    assert f".3f -->{row['train']:.3f}<!-- end -->" in text and text.count("(not run yet)") == 2
-    assert f"| B LSTM | 88 to 90 % | {row['train']:.3f} | {row['unseen']:.3f} |" in text
+    assert f" reports -->{train:.3f}<!-- end -->" in text and text.count("(not run yet)") == 1
+    assert ",d -->12<!-- end -->" in text
+    gap = by["B", "held-out"]["unseen"] - by["A", "held-out"]["unseen"]
+    assert f"{gap:+.3f} (" in text
+    assert f"| B LSTM | 88 to 90 % | {train:.3f} | {by['B', 'held-out']['unseen']:.3f} |" in text
     assert module.filled(text) == text
     assert (tmp_path / "figures" / "mine" / "B-confusion.png").is_file()
+
+
+def test_a_results_file_that_is_not_whole_fills_nothing_in(
+    reproduced, tmp_path, monkeypatch, capsys
+):
+    module = filler()
+    page = tmp_path / "page.md"
+    monkeypatch.setattr(module, "RESULTS", tmp_path)
+    monkeypatch.setattr(module, "PAGES", [page])
+    monkeypatch.setattr(sys, "argv", ["fill_reports.py"])
+    page.write_text("<!-- table: mine --><!-- end -->")
+    document = json.loads((reproduced[0] / "results.json").read_text())
+    document["settings"]["seeds"] = [0, 1]
+    (tmp_path / "mine.json").write_text(json.dumps(document))
+    assert module.main() == 1 and page.read_text() == "<!-- table: mine --><!-- end -->"
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and err.count("\n") == 1
+    assert "mine.json has A reports without seed 1, but its settings say seeds 0, 1" in err

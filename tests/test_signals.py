@@ -20,11 +20,18 @@ COMMANDS = {  # name: arguments, and how the line before the last begins; None w
     ),
     "generate.py": (["examples/generate.py", "--iterations", MANY], "saved in "),
     "why_lstm.py": (["examples/why_lstm.py", "--iterations", MANY, "--jobs", 2], "saved in "),
+    "long_sequences.py": (
+        ["examples/long_sequences.py", "--batches", MANY, "--jobs", 2],
+        "saved in ",
+    ),
     "exercises grade": (["-m", "minirnn", "exercises", "grade", "class"], None),
     "exercises check": (["-m", "minirnn", "exercises", "check", "class/ada", 3], None),
     "exercises watch": (["-m", "minirnn", "exercises", "watch", "class/ada", 3], None),
 }
-SLOW = "generate.py", "why_lstm.py", "exercises grade", "exercises check", "exercises watch"
+SLOW = (
+    "generate.py", "why_lstm.py", "long_sequences.py", "exercises grade", "exercises check",
+    "exercises watch",
+)  # fmt: skip
 
 
 def of_session(session):

@@ -124,12 +124,13 @@ class ReportLSTM(Classifier):
     """Net B. The reports' i2c is the candidate, here called g."""
 
     printed_as = "LSTM"
+    cell = LSTMCell
     gate_names = {"i2f": "f", "i2i": "i", "i2o": "o", "i2c": "g"}
 
     def __init__(
         self, num_symbols=57, num_classes=18, hidden_size=128, *, rng, dtype="float32"
     ):  # fmt: skip
-        super().__init__(LSTMCell, num_symbols, num_classes, hidden_size, rng, dtype)
+        super().__init__(self.cell, num_symbols, num_classes, hidden_size, rng, dtype)
 
 
 class ReportGRU(Classifier):
@@ -146,6 +147,25 @@ class ReportGRU(Classifier):
         self, num_symbols=57, num_classes=18, hidden_size=128, *, rng, dtype="float32"
     ):  # fmt: skip
         super().__init__(GRUBeforeCell, num_symbols, num_classes, hidden_size, rng, dtype)
+
+
+class EmptiedCell(LSTMCell):
+    """An `LSTMCell` with f = 0, so c = i g: nothing stays in the cell, and h alone remembers."""
+
+    def forward(self, gx, state, product):
+        h_prev, c_prev = state
+        nothing = get_array_module(c_prev).zeros_like(c_prev)
+        return super().forward(gx, (h_prev, nothing), product)
+
+    def backward(self, dstate, cache, product):
+        da, (dh_prev, dc_prev) = super().backward(dstate, cache, product)
+        return da, (dh_prev, get_array_module(dc_prev).zeros_like(dc_prev))
+
+
+class EmptiedLSTM(ReportLSTM):
+    """Net B whose cell state is emptied before every letter: see `EmptiedCell`."""
+
+    cell = EmptiedCell
 
 
 class BuiltinLSTM(Classifier):

@@ -23,25 +23,32 @@ def cores():
     return os.cpu_count() or 1
 
 
-def run(function, tasks, jobs):
+def run(function, tasks, jobs, then=None):
     """Yield (task, result) of function(task, progress, stopped): on the ranks of mpiexec where it
     started this process and `serve` was called, else in `jobs` processes at a time.
 
     The function may call progress(steps), for its bar, and should end soon once stopped() is
-    true; a task has `name` and `iterations`. On Ctrl-C or SIGTERM the tasks that run are let to
+    true; a task has `name` and `iterations`. then() is called once all are done, and gives more
+    tasks, which may depend on the results. On Ctrl-C or SIGTERM the tasks that run are let to
     their end, their results yielded, and then `cli.interruption` is raised; a second one ends all
     at once. The first task that fails stops the others likewise; its error is raised as
     `MinirnnError`.
     """
     pool = Ranks(function) if world.size() > 1 else Processes(function, jobs)
     waiting, running, error, user = list(tasks), {}, None, SimpleNamespace(stopped=False)
-    with Bars() as bars, stop_on_interrupt(user), pool:
-        while running or (waiting and not user.stopped and error is None):
-            while waiting and len(running) < pool.jobs and not user.stopped and error is None:
+    with Bars(waiting) as bars, stop_on_interrupt(user), pool:
+        while True:
+            ending = user.stopped or error is not None
+            if not (waiting or running or ending) and then is not None:
+                waiting, then = list(then()), None
+                bars.expect(waiting)
+            if not running and (ending or not waiting):
+                break
+            while waiting and len(running) < pool.jobs and not ending:
                 task = waiting.pop(0)
                 pool.start(task)
                 running[task.name] = task
-            if user.stopped or error is not None:
+            if ending:
                 pool.stop()
             kind, name, value = pool.message()
             if kind == "steps" and name in running:
@@ -150,26 +157,46 @@ def interrupts_held():
 
 
 class Bars:
-    """One progress bar for every task that runs."""
+    """One progress bar for every task that runs, and one for all that there are to do."""
 
-    def __init__(self):
-        self.bars = {}
+    def __init__(self, tasks):
+        self.bars, self.done, self.whole = {}, {}, None
+        if len(tasks) > 1:
+            self.whole = bar("all", 0)
+            self.expect(tasks)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        for bar in self.bars.values():
-            bar.close()
+        for one in [*self.bars.values(), *[self.whole] * (self.whole is not None)]:
+            one.close()
+
+    def expect(self, tasks):
+        """Count more tasks to the whole."""
+        if self.whole is not None:
+            self.whole.total += sum(task.iterations for task in tasks)
 
     def update(self, task, steps):
-        """The bar of this task, made when it is first needed, `steps` further on."""
+        """Bring the bar of this task, made when it is first needed, `steps` further on."""
         if task.name not in self.bars:
-            options = {"unit": "name", "unit_scale": True, "leave": False}
-            self.bars[task.name] = progress_bar(desc=task.name, total=task.iterations, **options)
+            self.bars[task.name] = bar(task.name, task.iterations)
         self.bars[task.name].update(steps)
+        self.count(task, steps)
 
     def close(self, task):
-        """Take the bar of this task away."""
+        """Take the bar of this task away; what it did not need counts as done."""
         if task.name in self.bars:
             self.bars.pop(task.name).close()
+        self.count(task, task.iterations - self.done.get(task.name, 0))
+
+    def count(self, task, steps):
+        """Bring the bar of all tasks further on."""
+        self.done[task.name] = self.done.get(task.name, 0) + steps
+        if self.whole is not None:
+            self.whole.update(steps)
+
+
+def bar(name, total):
+    """A progress bar of so many steps, which goes away when it is closed."""
+    return progress_bar(desc=name, total=total, unit="step", unit_scale=True, leave=False)

@@ -6,7 +6,7 @@ distinct names 20 % are never trained on; another 10 % say when it would have be
 Accuracies are class-balanced, the mean over the languages: the reports draw their names so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from .online import OnlineTrainer
 
 PROTOCOLS = ("reports", "held-out")
 SHARES = (0.7, 0.1, 0.2)  # of the held-out protocol: training, validation, test
+LAST = (1, 2, 3, 5)  # letters that nets with less to remember see
 SAMPLE = 50  # names of each language in the accuracy curves
 
 
@@ -34,11 +35,15 @@ class Kind(NamedTuple):
     make: Any
     lr: float
     title: str
-    figure: str  # what the report says
+    figure: str = "-"  # what the report says
+    sees: Any = None  # of a name: all of it, its last so many letters, or "shuffled" ones
 
 
 def _rnn(**changes):
     return lambda *sizes, **options: nets.ReportRNN(*sizes, **changes, **options)
+
+
+_both = _rnn(nonlinearity="tanh", reads="new")
 
 
 KINDS = {
@@ -48,11 +53,25 @@ KINDS = {
     "D": Kind(nets.BuiltinLSTM, 0.01, "built-in LSTM", "85 %"),
     "E": Kind(nets.OutputGateLSTM, 0.01, "LSTM that classifies its output gate", "70 %"),
     "F": Kind(nets.Generator, 0.004, "name generator", "structure only"),
-    "A+tanh": Kind(_rnn(nonlinearity="tanh"), 0.005, "A with tanh", "-"),
-    "A+new": Kind(_rnn(reads="new"), 0.005, "A with the output from h_t", "-"),
-    "A+both": Kind(
-        _rnn(nonlinearity="tanh", reads="new"), 0.005, "A with tanh and the output from h_t", "-"
-    ),
+    "A+tanh": Kind(_rnn(nonlinearity="tanh"), 0.005, "A with tanh"),
+    "A+new": Kind(_rnn(reads="new"), 0.005, "A with the output from h_t"),
+    "A+both": Kind(_both, 0.005, "A with both, a proper RNN"),
+    "A+wide": Kind(
+        _rnn(nonlinearity="tanh", reads="new", hidden_size=275),
+        0.005,
+        "the same with 275 units: as many parameters as B",
+    ),  # fmt: skip
+    "B+empty": Kind(nets.EmptiedLSTM, 0.01, "LSTM with f = 0"),
+    "B+shuffled": Kind(nets.ReportLSTM, 0.01, "LSTM, letters shuffled", sees="shuffled"),
+    "A+shuffled": Kind(_both, 0.005, "RNN, letters shuffled", sees="shuffled"),
+    **{
+        f"{kind}+last{k}": Kind(make, lr, f"{name}, last {k} letters", sees=k)
+        for kind, make, lr, name in [
+            ("A", _both, 0.005, "RNN"),
+            ("B", nets.ReportLSTM, 0.01, "LSTM"),
+        ]
+        for k in LAST
+    },
 }
 
 
@@ -67,11 +86,22 @@ class Run(StoredRun):
     names: str  # the digest of the names, merged
     data: str | None  # a folder of names; None: those that come with minirnn
     folder: str  # where it is kept
+    lr: float | None = None  # None: the kind's own
+
+    @property
+    def rate(self):
+        """The learning rate."""
+        return KINDS[self.kind].lr if self.lr is None else self.lr
+
+    @property
+    def settings(self):
+        return super().settings | {"lr": self.rate}
 
     @property
     def name(self):
         """The name of its files, without the ending."""
-        return f"{self.kind}-{self.protocol}-{self.seed}"
+        another = "" if self.rate == KINDS[self.kind].lr else f"-{self.rate:g}"
+        return f"{self.kind}{another}-{self.protocol}-{self.seed}"
 
 
 def runs_of(kind):
@@ -118,13 +148,15 @@ def train(run, progress=None, stopped=None):
 
     def finish(diverged=False):
         return {
-            "lr": KINDS[run.kind].lr, "source": names.source, "languages": names.languages,
+            "source": names.source, "languages": names.languages,
             "parameters": net.number_of_parameters(), "history": trainer.history,
             "seconds": round(trainer.seconds, 2), **measure(diverged),
         }  # fmt: skip
 
     try:
-        return run.train(trainer, finish, progress, stopped, saved={"languages": names.languages})
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite is noticed
+            saved = {"languages": names.languages}
+            return run.train(trainer, finish, progress, stopped, saved=saved)
     except NumberError:
         return run.store({**finish(diverged=True), "diverged": trainer.iteration})
 
@@ -141,7 +173,7 @@ def trained_net(run):
 def guessing_trainer(run, net, names, parts, rng):
     """(trainer, function that gives the results) of a net that guesses languages."""
     K, alphabet = len(names.languages), alphabet_of(run.kind)
-    sequences = Sequences.of_names(names, alphabet)
+    sequences = Sequences.of_names(seen(names, run), alphabet)
     batches = [sequences.batch(np.array([k])) for k in parts["train"]]
     members = [np.flatnonzero(names.labels[parts["train"]] == c) for c in range(K)]
     draws = np.random.default_rng([run.seed, 2])
@@ -164,6 +196,7 @@ def guessing_trainer(run, net, names, parts, rng):
                 net.load_state_dict(last)
             figures |= {
                 "unseen_stopped": stopped.balanced_accuracy,
+                "validation": trainer.best_score,
                 "stopped_at": trainer.best_iteration,
                 "trigrams": trigrams(names, parts).balanced_accuracy,
             }
@@ -178,11 +211,24 @@ def guessing_trainer(run, net, names, parts, rng):
         return figures
 
     trainer = OnlineTrainer(
-        net, CrossEntropy(), batches, members, rng=rng, lr=KINDS[run.kind].lr,
+        net, CrossEntropy(), batches, members, rng=rng, lr=run.rate,
         iterations=run.iterations,
         measure={what: accuracy_on(places) for what, places in asked.items()},
     )  # fmt: skip
     return trainer, finish
+
+
+def seen(names, run):
+    """The names as the net of this run sees them: whole, their last letters, or in disorder."""
+    sees = KINDS[run.kind].sees
+    if sees is None:
+        return names
+    if sees == "shuffled":  # each name once, so that it looks the same whenever it comes
+        rng = np.random.default_rng([run.seed, 4])
+        texts = ["".join(rng.permutation(list(name))) for name in names.names]
+    else:
+        texts = [name[-sees:] for name in names.names]
+    return replace(names, names=texts)
 
 
 def trigrams(names, parts):
@@ -210,7 +256,7 @@ def writing_trainer(run, net, names, parts, rng):
     lengths = np.array([len(batch.x) for batch in batches])
     letters = float(np.mean([lengths[places].mean() for places in members]))
     trainer = OnlineTrainer(
-        net, CrossEntropy("sum"), batches, members, rng=rng, lr=KINDS[run.kind].lr,
+        net, CrossEntropy("sum"), batches, members, rng=rng, lr=run.rate,
         iterations=run.iterations, decay=True,
     )  # fmt: skip
 

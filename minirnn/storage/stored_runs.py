@@ -50,14 +50,14 @@ class StoredRun:
             return None
         result = finish()
         save_net(self.path("npz"), trainer.net, {**self.settings, **dict(saved)})
-        result = self.store(result)
-        checkpoint.path.unlink(missing_ok=True)
-        return result
+        return self.store(result)
 
     def store(self, result):
-        """Write {name: value} as the run's result; it comes back with the settings."""
+        """Write {name: value} as the run's result, and remove its checkpoint; the result comes back
+        with the settings."""
         result = {**self.settings, **result}
         write_atomic(self.path("json"), json.dumps(result, indent=1).encode() + b"\n")
+        self.path("part.npz").unlink(missing_ok=True)
         return result
 
 

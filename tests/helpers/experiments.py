@@ -1,6 +1,7 @@
 """The trainers of the experiments, and their scripts run in this process."""
 
 import importlib.util
+import itertools
 import os
 import time
 from pathlib import Path
@@ -93,8 +94,8 @@ def in_this_process(steps):
     """Instead of `jobs.run`: one task after the other. The first that is not begun yet is
     stopped after so many steps, as by Ctrl-C."""
 
-    def run(function, tasks, jobs):
-        for task in tasks:
+    def run(function, tasks, jobs, then=list):
+        for task in itertools.chain(tasks, more(then)):
             calls = iter(range(steps or 0))
             new = steps is not None and not task.begun()
             result = function(task, None, lambda: new and next(calls, None) is None)  # noqa: B023
@@ -108,6 +109,11 @@ def in_this_process(steps):
 class Task:
     def __init__(self, name, what, iterations=3):
         self.name, self.what, self.iterations = name, what, iterations
+
+
+def more(then):
+    """The tasks of then(), which is called once the first of them is asked for."""
+    yield from then()
 
 
 def say_and_wait(task, progress, stopped):

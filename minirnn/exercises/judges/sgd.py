@@ -128,8 +128,13 @@ def judge_clip(hand_in, rng):
                 f"gradient {k} (with a norm {words})",
                 yours,
                 scale * g,
-                partial(_clip_rule, reply["grads"], mistakes, _of_norm(reply["norm"], norm, norms),
-                        share is None),  # fmt: skip
+                partial(
+                    _clip_rule,
+                    reply["grads"],
+                    mistakes,
+                    _of_norm(reply["norm"], norm, norms),
+                    share is None,
+                ),  # fmt: skip
             )
         written_into("grad", reply["same"], "p.grad *= ..., or p.grad[...] = ...")
         if reply["norm"] is None or isinstance(reply["norm"], (tuple, list, dict)):
