@@ -21,11 +21,11 @@ class RecurrentCache(NamedTuple):
     x: Any
     sizes: list
     steps: list  # the cell's cache of each step
+    states: list  # after each step
     product: Product
     truncate: int | None
     shape: tuple | None  # the [T, N] of a dense batch
     dtype: Any
-    states: list  # after each step
     layer: Any  # whose it is
 
 
@@ -119,7 +119,7 @@ class Recurrent(Module):
 
         final = tuple(xp.concatenate(parts) for parts in zip(*reversed(ended), strict=True))
         output = xp.concatenate(outputs)
-        cache = RecurrentCache(x, sizes, steps, product, truncate, shape, dtype, states, self)
+        cache = RecurrentCache(x, sizes, steps, states, product, truncate, shape, dtype, self)
         return output.reshape(*shape, -1) if shape else output, final, cache
 
     def backward(self, doutput: Array, cache: Any, dfinal: Any = None) -> tuple[Array, Any]:
@@ -127,7 +127,7 @@ class Recurrent(Module):
 
         Either of doutput and dfinal, and any part of dfinal, may be None: zero.
         """
-        x, sizes, steps, product, truncate, shape, dtype, *_ = check.cache_of(cache, self)
+        x, sizes, steps, _, product, truncate, shape, dtype, _ = check.cache_of(cache, self)
         xp, S, H = get_array_module(product.Wh), len(x), self.hidden_size
         doutput, dfinal = self._upstream(doutput, dfinal, (S, H), sizes[0], shape, dtype)
         undo, dgates = ProductBackward(product, S, dtype), []

@@ -112,7 +112,7 @@ class MyProductBackward:
 
 class MyRecurrent(Recurrent):
     def backward(self, doutput, cache, dfinal=None):
-        x, sizes, steps, _, product, truncate, shape, dtype = cache
+        x, sizes, steps, _, product, truncate, shape, dtype, _ = cache
         S, H, G = sum(sizes), self.hidden_size, len(self.cell.gates)  # eq: packed-rows
         doutput, dfinal = self._upstream(  # 05 Variable lengths: yours to use
             doutput, dfinal, (S, H), sizes[0], shape, dtype
