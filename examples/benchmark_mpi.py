@@ -70,7 +70,7 @@ def all_reduces(comm, seconds):
     rows = []
     for size in SIZES:
         array = np.ones(size, "float32")
-        took = median_time(comm, partial(summed, comm, array), seconds)
+        took = median_time(comm, partial(summed, comm, [array]), seconds)
         rows.append({"bytes": 4 * size, "seconds": took})
     return rows
 

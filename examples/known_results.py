@@ -4,23 +4,29 @@ python examples/known_results.py                  all, some minutes on two cores
 python examples/known_results.py --quick          a twentieth of the steps: does it run?
 python examples/known_results.py --only parity    one of them
 python examples/known_results.py --resume         go on after Ctrl-C, or worse
+mpiexec -n 5 python examples/known_results.py     four nets at a time, on any machines
 
 mnist1d  ten digits as noisy lines of 40 points: a bidirectional GRU of 6 and of 12 units
 parity   is the number of ones even? trained on 1 to 40 letters, asked 41 to 500
 adding   the sum of two marked numbers among 100: after how many batches is it solved?
 """
 
+# ruff: noqa: E402
 import argparse
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy: a rank of MPI has one core
 
 import numpy as np
 
 from minirnn import cli
 from minirnn.cells import GRUCell, LSTMCell, RNNCell
 from minirnn.losses import CrossEntropy
+from minirnn.mpi import pool
 from minirnn.recurrent import Recurrent
 from minirnn.reports import adding, mnist1d, processes
 from minirnn.reports.drawn import DrawnTrainer, LastState
@@ -117,6 +123,8 @@ def main():
     parser.add_argument("--resume", action="store_true", help=cli.RESUME)
     parser.add_argument("--output", type=Path, metavar="DIR", help="(default: runs/known-results)")
     args = parser.parse_args()
+    if pool.serve():
+        return
     folder = args.output or Path("runs") / f"known-results{'-quick' if args.quick else ''}"
     cli.output_folder(folder)
     runs = [

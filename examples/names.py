@@ -25,7 +25,6 @@ import numpy as np
 
 from minirnn import backend, cli, optim
 from minirnn.batches import Sequences
-from minirnn.contract import try_cell
 from minirnn.data import Alphabet, load_names, printable, split
 from minirnn.errors import DataError, NumberError
 from minirnn.functions import softmax
@@ -85,7 +84,7 @@ def own_cell(args):
     if not args.cell:
         return None
     cell = cli.load_cell(args.cell)
-    try_cell(cell())
+    cli.try_cell(cell())
     return cell
 
 
@@ -175,9 +174,13 @@ def train(args, rng):
 
 def run():
     args = parse()
+    if args.mpi:
+        world.join(args.backend)
     backend.use(args.backend)
     rng = np.random.default_rng(args.seed)
     job = compare if args.compare else guess if args.predict else train
+    if world.rank() and job is not train:
+        return None  # the first answers for all
     return job(args, rng)
 
 

@@ -5,10 +5,12 @@ python examples/text.py --text my_book.txt          on a text of your own, UTF-8
 python examples/text.py --model gru --hidden-size 128 --epochs 2
 python examples/text.py --prompt "To be, or "       what the trained net goes on with
 python examples/text.py --prompt KING --temperature 0.5 --top-k 5 --length 1000
+mpiexec -n 4 python examples/text.py --mpi          the same, shared among four processes
 """
 
 # ruff: noqa: E402
 import argparse
+import functools
 import json
 import os
 import sys
@@ -23,6 +25,8 @@ from minirnn.data import printable
 from minirnn.errors import DataError
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
+from minirnn.mpi import world
+from minirnn.mpi.shared import SharedTrainer
 from minirnn.storage.checkpoints import Checkpoint, load_net, save_net
 from minirnn.storage.files import write_atomic, write_figure
 from minirnn.text.continuation import go_on, written
@@ -31,7 +35,7 @@ from minirnn.text.ngrams import bits_of_counts
 from minirnn.training import Trainer, evaluate
 
 # what the weights don't depend on; the letters of the text count, not where it lies
-UNSAVED = "output resume prompt length temperature top_k backend text sample".split()
+UNSAVED = "output resume prompt length temperature top_k backend text sample mpi".split()
 
 
 def parse():
@@ -53,6 +57,7 @@ def parse():
     add("--patience", type=cli.whole, default=3, help="epochs to wait for a better one")
     add("--seed", type=cli.seed, default=0)
     add("--resume", action="store_true", help=cli.RESUME)
+    add("--mpi", action="store_true", help="share the streams among the processes of mpiexec")
     add("--output", type=Path, metavar="DIR", help="(default: runs/text-<model>)")
     add("--sample", type=cli.whole, default=200, help="letters written after every epoch")
     add("--prompt", metavar="TEXT", help="load the trained net, and go on with this text")
@@ -96,11 +101,21 @@ class Samples(Checkpoint):
 
 
 def train(args, rng):
+    make_trainer = functools.partial(SharedTrainer, world.join()) if args.mpi else Trainer
     text = load_text(args.text)
     settings = {k: v for k, v in vars(args).items() if k not in UNSAVED}
     settings |= {"net": "StepModel", "alphabet": text.letters, "bidirectional": False}
     sequences, known, held = text.pieces(args.steps, args.streams)
     net = NameClassifier.from_settings(settings, rng=rng)
+    steps = args.epochs * -(-len(known) // args.streams)
+    trainer = make_trainer(
+        net, CrossEntropy(), optim.AdamW(net.parameters(), args.lr), sequences, known, held,
+        schedule=optim.cosine(args.lr, steps, args.lr / 20), rng=rng, epochs=args.epochs,
+        batch_size=args.streams, sampling="streams", clip=args.clip, patience=args.patience,
+        monitor="bits",
+    )  # fmt: skip
+    if world.rank():
+        return cli.follow(trainer)
     output = cli.output_folder(args.output)
     print(f"{net}\n{net.number_of_parameters():,} parameters")
     print(f"text: {text.source}, {len(text):,} letters, {len(text.letters)} different ones; "
@@ -109,14 +124,6 @@ def train(args, rng):
     best = int(np.argmin(counts))
     print("bits a letter held out, by counts of n-grams:")
     print("  " + "  ".join(f"{n}: {bits:.3f}" for n, bits in enumerate(counts, 1)))
-
-    steps = args.epochs * -(-len(known) // args.streams)
-    trainer = Trainer(
-        net, CrossEntropy(), optim.AdamW(net.parameters(), args.lr), sequences, known, held,
-        schedule=optim.cosine(args.lr, steps, args.lr / 20), rng=rng, epochs=args.epochs,
-        batch_size=args.streams, sampling="streams", clip=args.clip, patience=args.patience,
-        monitor="bits",
-    )  # fmt: skip
     path = output / "checkpoint.npz"
     checkpoint = Samples(path, {**settings, "letters": text.digest()}, text.letters, args)
     cli.train(trainer, checkpoint, args.resume, unit="letter")
@@ -154,9 +161,14 @@ def train(args, rng):
 
 def run():
     args = parse()
+    if args.mpi:
+        world.join(args.backend)
     backend.use(args.backend)
     rng = np.random.default_rng(args.seed)
-    return write_on(args, rng) if args.prompt is not None else train(args, rng)
+    job = train if args.prompt is None else write_on
+    if world.rank() and job is not train:
+        return None  # the first answers for all
+    return job(args, rng)
 
 
 if __name__ == "__main__":

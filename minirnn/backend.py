@@ -71,20 +71,16 @@ def get_array_module(*arrays: Any, **named: Any) -> Any:
             break
     else:
         return np  # the usual case, first because it runs in every step
-    first, first_name = None, None
     items = [*((f"argument {k + 1}", a) for k, a in enumerate(arrays)), *named.items()]
-    for name, array in items:
-        module = _module_of(array)
-        if module is None or module is first:
-            continue
-        if first is None:
-            first, first_name = module, name
-        else:
+    made = [(name, _module_of(array)) for name, array in items]
+    (first_name, first), *others = [pair for pair in made if pair[1] is not None] or [("", np)]
+    for name, module in others:
+        if module is not first:
             raise MixedArraysError(
                 f"{name} is an array of {_name(module)}, but {first_name} is one of "
                 f"{_name(first)}; bring both to one backend with minirnn.asarray or minirnn.asnumpy"
             )
-    return first or np
+    return first
 
 
 def taken(data, whole=True, **named):

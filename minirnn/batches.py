@@ -4,8 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import errors as check
 from .backend import Dtype, asarray
 from .errors import DataError, floating, generator, inputs_of, listed, places, targets_of, whole
+from .measures import log_shares
 from .packing import order_of_rows
 
 
@@ -106,8 +108,7 @@ class Sequences:
 
     def log_prior(self):
         """log of each class's share [K], with one target added to each, so none is -inf."""
-        counts = self.counts() + 1
-        return np.log(counts / counts.sum())
+        return log_shares(self.counts() + 1)
 
 
 def natural(sequences, index, batch_size, rng):
@@ -123,10 +124,7 @@ def balanced(sequences, index, batch_size, rng):
     Raises `DataError` where the sequences have not a class each.
     """
     index, batch_size, rng = _checked(sequences, index, batch_size, rng)
-    if sequences.every_step or sequences.labels.dtype.kind == "f":
-        raise DataError(
-            "sampling is balanced, but only sequences with a class each can be balanced"
-        )
+    check.balanceable(sequences)
     labels = sequences.labels[index]
     by_class = [index[labels == c] for c in np.unique(labels)]
     draws = np.ceil(len(index) / batch_size).astype(int) * batch_size

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .contract import check_cell
+from .contract import check_cell, check_gradients, check_state
 from .cuda.faults import is_out_of_memory
 from .data import printable
 from .errors import CellError, DataError, MinirnnError, NumberError
 from .measures import Progress
 from .mpi import world
+from .product import Product, ProductBackward
 from .storage.files import alone_in, remove_leftovers
 from .storage.stored_runs import same_settings
 
@@ -52,7 +53,8 @@ def main(run):
         world.end_all(2)
         return 2
     except KeyboardInterrupt as stop:
-        print("stopped", file=sys.stderr)
+        if world.rank() == 0:  # the others were stopped by mpiexec
+            print("stopped", file=sys.stderr)
         code = 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
         world.end_all(code)
         return code
@@ -170,6 +172,37 @@ def load_cell(text, argument="--cell"):
         ) from error
     check_cell(made)
     return cell
+
+
+def try_cell(cell, n=2, H=3):
+    """Run one step forward and backward on small arrays, and check what comes back.
+
+    Raises `CellError` for a method that fails, or returns something else than it should.
+    """
+    name, G = type(cell).__name__, len(cell.gates)
+    Wh, bh = np.full((G, H, H), 0.1), np.full((G, H), 0.1)
+    state = tuple(np.full((n, H), 0.1) for _ in cell.states)
+    product = Product(cell.gates, Wh, bh)
+    state, cache = _tried(name, "forward", "(state, cache)", cell.forward,
+                          np.full((G, n, H), 0.1), state, product)  # fmt: skip
+    check_state(cell, state, (n, H))
+    undo = ProductBackward(product, n, Wh.dtype)
+    dgx, dstate = _tried(name, "backward", "(dgx, dstate_prev)", cell.backward, state, cache, undo)
+    check_gradients(cell, dgx, dstate, (n, H))
+
+
+def _tried(name, method, wanted, run, *arguments):
+    """The pair that a method returns."""
+    try:
+        returned = run(*arguments)
+    except CellError:
+        raise
+    except Exception as error:  # whatever a student's code may do
+        raise CellError(f"{name}.{method} fails: {type(error).__name__}: {error}") from error
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        kind = "None" if returned is None else f"a {type(returned).__name__}"
+        raise CellError(f"{name}.{method} must return {wanted}, but returned {kind}")
+    return returned
 
 
 def load_module(file, argument):

@@ -3,10 +3,7 @@
 They run once a call, not once a step, and turn a mistake into a sentence that names the method.
 """
 
-import numpy as np
-
 from .errors import CellError
-from .product import Product, ProductBackward
 
 
 def check_cell(cell):
@@ -49,34 +46,3 @@ def _check_shapes(returned, names, arrays, shape):
         if given != shape:
             wanted = f"but it must have {shape}: [n, H]"
             raise CellError(f"{returned} {part} of shape {given}, {wanted}")
-
-
-def try_cell(cell, n=2, H=3):
-    """Run one step forward and backward on small arrays, and check what comes back.
-
-    Raises `CellError` for a method that fails, or returns something else than it should.
-    """
-    name, G = type(cell).__name__, len(cell.gates)
-    Wh, bh = np.full((G, H, H), 0.1), np.full((G, H), 0.1)
-    state = tuple(np.full((n, H), 0.1) for _ in cell.states)
-    product = Product(cell.gates, Wh, bh)
-    state, cache = _tried(name, "forward", "(state, cache)", cell.forward,
-                          np.full((G, n, H), 0.1), state, product)  # fmt: skip
-    check_state(cell, state, (n, H))
-    undo = ProductBackward(product, n, Wh.dtype)
-    dgx, dstate = _tried(name, "backward", "(dgx, dstate_prev)", cell.backward, state, cache, undo)
-    check_gradients(cell, dgx, dstate, (n, H))
-
-
-def _tried(name, method, wanted, run, *arguments):
-    """The pair that a method returns."""
-    try:
-        returned = run(*arguments)
-    except CellError:
-        raise
-    except Exception as error:  # whatever a student's code may do
-        raise CellError(f"{name}.{method} fails: {type(error).__name__}: {error}") from error
-    if not isinstance(returned, tuple) or len(returned) != 2:
-        kind = "None" if returned is None else f"a {type(returned).__name__}"
-        raise CellError(f"{name}.{method} must return {wanted}, but returned {kind}")
-    return returned

@@ -55,6 +55,7 @@ NOT_NEGATIVE = "a number, at least 0", lambda x: 0 <= x < LARGEST
 ABOVE_0 = "a number above 0", lambda x: 0 < x < LARGEST
 SHARE = "a number, at least 0 and below 1", lambda x: 0 <= x < 1
 PART = "a number from 0 to 1", lambda x: 0 <= x <= 1
+NORMALISER = "mean, sum or above 0", ABOVE_0[1]
 LIMIT = "a number above 0", lambda x: x > 0  # infinity limits nothing
 FINITE = "a finite number", lambda x: abs(x) < 3e38  # that float32 holds too
 FEW_IDS = 16  # Python looks at so few faster than NumPy
@@ -407,6 +408,101 @@ def whole_sizes(sizes, name="sizes"):
         ) from None
 
 
+def padded(x, lengths, batch_first):
+    """(x as [N, T, ...], lengths [N], each 1 to T) of sequences that were padded to one length.
+
+    Raises `ShapeError` where they do not fit.
+    """
+    x, lengths = as_numbers("x", x), whole_sizes(lengths, "lengths")
+    first = one_of("batch_first", batch_first, (True, False))
+    axes = "[N, T, ...]" if first else "[T, N, ...]"
+    if x.ndim < 2:
+        raise ShapeError(f"x has shape {x.shape}, but must be {axes}")
+    rows = x if first else x.swapaxes(0, 1)
+    if len(lengths) != len(rows) or not all(1 <= n <= rows.shape[1] for n in lengths):
+        wanted = f"one from 1 to {rows.shape[1]} for each of {len(rows)} sequences"
+        given = f"x has shape {x.shape}, {axes}, and lengths {short(lengths)}"
+        raise ShapeError(f"{given}, but lengths must hold {wanted}")
+    return rows, lengths
+
+
+def steps_of(x, sizes, width):
+    """The sizes of packed rows x, [S, width] or ids [S]; None for dense ones, [T, N, width] or ids
+    [T, N].
+
+    Raises `ShapeError` where x has another width, or does not fit its sizes, or those are no list
+    of whole numbers.
+    """
+    ids = x.dtype.kind in "iu"
+    sizes = None if sizes is None else whole_sizes(sizes)
+    if ids and x.ndim != (2 if sizes is None else 1):
+        given = f"x has shape {x.shape} of whole numbers, which are ids"
+        wanted = "features must be floating-point, as x.astype('float32')"
+        raise ShapeError(f"{given}: they must be [T, N], or [S] with sizes; {wanted}")
+    if not ids and x.shape[-1:] != (width,):
+        raise ShapeError(f"x has shape {x.shape}, but its last axis must be {width} wide")
+    if sizes is None:
+        if not ids and x.ndim != 3 or 0 in x.shape:
+            wanted = f"[T, N, {width}], or [T, N] for ids, with at least one step and one sequence"
+            raise ShapeError(f"x has shape {x.shape}; without sizes it must be {wanted}")
+        return None
+    if not ids and x.ndim != 2:
+        wanted = f"[S, {width}], or [S] for ids"
+        raise ShapeError(f"x has shape {x.shape}; with sizes it must be {wanted}")
+    grows = sizes != sorted(sizes, reverse=True)
+    if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
+        given = f"x has {len(x)} rows, but sizes {short(sizes)} add up to {sum(sizes)}"
+        raise ShapeError(f"{given}; they must add up to the rows, never grow, and be at least 1")
+    return sizes
+
+
+def forget_bias_of(given, gates, biases):
+    """A first value for the bias of gate f, or None; `ArgumentError` where there is none."""
+    real("forget_bias", given, none=True)
+    if given is not None and not ("f" in gates and biases):
+        lacks = "no biases" if "f" in gates else f"gates {gates}, no f"
+        raise ArgumentError(f"forget_bias is {given}, but must be None: this has {lacks}")
+    return given
+
+
+def one_for_each(gates, da):
+    """Raise `CellError` unless da holds an array for each of these gates."""
+    if len(da) != len(gates):
+        shape = getattr(da, "shape", None)
+        given = f"{len(da)} arrays" if shape is None else f"one array of shape {shape}"
+        raise CellError(
+            f"product.backward was given {given}, but must be given a tuple of {len(gates)}, "
+            f"one [n, H] for each of {', '.join(gates)}"
+        )
+
+
+def truncation(truncate, turned):
+    """Return after how many steps gradients are cut, or None; `ArgumentError` for what is neither,
+    and for a net that is turned: that reads backwards."""
+    if whole("truncate", truncate, none=True) and turned:
+        why = "its backward direction starts at the end of the sequence; use one direction"
+        net = "a bidirectional or reverse net"
+        raise ArgumentError(f"truncate has no meaning for {net}: {why}")
+    return truncate
+
+
+def of_layers(name, array, number):
+    """The array itself; `ShapeError` unless it is [number of layers and directions, N, H]."""
+    if array.ndim != 3 or len(array) != number:
+        wanted = f"[{number}, N, H]: the net has {number} layers and directions"
+        raise ShapeError(f"the {name} has shape {array.shape}, but must have {wanted}")
+    return array
+
+
+def once_a_step(gates, given, rows):
+    """Raise `CellError` where a cell asked for the product of other rows than there are."""
+    if given != rows:
+        raise CellError(
+            f"the cell called product(v, {gates!r}) for {given} rows, but there are {rows}: it "
+            "must be called once in every step"
+        )
+
+
 def parts_of(state, names, what):
     """The list of a state's arrays, None for what is left out; a bare array is that of one name.
 
@@ -422,6 +518,14 @@ def parts_of(state, names, what):
     return parts
 
 
+def balanceable(sequences):
+    """Raise `DataError` unless each of the sequences has a class."""
+    if sequences.every_step or sequences.labels.dtype.kind == "f":
+        raise DataError(
+            "sampling is balanced, but only sequences with a class each can be balanced"
+        )
+
+
 def carrying(net):
     """Raises `ArgumentError` where a net can not go on with the state of an earlier batch."""
     if not hasattr(net, "first_state"):
@@ -435,6 +539,18 @@ def carrying(net):
         )
 
 
+def check_outputs(outputs, batch, least=0):
+    """Raise `ShapeError` unless the net has an output for each target, at least so many wide."""
+    if outputs.shape[:1] != batch.labels.shape[:1]:
+        given = f"{len(outputs)} outputs, but there are {len(batch.labels)} targets"
+        raise ShapeError(
+            f"the net has {given}: labels, one for each sequence, go with NameClassifier, and "
+            "targets, one for every step, with StepModel"
+        )
+    if outputs.shape[-1] < least:
+        raise ShapeError(f"the net has {outputs.shape[-1]} outputs, but there are {least} classes")
+
+
 def parameters_of(given):
     """Return a list of parameters; `ArgumentError` where there are none, one is there twice, or
     they are something else."""
@@ -445,6 +561,14 @@ def parameters_of(given):
         given = given if parameters else "is empty"
         raise ArgumentError(f"parameters {given}, but must be a list, as net.parameters() gives")
     return parameters
+
+
+def of_one_type(parameters):
+    """Raise `ArgumentError` where parameters have not all one type."""
+    dtypes = sorted({str(p.data.dtype) for p in parameters})
+    if len(dtypes) > 1:
+        types = " and ".join(dtypes)
+        raise ArgumentError(f"the parameters are of types {types}, but must be of one")
 
 
 def mapping(what, state):
@@ -470,6 +594,31 @@ def saved_arrays(what, state, shapes):
                 f"{what}'s {name} must be of finite numbers, but the saved is not"
             )
     return arrays
+
+
+def check_saved(saved, parameters):
+    """Raise `CheckpointError` that names the first saved array that is missing, unknown, of another
+    shape than the parameter of its name, or holds what would be no finite number there."""
+    for name in parameters:
+        if name not in saved:
+            raise CheckpointError(f"the saved state has no {name}; it belongs to another net")
+    for name, array in saved.items():
+        if name not in parameters:
+            raise CheckpointError(f"the saved state has {name}, which this net has not")
+        shape, dtype = parameters[name].shape, parameters[name].data.dtype
+        if array.shape != shape:
+            text = f"has shape {array.shape}, but this net's has {shape}"
+            raise CheckpointError(f"the saved {name} {text}")
+        if not _stays_finite(array, dtype):
+            raise CheckpointError(f"the saved {name} holds something that is not a number")
+
+
+def _stays_finite(array, dtype):
+    """Whether an array holds numbers that are finite in this dtype too."""
+    if array.dtype.kind not in "fc" or not np.can_cast(array.dtype, dtype, "same_kind"):
+        return False
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(array.astype(dtype)).all())
 
 
 def cache_of(cache, fields, cell=None):
@@ -500,6 +649,21 @@ def prior_of(log_prior):
     return log_prior
 
 
+def class_weight_of(class_weight):
+    """Return numbers [K], each at least 0; `ArgumentError` for others."""
+    if class_weight.ndim != 1:
+        raise ArgumentError(f"class_weight is {short(class_weight)}, but must be [K]")
+    if not bool((class_weight >= 0).all()):
+        raise ArgumentError("class_weight holds a number below 0 or NaN, but must not")
+    return class_weight
+
+
+def normaliser_of(given):
+    """Return "mean", "sum" or a number above 0; `ArgumentError` for anything else."""
+    named = isinstance(given, str) and given in ("mean", "sum")
+    return given if named else real("normaliser", given, NORMALISER)
+
+
 def unpackable(rows, sizes, order):
     """Return the three as arrays and a list; `ShapeError` for what pack does not return."""
     rows = rows if hasattr(rows, "shape") else as_numbers("rows", rows)
@@ -512,10 +676,50 @@ def unpackable(rows, sizes, order):
     return rows, sizes, order
 
 
+def multiplied(x, W):
+    """Raise `ShapeError` where x [..., D] cannot be multiplied with W [D, K]."""
+    if x.shape[-1:] != W.shape[:1]:
+        wanted = f"the last axis of x must be {W.shape[0]}"
+        raise ShapeError(f"x has shape {x.shape}, but W has {W.shape}: {wanted}")
+
+
+def one_for_each_row(labels, logits):
+    """Raise `ShapeError` unless logits [..., K] have a label each, and there is one."""
+    if labels.shape != logits.shape[:-1] or not logits.shape[-1:] or not logits.shape[-1]:
+        given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
+        raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
+    not_empty("logits", logits)
+
+
 def not_empty(name, array):
     """Raise `ShapeError` where an array has no entry."""
     if not array.size:
         raise ShapeError(f"{name} has shape {array.shape}, but must have at least one entry")
+
+
+def nesterov_of(nesterov, momentum):
+    """Return whether SGD looks ahead; `ArgumentError` where there is no momentum to do so."""
+    if one_of("nesterov", nesterov, (False, True)) and not momentum:
+        raise ArgumentError("momentum is 0, but nesterov needs one above 0")
+    return nesterov
+
+
+def not_finite(what, weights, gradients, clip):
+    """Return the `NumberError` that says what is not finite, which array of these is the first, and
+    what to try. weights, gradients: {name: array}."""
+    cure = f"try a smaller --lr, or --clip {clip / 10 if clip else 1.0:g}"
+    return NumberError(f"{what}{_first_bad(weights, gradients)}; {cure}")
+
+
+def _first_bad(weights, gradients):
+    with np.errstate(all="ignore"):
+        for name, array in weights.items():
+            if not np.isfinite(array).all():
+                return f"; the first bad parameter is {name}"
+        for name, array in gradients.items():
+            if not np.isfinite((array**2).sum()):  # overflows before the gradient does
+                return f"; the first bad gradient is that of {name}"
+    return ""
 
 
 def two_betas(betas):

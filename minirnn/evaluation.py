@@ -7,10 +7,12 @@ import numpy as np
 from .backend import asarray, asnumpy
 from .batches import Sequences, side_by_side
 from .cuda.faults import is_out_of_memory
-from .errors import ShapeError, evaluated, places, whole
+from .errors import check_outputs, evaluated, places, whole
 from .losses import CrossEntropy
 from .measures import Evaluation, measure_of
 from .packing import order_of_rows
+
+AT_ONCE = 256  # sequences that are read side by side
 
 
 def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None,
@@ -32,9 +34,14 @@ def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None,
         >>> int(evaluation.confusion.sum()), 0 <= evaluation.accuracy <= 1
         (3, True)
     """
-    evaluated(net, sequences, loss)
-    index, measure = places("index", index, len(sequences)), measure_of(loss, sequences)
-    outputs = _tried(net, sequences, index, 256, streams)
+    evaluated(net, sequences, loss), measure_of(loss, sequences)
+    index = places("index", index, len(sequences))
+    return measured(outputs_of(net, sequences, index, AT_ONCE, streams), sequences, index, loss)
+
+
+def measured(outputs, sequences, index, loss=None):
+    """Return what `evaluate` does, of outputs that `outputs_of` gave."""
+    measure = measure_of(loss, sequences)
     targets, ignored = sequences.targets(index), getattr(loss, "ignore_index", None)
     if measure is Evaluation:
         counted = targets != (sequences.ignore_index if ignored is None else ignored)
@@ -66,32 +73,32 @@ def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
     """
     evaluated(net, sequences)
     index = places("index", index, len(sequences))
-    outputs = _tried(net, sequences, index, whole("batch_size", batch_size), streams)
+    outputs = outputs_of(net, sequences, index, whole("batch_size", batch_size), streams)
     if not sequences.every_step:
         return outputs
     return np.split(outputs, np.cumsum(sequences.lengths[index])[:-1])
 
 
-def _tried(net, sequences, index, batch_size, streams):
-    """The outputs of `predict` in one array."""
+def outputs_of(net, sequences, index, batch_size, streams=None, part=slice(None)):
+    """The outputs of `predict` in one array; those of a part of each batch, and zeros elsewhere."""
     streams = whole("streams", streams, none=True)
     while True:
         try:
-            return _predict(net, sequences, index, batch_size, streams)
+            return _outputs(net, sequences, index, batch_size, streams, part)
         except Exception as error:
             if batch_size == 1 or streams or not is_out_of_memory(error):
                 raise
         batch_size //= 2  # outside `except`: only now are the failed attempt's arrays freed
 
 
-def _predict(net, sequences, index, batch_size, streams):
+def _outputs(net, sequences, index, batch_size, streams, part):
     lengths = sequences.lengths[index]
     ends, state, outputs = np.cumsum(lengths), None, None
     order = np.argsort(-lengths, kind="stable")  # like lengths together
     batches = [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
     if streams:
         batches = side_by_side(lengths, min(streams, len(index)))
-    for rows in batches:
+    for rows in [rows[part] for rows in batches if len(rows[part])]:
         batch = sequences.batch(index[rows], state)
         y, cache = net.forward(batch)
         check_outputs(y, batch)
@@ -100,19 +107,6 @@ def _predict(net, sequences, index, batch_size, streams):
             rows = order_of_rows((ends - lengths)[rows], lengths[rows])[0]
         if outputs is None:
             number = ends[-1] if sequences.every_step else len(index)
-            outputs = np.empty((number, y.shape[1]), y.dtype)
+            outputs = np.zeros((number, y.shape[1]), y.dtype)
         outputs[rows] = asnumpy(y)
     return outputs
-
-
-def check_outputs(outputs, batch, least=0):
-    """Raise `ShapeError` unless the net has an output for each target, at least so many wide."""
-    if outputs.shape[:1] != batch.labels.shape[:1]:
-        given = f"{len(outputs)} outputs, but there are {len(batch.labels)} targets"
-        raise ShapeError(
-            f"the net has {given}: labels, one for each sequence, go with NameClassifier, and "
-            "targets, one for every step, with StepModel"
-        )
-    if outputs.shape[-1] < least:
-        found = outputs.shape[-1]
-        raise ShapeError(f"the net has {found} outputs, but there are {least} classes")

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import errors as check
 from .backend import Array, Dtype, Rng, get_array_module, taken
-from .errors import SHARE, ShapeError, check_shape, floating, generator, in_range, real, whole
+from .errors import SHARE, check_shape, floating, generator, in_range, real, whole
 from .parameters import Module, Parameter, uniform
 
 
@@ -43,9 +43,7 @@ class Linear(Module):
     def forward(self, x: Array) -> tuple[Array, Any]:
         """Return y [..., K] and a cache; `ShapeError` where x is not [..., D]."""
         x = taken(self.W.data, whole=False, x=x)
-        if x.shape[-1:] != self.W.shape[:1]:
-            wanted = f"the last axis of x must be {self.W.shape[0]}"
-            raise ShapeError(f"x has shape {x.shape}, but W has {self.W.shape}: {wanted}")
+        check.multiplied(x, self.W)
         y = x @ self.W.data
         if self.b is not None:
             y = y + self.b.data

@@ -7,13 +7,10 @@ another choice changes the size of every gradient, and with it what a learning r
 from typing import Any
 
 from . import errors as check
-from .backend import Array, asarray, asnumpy, get_array_module, taken
-from .errors import ArgumentError, ShapeError
+from .backend import Array, asarray, get_array_module, taken
 from .functions import log_softmax
 from .layers import one_hot
 from .measures import Evaluation, Regression
-
-NORMALISER = "mean, sum or above 0", check.ABOVE_0[1]
 
 
 class CrossEntropy:
@@ -46,14 +43,10 @@ class CrossEntropy:
     def __init__(self, normaliser: str | float = "mean", ignore_index: int | None = None,
                  log_prior: Any = None, class_weight: Any = None,
                  label_smoothing: float = 0.0) -> None:  # fmt: skip
-        self.normaliser = _normaliser(normaliser)
+        self.normaliser = check.normaliser_of(normaliser)
         self.ignore_index = check.whole("ignore_index", ignore_index, least=None, none=True)
-        if log_prior is not None:  # looked at where it is, which is the host as a rule
-            check.prior_of(taken(None, log_prior=log_prior))
-        self.log_prior = _classes("log_prior", log_prior)
-        self.class_weight = _classes("class_weight", class_weight)
-        if class_weight is not None and not (asnumpy(self.class_weight) >= 0).all():
-            raise ArgumentError("class_weight holds a number below 0 or NaN, but must not")
+        self.log_prior = _of_classes("log_prior", log_prior, check.prior_of)
+        self.class_weight = _of_classes("class_weight", class_weight, check.class_weight_of)
         self.label_smoothing = check.real("label_smoothing", label_smoothing, check.PART)
 
     def forward(self, logits: Array, labels: Array) -> tuple[Array, Any]:
@@ -63,12 +56,9 @@ class CrossEntropy:
         """
         logits = taken(None, whole=False, logits=logits)
         labels, xp = taken(logits, labels=labels), get_array_module(logits)
-        K = logits.shape[-1] if logits.ndim else 0
-        if labels.shape != logits.shape[:-1] or not K:
-            given = f"labels have shape {labels.shape}, but logits have {logits.shape}"
-            raise ShapeError(f"{given}: the labels must have {logits.shape[:-1]}")
-        check.not_empty("logits", logits)
-        shape, logits, labels = logits.shape, logits.reshape(-1, K), labels.reshape(-1)
+        check.one_for_each_row(labels, logits)
+        shape, K = logits.shape, logits.shape[-1]
+        logits, labels = logits.reshape(-1, K), labels.reshape(-1)
         keep = xp.ones(len(labels), bool)
         if self.ignore_index is not None:
             keep = labels != self.ignore_index
@@ -129,7 +119,7 @@ class MeanSquaredError:
     measure = Regression
 
     def __init__(self, normaliser: str | float = "mean") -> None:
-        self.normaliser = _normaliser(normaliser)
+        self.normaliser = check.normaliser_of(normaliser)
 
     def forward(self, y: Array, target: Array) -> tuple[Array, Any]:
         """Return the loss, a 0-d array, and a cache; `ShapeError` where the two shapes differ."""
@@ -151,16 +141,6 @@ class MeanSquaredError:
         return ((y - target) ** 2).sum() / y.shape[-1]
 
 
-def _classes(name, given):
-    """Numbers for each class, on a GPU once and for all; or None."""
-    if given is None:
-        return None
-    numbers = asarray(taken(None, **{name: given}))
-    if numbers.ndim != 1:
-        raise ArgumentError(f"{name} is {check.short(numbers)}, but must be [K]")
-    return numbers
-
-
-def _normaliser(given):
-    named = isinstance(given, str) and given in ("mean", "sum")
-    return given if named else check.real("normaliser", given, NORMALISER)
+def _of_classes(name, given, checked):
+    """Numbers [K], looked at where they are, then on a GPU once and for all; or None."""
+    return None if given is None else asarray(checked(taken(None, **{name: given})))

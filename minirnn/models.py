@@ -1,9 +1,10 @@
 """Whole nets: a sequence in; out comes one answer, or one at every step."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from .backend import Array, Dtype, Rng, get_array_module, taken
-from .errors import MinirnnError, check_shape, one_of, whole
+from .errors import MinirnnError, check_shape, numbers_in, one_of, whole
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
 from .stacked import GRU, LSTM, RNN, Stack
@@ -47,6 +48,7 @@ class NameClassifier(Module):
                        biases=biases, init=init, forget_bias=forget_bias, dtype=dtype, rng=rng,
                        dropout=dropout if num_layers > 1 else 0.0)  # fmt: skip
         self.embedding: Any = None
+        embedding = numbers_in("embedding", embedding)
         given, width = hasattr(embedding, "ndim") and embedding.ndim == 2, num_symbols
         if given or whole("embedding", embedding, none=True):
             width = embedding.shape[1] if given else embedding
@@ -54,10 +56,8 @@ class NameClassifier(Module):
         if given:
             W = self.embedding.W.data
             W[...] = check_shape("embedding", taken(W, embedding=embedding), W.shape)
-        if isinstance(cell, str):
-            self.recurrent = cells[cell](width, hidden_size, **options)
-        else:
-            self.recurrent = Stack(cell, width, hidden_size, **options)
+        layers = cells[cell] if isinstance(cell, str) else partial(Stack, cell)
+        self.recurrent = layers(width, hidden_size, **options)
         hidden_size = self.recurrent.hidden_size
         self.dropout = Dropout(dropout, rng=rng)
         directions = self.recurrent.directions
@@ -106,6 +106,13 @@ class NameClassifier(Module):
         layer = self.recurrent.layers[0]
         output, _, cache = layer.forward(x[::-1] if self.recurrent.reverse else x, batch.sizes)
         return layer.gates(cache) or {"output": output}
+
+    def states(self, cache: Any) -> list:
+        """Return every state of every layer at every step, see `Stack.states`.
+
+        cache: what forward returned.
+        """
+        return self.recurrent.states(cache[1])
 
     def _embed(self, x, training):
         """Learned numbers for letters, some dropped; without an embedding, x as it is."""
@@ -186,10 +193,6 @@ class StepModel(NameClassifier):
         layer, layers = self.recurrent.layers[0], len(self.recurrent.layers)
         xp, shape = get_array_module(layer.Wh.data), (layers, N, self.recurrent.hidden_size)
         return tuple(xp.zeros(shape, layer.Wh.data.dtype) for _ in layer.cell.states)
-
-    def states(self, cache: Any) -> list:
-        """Return every state of every layer at every step, see `Stack.states`."""
-        return self.recurrent.states(cache.recurrent)
 
 
 nets = {"NameClassifier": NameClassifier, "StepModel": StepModel}

@@ -11,7 +11,6 @@ from operator import is_
 
 from . import errors as check
 from .backend import Array, asnumpy, get_array_module
-from .errors import ArgumentError
 from .parameters import Parameter, join, split
 
 
@@ -112,9 +111,7 @@ class SGD(Optimizer):
     def __init__(self, parameters: list[Parameter], lr: float, momentum: float = 0.0,
                  nesterov: bool = False, weight_decay: float = 0.0) -> None:  # fmt: skip
         self.momentum = check.real("momentum", momentum, check.SHARE)
-        self.nesterov = check.one_of("nesterov", nesterov, (False, True))
-        if nesterov and not momentum:
-            raise ArgumentError("momentum is 0, but nesterov needs one above 0")
+        self.nesterov = check.nesterov_of(nesterov, momentum)
         self.slots = ("v",) if momentum else ()
         super().__init__(parameters, lr, weight_decay)
 
@@ -232,12 +229,6 @@ def clip_grad_norm(parameters: list[Parameter], max_norm: float) -> Array:
 
 # Schedules: functions of the step, counted from 0, that give the learning rate of that step.
 # Each raises `ArgumentError` for numbers that make no schedule.
-
-
-def constant(lr):
-    """Always lr."""
-    check.not_negative(lr=lr)
-    return lambda step: lr
 
 
 def step_decay(lr, every, factor=0.1):

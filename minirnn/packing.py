@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, asnumpy, get_array_module
-from .errors import ShapeError, as_numbers, joined, one_of, short, unpackable, whole_sizes
+from .errors import ShapeError, joined, one_of, padded, steps_of, unpackable
 
 
 def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray]:
@@ -79,13 +79,7 @@ def pack_padded(
         >>> print(rows, sizes, order)
         [3 1 4 2 5] [2, 2, 1] [1 0]
     """
-    x, lengths = as_numbers("x", x), whole_sizes(lengths, "lengths")
-    rows = x if one_of("batch_first", batch_first, (True, False)) else x.swapaxes(0, 1)
-    if len(lengths) != len(rows) or not all(1 <= n <= rows.shape[1] for n in lengths):
-        axes = "[N, T, ...]" if batch_first else "[T, N, ...]"
-        wanted = f"one from 1 to {rows.shape[1]} for each of {len(rows)} sequences"
-        given = f"x has shape {x.shape}, {axes}, and lengths {short(lengths)}"
-        raise ShapeError(f"{given}, but lengths must hold {wanted}")
+    rows, lengths = padded(x, lengths, batch_first)
     return pack([row[:n] for row, n in zip(rows, lengths, strict=True)])
 
 
@@ -136,25 +130,8 @@ def as_rows(x, sizes, width):
     Raises `ShapeError` where x has another width, or does not fit its sizes, or those are no list
     of whole numbers.
     """
-    ids, shape = x.dtype.kind in "iu", None
-    sizes = None if sizes is None else whole_sizes(sizes)
-    if ids and x.ndim != (2 if sizes is None else 1):
-        given = f"x has shape {x.shape} of whole numbers, which are ids"
-        wanted = "features must be floating-point, as x.astype('float32')"
-        raise ShapeError(f"{given}: they must be [T, N], or [S] with sizes; {wanted}")
-    if not ids and x.shape[-1:] != (width,):
-        raise ShapeError(f"x has shape {x.shape}, but its last axis must be {width} wide")
-    if sizes is None:
-        if not ids and x.ndim != 3 or 0 in x.shape:
-            wanted = f"[T, N, {width}], or [T, N] for ids, with at least one step and one sequence"
-            raise ShapeError(f"x has shape {x.shape}; without sizes it must be {wanted}")
-        shape = x.shape[:2]
-        return x.reshape(-1, *x.shape[2:]), [shape[1]] * shape[0], shape
-    if not ids and x.ndim != 2:
-        wanted = f"[S, {width}], or [S] for ids"
-        raise ShapeError(f"x has shape {x.shape}; with sizes it must be {wanted}")
-    grows = sizes != sorted(sizes, reverse=True)
-    if len(sizes) == 0 or sum(sizes) != len(x) or grows or sizes[-1] < 1:
-        given = f"x has {len(x)} rows, but sizes {short(sizes)} add up to {sum(sizes)}"
-        raise ShapeError(f"{given}; they must add up to the rows, never grow, and be at least 1")
-    return x, sizes, shape
+    sizes = steps_of(x, sizes, width)
+    if sizes is not None:
+        return x, sizes, None
+    T, N = x.shape[:2]
+    return x.reshape(-1, *x.shape[2:]), [N] * T, (T, N)

@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from .backend import asarray, asnumpy, get_array_module
-from .errors import ArgumentError, CheckpointError, floating, generator, mapping, numbers_in
+from .errors import check_saved, floating, generator, mapping, numbers_in, of_one_type
 
 
 class Parameter:
@@ -37,10 +37,7 @@ def join(parameters):
     What is done to every parameter is then one call instead of one for each. All must be of one
     type, else `ArgumentError`.
     """
-    dtypes = sorted({str(p.data.dtype) for p in parameters})
-    if len(dtypes) > 1:
-        types = " and ".join(dtypes)
-        raise ArgumentError(f"the parameters are of types {types}, but must be of one")
+    of_one_type(parameters)
     whole, xp = copy.copy(parameters[0]), get_array_module(parameters[0].data)
     whole.data = xp.concatenate([p.data.reshape(-1) for p in parameters])
     whole.grad = xp.concatenate([p.grad.reshape(-1) for p in parameters])
@@ -117,22 +114,12 @@ class Module:
         Raises `CheckpointError` that names the first parameter that is missing, unknown, of
         another shape, not of a floating type, or not finite.
         """
-        given = mapping("the saved state", state).items()
-        named, state = self.named_parameters(), {name: asnumpy(array) for name, array in given}
-        for name in named:
-            if name not in state:
-                raise CheckpointError(f"the saved state has no {name}; it belongs to another net")
-        for name, array in state.items():
-            if name not in named:
-                raise CheckpointError(f"the saved state has {name}, which this net has not")
-            if array.shape != named[name].shape:
-                text = f"has shape {array.shape}, but this net's has {named[name].shape}"
-                raise CheckpointError(f"the saved {name} {text}")
-            if not _fits(array, named[name].data.dtype):
-                raise CheckpointError(f"the saved {name} holds something that is not a number")
+        given, named = mapping("the saved state", state), self.named_parameters()
+        saved = {name: asnumpy(array) for name, array in given.items()}
+        check_saved(saved, named)
         for name, parameter in named.items():
             data = parameter.data
-            data[...] = get_array_module(data).asarray(state[name], dtype=data.dtype)
+            data[...] = get_array_module(data).asarray(saved[name], dtype=data.dtype)
 
     def extra_repr(self):
         """Return what stands between the brackets when the module is printed."""
@@ -144,14 +131,6 @@ class Module:
         if not lines:
             return head + ")"
         return "\n  ".join([head, *"\n".join(lines).split("\n")]) + "\n)"
-
-
-def _fits(array, dtype):
-    """Return whether the array holds numbers that stay finite in this dtype."""
-    if array.dtype.kind not in "fc" or not np.can_cast(array.dtype, dtype, "same_kind"):
-        return False
-    with np.errstate(over="ignore"):
-        return bool(np.isfinite(array.astype(dtype)).all())
 
 
 # First values. Each takes the shape [..., fan_in, fan_out] of weights that are used as x @ W.

@@ -4,7 +4,7 @@ from functools import reduce
 from operator import add
 
 from .backend import get_array_module
-from .errors import CellError
+from .errors import CellError, once_a_step, one_for_each
 
 ROWS_FOR_A_COPY = 8  # from so many on, a transposed copy of Wh costs less than it saves (measured)
 
@@ -71,13 +71,7 @@ class ProductBackward:
     def _transposed(self, da, gates):
         """Wh^T of each of these gates, for products with as many rows as the first step has."""
         names = gates or self.product.gates
-        if len(da) != len(names):
-            shape = getattr(da, "shape", None)
-            given = f"{len(da)} arrays" if shape is None else f"one array of shape {shape}"
-            raise CellError(
-                f"product.backward was given {given}, but must be given a tuple of {len(names)}, "
-                f"one [n, H] for each of {', '.join(names)}"
-            )
+        one_for_each(names, da)
         Wh_T = [self.product.Wh[self.product.gates.index(gate)].T for gate in names]
         rows = len(self.product.inputs.get(gates, da)[0])
         if rows < ROWS_FOR_A_COPY:
@@ -115,11 +109,7 @@ class ProductBackward:
         concatenate = get_array_module(da).concatenate
         for gates, inputs in self.product.inputs.items():
             part, v = self.product.part(gates), concatenate(inputs)
-            if len(v) != da.shape[1]:
-                raise CellError(
-                    f"the cell called product(v, {gates!r}) for {len(v)} rows, but there are "
-                    f"{da.shape[1]}: it must be called once in every step"
-                )
+            once_a_step(gates, len(v), da.shape[1])
             dWh[part] += v.T @ da[part]
 
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from . import errors as check
 from .backend import Array, Dtype, Rng, get_array_module, keep_freed_memory, taken
 from .contract import check_cell, check_gradients, check_state
-from .errors import ArgumentError
 from .layers import one_hot
 from .packing import as_rows
 from .parameters import Module, Parameter, glorot_uniform, orthogonal, uniform
@@ -64,10 +63,7 @@ class Recurrent(Module):
         gates, dtype, G = self.cell.gates, check.floating("dtype", dtype), len(self.cell.gates)
         D, H = check.whole("input_size", input_size), check.whole("hidden_size", hidden_size)
         check.one_of("biases", biases, (0, 1, 2)), check.one_of("init", init, ("pytorch", "keras"))
-        check.real("forget_bias", forget_bias, none=True)
-        if forget_bias is not None and not ("f" in gates and biases):
-            lacks = "no biases" if "f" in gates else f"gates {gates}, no f"
-            raise ArgumentError(f"forget_bias is {forget_bias}, but must be None: this has {lacks}")
+        check.forget_bias_of(forget_bias, gates, biases)
         rng = check.generator(rng)
         if init == "pytorch":
             self.Wx = Parameter(uniform(rng, (G, D, H), H**-0.5, dtype))

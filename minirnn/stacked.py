@@ -3,10 +3,11 @@
 import warnings
 from typing import Any
 
+from . import errors as check
 from .backend import Array, Dtype, Rng, current, get_array_module, taken
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .cuda.recurrent import CudaRecurrent
-from .errors import ArgumentError, ShapeError, cache_of, check_shape, one_of, parts_of, whole
+from .errors import ArgumentError, cache_of, check_shape, one_of, whole
 from .layers import Dropout
 from .packing import as_rows, reversal
 from .parameters import Module
@@ -54,10 +55,7 @@ class Stack(Module):
         Raises `ArgumentError` for truncate where a direction is the backward one.
         """
         turned = self.directions == 2 or self.reverse
-        if whole("truncate", truncate, none=True) and turned:
-            why = "its backward direction starts at the end of the sequence; use one direction"
-            net = "a bidirectional or reverse net"
-            raise ArgumentError(f"truncate has no meaning for {net}: {why}")
+        check.truncation(truncate, turned)
         xp, x = get_array_module(self.layers[0].Wx.data), taken(self.layers[0].Wx.data, x=x)
         shape = order = None
         if turned:
@@ -123,7 +121,7 @@ class Stack(Module):
         [S, H] or [T, N, H] as the output; step t of the backward direction stands where it read
         element t. cache: what forward returned.
         """
-        caches, _, order, (*shape, _) = cache
+        caches, _, order, (*shape, _) = cache_of(cache, 4)
         found = [layer.states(one) for layer, one in zip(self.layers, caches, strict=True)]
         if order is not None:
             for k, states in enumerate(found):
@@ -136,13 +134,10 @@ class Stack(Module):
         """[state of layer 0 forward, ...] of a state with a leading layer axis."""
         first, L = self.layers[0], len(self.layers)
         arrays = [
-            None if array is None else taken(first.Wx.data, whole=False, **{name: array})
-            for array in parts_of(state, first.cell.states, name)
-        ]
-        for array in arrays:
-            if array is not None and (array.ndim != 3 or len(array) != L):
-                wanted = f"[{L}, N, H]: the net has {L} layers and directions"
-                raise ShapeError(f"the {name} has shape {array.shape}, but must have {wanted}")
+            None if array is None
+            else check.of_layers(name, taken(first.Wx.data, whole=False, **{name: array}), L)
+            for array in check.parts_of(state, first.cell.states, name)
+        ]  # fmt: skip
         return [tuple(None if array is None else array[k] for array in arrays) for k in range(L)]
 
     def extra_repr(self):

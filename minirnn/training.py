@@ -10,7 +10,7 @@ from . import errors as check
 from .backend import Rng, asnumpy, current
 from .batches import Sequences, samplers
 from .cuda.faults import is_out_of_memory, out_of_memory
-from .evaluation import check_outputs, evaluate, predict
+from .evaluation import evaluate, predict
 from .measures import Evaluation, History, Regression, better, measure_of, shown
 from .optim import Optimizer, clip_grad_norm, grad_norm
 from .storage.saved_state import state_of, take_up
@@ -222,7 +222,7 @@ class Trainer:
         """
         batch = self.sequences.batch(index, self.state)
         outputs, cache = self.net.forward(batch, training=True)
-        check_outputs(outputs, batch, self.sequences.num_classes)
+        check.check_outputs(outputs, batch, self.sequences.num_classes)
         loss, loss_cache = self.loss.forward(outputs, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
         if self.carries:
@@ -242,22 +242,10 @@ class Trainer:
         at = f"step {step} (epoch {self.epoch + 1}, batch {batch} of {self.batches_per_epoch()})"
         raise self.not_finite(f"the loss or a gradient is not finite at {at}")
 
-    def first_bad(self):
-        """The first parameter that, or whose gradient, is not finite, as the end of a sentence."""
-        named = self.net.named_parameters().items()
-        with np.errstate(all="ignore"):
-            for name, p in named:
-                if not np.isfinite(asnumpy(p.data)).all():
-                    return f"; the first bad parameter is {name}"
-            for name, p in named:
-                if not np.isfinite((asnumpy(p.grad) ** 2).sum()):  # overflows before grad does
-                    return f"; the first bad gradient is that of {name}"
-        return ""
-
     def not_finite(self, what):
         """The error that says this, which parameter is the first, and what to try."""
-        cure = f"try a smaller --lr, or --clip {self.clip / 10 if self.clip else 1.0:g}"
-        return check.NumberError(f"{what}{self.first_bad()}; {cure}")
+        gradients = {name: asnumpy(p.grad) for name, p in self.net.named_parameters().items()}
+        return check.not_finite(what, self.net.state_dict(), gradients, self.clip)
 
     @property
     def first_loss(self):

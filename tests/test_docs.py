@@ -545,6 +545,9 @@ WITHOUT = {
     "02-arrays-and-backends.md#backends": {
         "equation": "about where arrays live: the numbers are the same",
     },
+    "04-one-step.md#three-lines-first": {
+        "code": "the library's two lines are an exercise, which is asked two sections on",
+    },
     "07-gru.md#other-frameworks": {
         "equation": "a table of conventions; both forms have their equations in the sections above",
     },
@@ -591,7 +594,6 @@ WITHOUT = {
     "14-your-own-data.md#before-you-believe-a-result": {
         "equation": "a list of questions to oneself; their numbers are in the chapters 10 and 12",
         "code": "it is about the reader's own data",
-        "experiment": "it is about the reader's own data",
     },
     "17-more-than-one-machine.md#the-same-step-on-every-rank": {
         "equation": "about which rank takes which rows: the numbers are those of one process",
@@ -632,22 +634,68 @@ def test_section_has_equation_code_experiment_and_practice(section):
 FOLDED = re.compile(r"^<details>\n<summary>([^<]+)</summary>\n\n(.*?)^</details>$", re.M | re.S)
 
 
-def test_what_is_folded_is_library_code_behind_an_outline():
-    """So that GitHub and the site both fold it; never an equation, an experiment or a task."""
+def test_what_is_folded_is_an_answer_a_solution_or_library_code():
+    """So that GitHub and the site both fold it; never an equation or a task."""
     count = 0
     for chapter in CHAPTERS:
         body = text(chapter)
         folds = FOLDED.findall(body)
         assert body.count("<details>") == body.count("</details>") == len(folds), chapter
         for summary, inside in folds if re.match(r"\d\d-", chapter) else ():
-            if "code" in summary:
-                assert "skipped at first" in summary and "<!-- code:" in inside, chapter
-                assert not re.search("<!-- eq:|<!-- experiment|\\*\\*(Try|Exer)|^#", inside, re.M)
+            tasks = "<!-- eq:|\\*\\*(Try|Exer)|^#"
+            assert not re.search(tasks, FENCED.sub("", inside), re.M), chapter
+            if summary != "Answer":
+                assert re.match("Solution of exercise|.*code .may be skipped at first", summary)
+                assert "<!-- code:" in inside and "<!-- experiment" not in inside, chapter
                 count += 1
-    assert count >= 6
+    assert count >= 18
 
 
-ANSWERED = [chapter for chapter in CHAPTERS if re.match("0[2-9]-|1[01]-", chapter)]
+SOLVED = re.compile(  # what an exercise leaves blank, in `<!-- code: file name`
+    r"<!-- code: minirnn/(?:functions\.py (?:d_)?(?:sigmoid|tanh)|functions\.py log_softmax"
+    r"|layers\.py Linear\.\w+|losses\.py CrossEntropy\.(?:for|back)ward"
+    r"|cells\.py (?:RNN|LSTM|GRU)Cell\.\w+|product\.py ProductBackward\.add_weight_gradient"
+    r"|recurrent\.py Recurrent\.(?:forward|backward|_project|_add_gradients)"
+    r"|optim\.py (?:SGD\.update|clip_grad_norm))(?=[ ])"
+)
+
+
+def shown_before_asked(bodies):
+    """The quotations in a course of chapters that answer an exercise, and stand open before the
+    answer has been folded behind it."""
+    asked, solved, wrong = set(), set(), []
+    fold = re.compile(
+        r"\*\*[Ee]xercise (?P<asked>\d+)\*\*|<summary>Solution of exercise (?P<number>\d+)"
+        rf"|(?P<end></details>)|(?P<quote>{SOLVED.pattern})"
+    )
+    for body in bodies:
+        inside = None
+        for part in fold.finditer(body):
+            if part["asked"]:
+                asked.add(part["asked"])
+            elif part["number"]:
+                inside = part["number"] if part["number"] in asked else None
+            elif part["end"]:
+                inside = None
+            elif inside:
+                solved.add(part["quote"])
+            elif part["quote"] not in solved:
+                wrong.append(part["quote"])
+    return wrong, solved
+
+
+def test_solutions_are_folded_behind_their_exercises():
+    wrong, solved = shown_before_asked(text(c) for c in CHAPTERS if re.match(r"\d\d-", c))
+    assert wrong == [] and len(solved) >= 18
+    quote, asked = "<!-- code: minirnn/cells.py LSTMCell.forward -->", "**Exercise 5** is this.\n"
+    folded = f"<summary>Solution of exercise 5</summary>\n{quote}\n</details>\n"
+    assert shown_before_asked([asked + folded + quote])[0] == []
+    orders = quote + asked + folded, folded + asked, asked + quote, asked + "</details>" + quote
+    for early in orders:
+        assert len(shown_before_asked([early])[0]) == 1, early
+
+
+ANSWERED = [chapter for chapter in CHAPTERS if "**Try it.**" in text(chapter)]
 
 
 def unanswered(body):
@@ -659,7 +707,7 @@ def unanswered(body):
 
 @pytest.mark.parametrize("chapter", ANSWERED)
 def test_every_question_has_its_answer_behind_it(chapter):
-    assert "**Try it.**" in text(chapter) and unanswered(text(chapter)) == []
+    assert unanswered(text(chapter)) == [] and len(ANSWERED) >= 20
     assert text(chapter).count("**Try it.**") == text(chapter).count("<summary>Answer</summary>")
 
 

@@ -1273,8 +1273,15 @@ def _(world):
     odd = {"versions": 0, "data": 1, "settings": 2}.get(world.name.split()[-1])
     comm = Ranks(odd=odd) if odd is not None else Ranks(9)
     world.patch(mpi, "_comm", comm)
-    world.patch(mpi, "join", lambda: comm)
+    world.patch(mpi, "join", lambda *_: comm)
     return world.run("--mpi")
+
+
+@cause("more ranks than streams of a text")
+def _(world):
+    comm = Ranks(33)
+    world.patch(mpi, "_comm", comm)
+    return world.example("text.py", "--mpi", data=False)
 
 
 @cause("an error of another rank than the first")
@@ -1282,6 +1289,6 @@ def _(world):
     comm = Ranks()
     comm.rank = 1
     world.patch(mpi, "_comm", comm)
-    world.patch(mpi, "join", lambda: comm)
+    world.patch(mpi, "join", lambda *_: comm)
     world.patch(mpi, "COURTESY", 0)
     return world.run("--mpi", "--data", "nowhere")

@@ -1,5 +1,6 @@
 """Training that the ranks of MPI share: n give what one gives; how they stop, and how they end."""
 
+import ctypes
 import importlib.util
 import json
 import os
@@ -15,7 +16,7 @@ import numpy as np
 import on_ranks
 import pytest
 
-from minirnn.mpi import shared
+from minirnn.mpi.masks import Masks
 from minirnn.storage.checkpoints import Checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,16 +35,37 @@ needs_mpi = pytest.mark.skipif(
 )
 
 
+started = []
+
+
 def start(n, *command):
-    return subprocess.Popen(
-        [MPIEXEC, "-n", str(n), sys.executable, *map(str, command)], env=ENVIRONMENT, text=True,
+    """A process, of mpiexec where n is not None, that ends with the test, and with this one."""
+    mpiexec = [] if n is None else [MPIEXEC, "-n", str(n)]
+    process = subprocess.Popen(
+        [*mpiexec, sys.executable, *map(str, command)], env=ENVIRONMENT, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=die_with_this if sys.platform == "linux" else None,
     )  # fmt: skip
+    started.append(process)
+    return process
 
 
-def on(n, what, folder, code=0):
-    """(stdout, stderr) of a function of `on_ranks` on n ranks."""
-    process = start(n, ROOT / "tests" / "helpers" / "on_ranks.py", what, folder)
+def die_with_this():
+    """For prctl(2): SIGKILL for this process when the one that started it is gone."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left():
+    yield
+    while started:
+        with started.pop() as process:  # which also closes its pipes
+            process.kill()
+
+
+def on(n, what, folder, *options, code=0):
+    """(stdout, stderr) of a function of `on_ranks` on n ranks, or without mpiexec for None."""
+    process = start(n, ROOT / "tests" / "helpers" / "on_ranks.py", what, folder, *options)
     out, err = process.communicate(timeout=100)
     assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
     return out, err
@@ -69,6 +91,11 @@ def trained(tmp_path_factory):
     return folder
 
 
+def near(name):
+    """How far n ranks may be off: AdamW divides by the root of what may be nearly zero."""
+    return 1e-8 if "AdamW" in name else 1e-12
+
+
 def apart(one, path):
     """The largest difference between two outcomes, and whether all bits are the same."""
     with np.load(path) as other:
@@ -82,29 +109,39 @@ def apart(one, path):
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("name", list(on_ranks.CASES))
 def test_n_ranks_give_what_one_gives(one, trained, name, n):
-    """54 steps: weights, the optimiser's state, history, the best epoch."""
+    """54 steps or 63: weights, the optimiser's state, history, the best epoch."""
     assert one[name]["history"].shape == (on_ranks.EPOCHS, 8)
     off, same = apart(one[name], trained / f"{name}-{n}.npz")
-    assert off < (1e-8 if name == "AdamW" else 1e-12)
+    assert off < near(name)
     assert same == (n == 1), "one rank must give the very bits, and several must share the work"
 
 
 @needs_mpi
-def test_stopped_by_one_of_two_ranks_and_gone_on_with_by_three(one, trained):
-    off, _ = apart(one["SGD"], trained / "resumed.npz")
-    assert off < 1e-12
-    plain = on_ranks.case("SGD")
-    Checkpoint(trained / "cut.npz", {}).resume(plain)
+@pytest.mark.parametrize("name", list(on_ranks.CASES))
+def test_stopped_by_one_of_two_ranks_and_gone_on_with_by_three(one, trained, name):
+    """And by a trainer without ranks: the checkpoint is that of a plain run."""
+    off, _ = apart(one[name], trained / f"{name}-resumed.npz")
+    assert off < near(name)
+    plain = on_ranks.case(name)
+    Checkpoint(trained / f"{name}-cut.npz", {}).resume(plain)
     assert plain.step == on_ranks.CUT + 1
     plain.fit()
     found = on_ranks.outcome(plain)
-    assert max(np.abs(found[k] - one["SGD"][k]).max() for k in found) < 1e-12
+    assert max(np.abs(found[k] - one[name][k]).max() for k in found) < near(name)
 
 
 @needs_mpi
-def test_arrays_that_are_not_numpys_go_through_the_host(one, tmp_path):
+def test_arrays_that_are_not_numpys_go_through_the_host_or_straight(one, tmp_path):
     on(2, "where_arrays_go", tmp_path)
-    assert apart(one["SGD"], tmp_path / "strict.npz")[0] < 1e-12
+    for way in ("host", "straight"):
+        assert apart(one["streams"], tmp_path / f"{way}.npz")[0] < 1e-12
+
+
+@needs_mpi
+def test_each_rank_takes_a_card(tmp_path):
+    """Three ranks of a machine with two."""
+    on(3, "cards", tmp_path)
+    assert json.loads((tmp_path / "cards.json").read_text()) == [[0], [1], [0]]
 
 
 DIFFERENT = {
@@ -203,10 +240,106 @@ def test_a_rank_that_is_killed_ends_all_and_the_run_is_gone_on_with(data, tmp_pa
     assert "going on after step" in err and (tmp_path / "model.npz").exists()
 
 
+TEXT = "--hidden-size 5 --embedding 3 --streams 5 --steps 4 --epochs 3 --dropout 0.3 --sample 20"
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    path, rng = tmp_path_factory.mktemp("text") / "book.txt", np.random.default_rng(0)
+    path.write_text("".join(rng.choice(list("aeiou bdkl"), 500)))
+    return path
+
+
+def saved(folder):
+    """What a script's run left: {name: array} of its net, and the history without its times."""
+    with np.load(folder / "model.npz") as file:
+        arrays = {name: file[name] for name in file if name != "facts"}
+    return arrays | {"history": np.genfromtxt(folder / "history.csv", delimiter=",", names=True)}
+
+
+def same(one, other):
+    assert list(one) == list(other)
+    for name in one:
+        a, b = (np.array(found[name].tolist()) for found in (one, other))
+        assert np.abs(a - b).max() < 1e-8, name
+
+
+@needs_mpi
+def test_text_stopped_on_two_ranks_and_gone_on_with_by_three(book, tmp_path):
+    """The first alone writes, and prints samples; what comes out is what one process gives."""
+    command = [ROOT / "examples" / "text.py", *TEXT.split(), "--text", book, "--output"]
+    on(None, "script", tmp_path, *command, tmp_path / "one")
+    command += [tmp_path / "shared", "--mpi"]
+    process = start(2, ROOT / "tests" / "helpers" / "on_ranks.py", "script", tmp_path, *command)
+    wait_for((tmp_path / "shared" / "checkpoint.npz").exists, process)
+    process.send_signal(signal.SIGUSR1)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "go on with --resume" in err, err
+    out, err = on(3, "script", tmp_path, *command, "--resume")
+    assert "going on after step" in err
+    assert out.count("epoch 3:") == out.count("parameters") == out.count("written:") == 1
+    same(saved(tmp_path / "one"), saved(tmp_path / "shared"))
+
+
+@needs_mpi
+def test_names_on_two_ranks(data, tmp_path):
+    """The script's own recipe, in float64."""
+    options = "--epochs 4 --hidden-size 4 --embedding 4 --batch-size 8".split()
+    command = [ROOT / "examples" / "names.py", *options, "--data", data, "--output"]
+    on(None, "script", tmp_path, *command, tmp_path / "one")
+    on(2, "script", tmp_path, *command, tmp_path / "shared", "--mpi")
+    same(saved(tmp_path / "one"), saved(tmp_path / "shared"))
+
+
+RUNS = {
+    "reproduce": "--only A --iterations 3000",
+    "known_results": "--only adding --seeds 1 --quick",
+    "why_lstm": "--iterations 400 --adding-iterations 20 --lengths 9",
+}
+
+
+@needs_mpi
+@pytest.mark.parametrize("name", RUNS)
+def test_runs_stopped_on_three_ranks_and_gone_on_with_by_two(name, data, tmp_path):
+    folder, options = tmp_path / "runs", RUNS[name].split()
+    options += ["--output", folder] + (["--data", data] if name != "known_results" else [])
+    command = ROOT / "tests" / "helpers" / "on_ranks.py", "script", tmp_path
+    command += ROOT / "examples" / f"{name}.py", *options
+    process = start(3, *command)
+    wait_for(lambda: list(folder.rglob("*.part.npz")), process)
+    process.send_signal(signal.SIGUSR1)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and re.search(r"\d+ begun; go on with --resume", err), err
+    out, err = on(2, *command[1:], "--resume")
+    assert "going on in" in err and not list(folder.rglob("*.part.npz"))
+    assert (folder / "results.json").exists()
+
+
+@needs_mpi
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_no_rank_survives_mpiexec(tmp_path):
+    """Not even one that computes without a message to the others."""
+    process = start(2, ROOT / "tests" / "helpers" / "on_ranks.py", "busy", tmp_path)
+    files = [tmp_path / f"{rank}.pid" for rank in (0, 1)]
+    wait_for(lambda: all(one.exists() and one.read_text() for one in files), process)
+    process.kill()
+    deadline = time.monotonic() + 10
+    while any(alive(int(one.read_text())) for one in files):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_masks_are_this_ranks_rows_of_those_of_all():
     """Without MPI: of rows and of sequences, and nothing else."""
     own = np.array([False, True, False, True, False])
-    masks = shared.Masks(np.random.default_rng(0), own, own[:3])
+    masks = Masks(np.random.default_rng(0), own, own[:3])
     whole = np.random.default_rng(0)
     assert np.array_equal(masks.random((2, 4), "float32"), whole.random((5, 4), "float32")[own])
     assert np.array_equal(masks.random((1, 4), "float32"), whole.random((3, 4), "float32")[own[:3]])

@@ -14,7 +14,6 @@ from minirnn.optim import (
     Adam,
     AdamW,
     clip_grad_norm,
-    constant,
     cosine,
     grad_norm,
     one_cycle,
@@ -333,10 +332,6 @@ def test_clip_keeps_float32():
 # Schedules
 
 
-def test_constant():
-    assert [constant(0.3)(k) for k in (0, 5, 10**6)] == [0.3] * 3
-
-
 def test_step_decay():
     lr = step_decay(1.0, 3, factor=0.5)
     assert [lr(k) for k in range(8)] == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]
@@ -385,5 +380,5 @@ def test_one_cycle_of_hardly_any_steps(total):
 
 def test_schedules_give_python_floats():
     """A NumPy number would turn float32 weights into float64."""
-    for lr in (constant(0.1), step_decay(0.1, 2), cosine(0.1, 9), one_cycle(0.1, 9)):
+    for lr in (step_decay(0.1, 2), cosine(0.1, 9), one_cycle(0.1, 9)):
         assert all(type(lr(k)) is float for k in range(12))

@@ -166,6 +166,23 @@ def test_folded_code_opens_and_is_followed(browser, site):
     assert browser.errors == []
 
 
+def test_solutions_are_covered_until_they_are_opened(browser, site):
+    """In the column too, where the lines of the text that is open are marked."""
+    open_page(browser, site, "06-lstm", anchor="from-h-to-o-and-c")
+    line = """[...document.querySelectorAll('.beside-file:not([hidden]) pre > span')]
+        .filter((s) => s.textContent.includes('do = dh * tanh_c'))[0]"""
+    seen = f"getComputedStyle({line}.firstElementChild).visibility"
+    assert browser.run(f"{line}.classList.contains('marked')") and browser.run(seen) == "hidden"
+    assert "dh_prev" not in browser.run("document.querySelector('article').innerText")
+    browser.run("""[...document.querySelectorAll('article summary')]
+        .filter((s) => s.textContent === 'Solution of exercise 6')[0].click()""")
+    browser.until(f"{seen} === 'visible'")
+    assert not browser.run("document.querySelector('.beside-title button').hidden")  # exercise 5
+    browser.run("document.querySelector('.beside-title button').click()")
+    assert browser.run("document.querySelectorAll('.covered').length") == 0
+    assert browser.errors == []
+
+
 def test_links_between_chapters_work(browser, site):
     open_page(browser, site, "README")
     browser.run("document.querySelector('article a[href^=\"06-lstm.html\"]').click()")

@@ -501,10 +501,13 @@ REFUSED = {
         lambda: NameClassifier.from_settings({"net": "Sequences"}), "net is 'Sequences', but"),
     "which axis is first": (lambda: pack_padded(x, [1, 2], batch_first=None), "batch_first is No"),
     "lengths": (lambda: pack_padded(x, [1], batch_first=True), r"x has shape \(2, 3\), \[N, T"),
+    "a single sequence": (lambda: pack_padded([1, 2], [1], batch_first=False),
+                          r"x has shape \(2,\), but must be \[T, N"),
     "lengths of time first": (lambda: pack_padded(x, [1, 2], batch_first=False),
         r"\[T, N, \.\.\.\], and lengths \[1, 2\], but lengths must hold one from 1 to 2 for each"),
     "a length of nothing": (lambda: pack_padded(x, [0, 2], batch_first=True), "one from 1 to 3"),
     "lengths of halves": (lambda: pack_padded(x, [0.5, 2], batch_first=True), "lengths must be a"),
+    "states of no cache": (lambda: LSTM(2, 3).states((1, 2)), "cache is"),
     "a frozen net": (lambda: SGD(LSTM(2, 3).freeze().parameters(), 0.1), "parameters is empty"),
 }  # fmt: skip
 
@@ -516,6 +519,16 @@ def test_refused_in_one_sentence(name):
         act()
     assert isinstance(error.value, (ArgumentError, DataError, ShapeError))
     assert "\n" not in str(error.value) and len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize("model", [NameClassifier, StepModel])
+def test_every_model_tells_its_states(model):
+    net = model(3, 2, hidden_size=4, num_layers=2, embedding=[[0.5, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    batch = Sequences([[0, 1, 2], [2, 1]], labels=[0, 1]).batch([0, 1])
+    states = net.states(net.forward(batch)[1])
+    output = net.recurrent.forward(net.embedding.forward(batch.x)[0], batch.sizes)[0]
+    assert [s["c"].shape for s in states] == [(5, 4)] * 2
+    np.testing.assert_array_equal(states[1]["h"], output)
 
 
 def test_a_history_of_numbers():

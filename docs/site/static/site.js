@@ -75,9 +75,30 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
   }
   const link = column.querySelector(".beside-title a");
   const where = column.querySelector(".beside-title span");
+  const uncover = column.querySelector(".beside-title button");
   const quotes = [...document.querySelectorAll("article .quote")];
   const sections = [...document.querySelectorAll("article section")];
   let shown = null, begun = false;
+
+  // The lines of solutions that are still folded are covered, but for those that the text shows.
+  const solutions = [...document.querySelectorAll("article details")]
+    .filter((fold) => fold.querySelector("summary").textContent.startsWith("Solution"));
+
+  function cover() {
+    const shut = (quote) => quote.closest("details:not([open])");
+    const paint = (quote, covered) => {
+      const [first, last] = range(quote), { lines } = files.get(quote.dataset.path);
+      for (let k = first; k <= last; k++) lines[k - 1].classList.toggle("covered", covered);
+    };
+    for (const quote of quotes) paint(quote, false);
+    for (const quote of quotes) if (solutions.includes(shut(quote))) paint(quote, true);
+    for (const quote of quotes) if (!shut(quote) && !quote.matches(".unquoted")) paint(quote, false);
+    uncover.hidden = !column.querySelector(".covered");
+  }
+  uncover.addEventListener("click", () => {
+    solutions.length = 0;
+    cover();
+  });
 
   // The section whose heading was the last to pass this height.
   function sectionAt(height) {
@@ -164,8 +185,9 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
     window.addEventListener(kind, () => { shown = null; ask(); });
   }
   for (const fold of document.querySelectorAll("article details")) {
-    fold.addEventListener("toggle", () => { shown = null; ask(); });
+    fold.addEventListener("toggle", () => { shown = null; cover(); ask(); });
   }
+  cover();
   update();
 })();
 
