@@ -500,6 +500,12 @@ def test_writing_letter_by_letter_is_one_forward_pass():
     assert logits.argmax(axis=1)[:-1].tolist() == ids[1:]
 
 
+def test_a_temperature_near_nothing_leaves_the_likeliest_letter():
+    net, draws = writer(), [np.random.default_rng(seed) for seed in (0, 1)]
+    one, two = (generation.write_name(net, 1, [0], rng, 1e-320) for rng in draws)
+    assert one == two and len(one) > 1
+
+
 def test_what_written_names_are_worth():
     names = Names(["Anna", "Bo", "Cy"], np.array([0, 1, 1]), ["X", "Y"], "test")
     texts, labels = ["ANNA", "Dan", "dan", "Eve"], np.array([0, 0, 1, 1])

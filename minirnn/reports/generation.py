@@ -26,7 +26,10 @@ def write_name(net, label, start, rng, temperature=1.0, longest=LONGEST):
         rows = np.array([[label, net.num_classes + k] for k in unread])
         logits, cache = net.forward(Batch(rows, [1] * len(rows), None, None), state=state)
         state = (cache[0][-1:],)
-        letter = int(rng.choice(end + 1, p=softmax(logits[-1].astype("float64") / temperature)))
+        a = logits[-1].astype("float64")
+        with np.errstate(over="ignore"):  # a temperature near 0: the likeliest letter alone is left
+            a = (a - a.max()) / temperature
+        letter = int(rng.choice(end + 1, p=softmax(a)))
         if letter == end:
             break
         ids.append(letter)
