@@ -1,7 +1,7 @@
 """Film the stepper for the README: `python docs/animation.py [FILE]`; needs a Chromium.
 
-The page is opened in a browser and stepped through a name, forward and then backward; every step
-is one picture of docs/figures/stepper.gif. Beside the drawing of the cell, only the panels that
+The page is opened in a browser and stepped through a name, forward and then backward; every step is
+one picture of docs/figures/stepper.gif. Beside the drawing of the cell, only the panels that
 `SHOWN` names are left on it.
 """
 
