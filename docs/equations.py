@@ -1712,11 +1712,11 @@ def micro(rng, T=3, N=2, V=5, H=4):
         call = lambda t=t: microlstm.forward(w, x[: t + 1], q[: t + 1], mask[: t + 1])  # noqa: E731
         s.forward += watched(microlstm.forward, call)
         late = steps[t:], x[t:], q[t:], mask[t:]
-        (found,) = watched(microlstm.backward, lambda late=late: microlstm.backward(w, *late))
+        (bundle,) = watched(microlstm.backward, lambda late=late: microlstm.backward(w, *late))
         share = mask[t:].sum() / mask.sum()
         for name in ("dy", "dh", "do", "dc", "df", "di", "dg", "da", "dh_next", "dc_next"):
-            setattr(found, name, getattr(found, name) * share)
-        s.backward.append(found)
+            setattr(bundle, name, getattr(bundle, name) * share)
+        s.backward.append(bundle)
     s.gradients = microlstm.backward(w, steps, x, q, mask)
     return s
 

@@ -117,17 +117,17 @@ def run():
     sequences = Sequences.of_names(names, Alphabet())
     rows = all_reduces(comm, args.seconds)
     twice, slope = line([row["bytes"] for row in rows], [row["seconds"] for row in rows])
-    found = {
+    measured = {
         "about": about(), "exchange": rows, "latency": twice / 2, "bandwidth": 1 / slope,
         "nets": [training_steps(comm, h, args.seconds, names, sequences) for h in HIDDEN],
     }  # fmt: skip
-    for net in found["nets"]:
+    for net in measured["nets"]:
         net["predicted"] = cost.step(2, 128, net["fixed"], net["each"], 4 * net["parameters"],
-                                     found["latency"], found["bandwidth"])  # fmt: skip
+                                     measured["latency"], measured["bandwidth"])  # fmt: skip
     if comm.rank == 0:
-        show(found)
+        show(measured)
         if args.json:
-            write_atomic(args.json, json.dumps(found, indent=1).encode() + b"\n")
+            write_atomic(args.json, json.dumps(measured, indent=1).encode() + b"\n")
 
 
 def about():
@@ -147,12 +147,14 @@ def about():
     }  # fmt: skip
 
 
-def show(found):
-    print(*found["about"].values(), sep=", ")
-    for row in found["exchange"]:
+def show(measured):
+    print(*measured["about"].values(), sep=", ")
+    for row in measured["exchange"]:
         print(f"all-reduce of {row['bytes']:>10,} bytes: {1e6 * row['seconds']:9.1f} us")
-    print(f"latency {1e6 * found['latency']:.1f} us, bandwidth {found['bandwidth'] / 1e9:.2f} GB/s")
-    for net in found["nets"]:
+    print(
+        f"latency {1e6 * measured['latency']:.1f} us, bandwidth {measured['bandwidth'] / 1e9:.2f} GB/s"
+    )
+    for net in measured["nets"]:
         print(
             f"H = {net['hidden']}, {net['parameters']:,} numbers: {1e3 * net['fixed']:.2f} ms and "
             f"{1e6 * net['each']:.0f} us a sequence; 128 shared by two: "

@@ -178,22 +178,22 @@ def work(task, progress, stopped):
         return task.store({**finish(), "solved": False, "diverged": trainer.iteration})
 
 
-def told(found, *key):
+def told(by_seed, *key):
     """How many seeds solved it, and after how many batches: their median."""
-    batches = found.values("needed", *key)
+    batches = by_seed.values("needed", *key)
     there = batches[np.isfinite(batches)]
     after = f" in {np.median(there):,.0f}" if len(there) else ""
     return f"{len(there)} of {len(batches)}{after}"
 
 
-def solving(found, lengths, problem, output):
+def solving(by_seed, lengths, problem, output):
     """Part 1: a table and a figure of the batches that each net needed, over T."""
     print(f"\n1 {problem}: seeds that solved it, and the median of the batches that they needed")
     print(f"  {'':16s}" + "".join(f"{f'T = {T}':>17s}" for T in lengths))
     curves = {}
     for net in NETS:
-        print(f"  {net:16s}" + "".join(f"{told(found, problem, net, T):>17s}" for T in lengths))
-        batches = [found.values("needed", problem, net, T) for T in lengths]
+        print(f"  {net:16s}" + "".join(f"{told(by_seed, problem, net, T):>17s}" for T in lengths))
+        batches = [by_seed.values("needed", problem, net, T) for T in lengths]
         most = [np.median(np.nan_to_num(b, nan=np.inf)) for b in batches]  # of all seeds
         curves[net] = lengths, np.where(np.isfinite(most), most, np.nan)
     solved = any(np.isfinite(y).any() for _, y in curves.values())
@@ -264,9 +264,9 @@ def run():
         document = {
             "settings": {**settings, "seeds": args.seeds}, "runs": [one.result() for one in asked],
         }  # fmt: skip
-        found = seeds.Results(document, ("problem", "net", "T"), "this run")
+        by_seed = seeds.Results(document, ("problem", "net", "T"), "this run")
         for problem in args.only:
-            solving(found, args.lengths, problem, output)
+            solving(by_seed, args.lengths, problem, output)
         if "adding" in args.only:
             print("\n2 the gradient on its way back, over the numbers to add")
             trained_at = min(args.lengths, key=lambda T: (abs(T - FLOW_T), T))

@@ -129,19 +129,21 @@ HEAD = (
 )  # fmt: skip
 
 
-def rows(found, results):
+def rows(by_seed, results):
     """The rows of the table in index.md: means over the seeds with their standard errors."""
-    for kind in dict.fromkeys(kind for kind, _ in found.runs):
+    for kind in dict.fromkeys(kind for kind, _ in by_seed.runs):
         reports, honest = (kind, "reports"), (kind, "held-out")
-        seconds = found.mean("seconds", *reports)
+        seconds = by_seed.mean("seconds", *reports)
         yield [
             f"{kind} {runs.KINDS[kind].title}", runs.KINDS[kind].figure,
-            found.mean("train", *reports), found.mean("unseen", *honest),
-            found.mean("unseen_stopped", *honest),
-            seeds.mean_of([last_loss(r) for r in found.runs[reports].values()]),
+            by_seed.mean("train", *reports), by_seed.mean("unseen", *honest),
+            by_seed.mean("unseen_stopped", *honest),
+            seeds.mean_of([last_loss(r) for r in by_seed.runs[reports].values()]),
             format(seconds.mean, ".0f"),
         ]  # fmt: skip
-    trigrams = next((found.mean("trigrams", *key) for key in found.runs if key[1] != "reports"), "")
+    trigrams = next(
+        (by_seed.mean("trigrams", *key) for key in by_seed.runs if key[1] != "reports"), ""
+    )
     if trigrams:
         yield ["trigram counts", "-", "-", trigrams, "-", "-", "-"]
     K = len(results[0]["languages"])
@@ -154,7 +156,7 @@ def last_loss(result):
     return losses[-1] / result.get("letters_a_name", 1) if losses else np.nan
 
 
-def index(found, results, settings, unfinished, drawn):
+def index(by_seed, results, settings, unfinished, drawn):
     """The text of index.md."""
     asked = ", ".join(map(str, settings["seeds"]))
     lines = [
@@ -165,7 +167,9 @@ def index(found, results, settings, unfinished, drawn):
         "one process.", "",
         f"| {' | '.join(HEAD)} |", "|" + "---|" * len(HEAD),
     ]  # fmt: skip
-    lines += [f"| {' | '.join(format(cell, '') for cell in row)} |" for row in rows(found, results)]
+    lines += [
+        f"| {' | '.join(format(cell, '') for cell in row)} |" for row in rows(by_seed, results)
+    ]
     lines.append("")
     if unfinished:
         lines += [f"Not finished, so not in the table: {', '.join(unfinished)}.", ""]
@@ -175,7 +179,9 @@ def index(found, results, settings, unfinished, drawn):
             lines += [f"{name}: {DIVERGED.format(result['diverged'])}", ""]
     written = first(results, "F", "reports")
     if written and "samples" in written:
-        new, right, judge = (found.mean(name, "F", "reports") for name in ("new", "right", "judge"))
+        new, right, judge = (
+            by_seed.mean(name, "F", "reports") for name in ("new", "right", "judge")
+        )
         lines += [
             "## F: names written by the generator", "",
             f"New, in no list: {new:.1%}. Taken for the right language: {right:.1%}, by a",
@@ -232,12 +238,12 @@ def write(folder, settings, tasks):
     if not results:
         return
     document = {"settings": settings, "runs": results}
-    found = seeds.Results(document, ("kind", "protocol"), "this run")
+    by_seed = seeds.Results(document, ("kind", "protocol"), "this run")
     drawn = figures(results)
     for name, figure in drawn.items():
         write_figure(folder / name, figure)
     write_atomic(folder / "results.json", json.dumps(document, indent=1).encode() + b"\n")
-    text = index(found, results, settings, unfinished, drawn)
+    text = index(by_seed, results, settings, unfinished, drawn)
     write_atomic(folder / "index.md", text.encode())
     print(f"written: {folder / 'index.md'}, {folder / 'results.json'}, {len(drawn)} figures")
 

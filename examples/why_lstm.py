@@ -73,7 +73,7 @@ def best_rates(tasks):
     return {kind: max(scores, key=scores.get) for kind, scores in tried.items()}
 
 
-def tables(found, rates):
+def tables(by_seed, rates):
     """Print means and standard errors of every net."""
     both = [("trained on", "reports", "train"), *HONEST]
     own = [("its own names", "held-out", "train"), *HONEST]
@@ -85,7 +85,7 @@ def tables(found, rates):
         print(f"\n{title}\n  {'net':50s}{'lr':>7s}" + "".join(f"{c[0]:>19s}" for c in columns))
         for kind in kinds:
             rate = rate_of(kind)
-            means = [f"{found.mean(m, kind, protocol, rate)}" for _, protocol, m in columns]
+            means = [f"{by_seed.mean(m, kind, protocol, rate)}" for _, protocol, m in columns]
             numbers = "".join(f"{mean:>19s}" for mean in means)
             print(f"  {runs.KINDS[kind].title:50s}{rate:7g}{numbers}")
 
@@ -95,13 +95,13 @@ def default_rate(kind):
     return runs.KINDS[kind].lr
 
 
-def figure(found, rates):
+def figure(by_seed, rates):
     """Every net a row: accuracy never seen and trained on, with the standard errors."""
     shown = [(kind, rates[kind]) for kind in PARTS]
     shown += [(kind, default_rate(kind)) for kind in REMEMBERS]
     panels = {
         title: {
-            f"{runs.KINDS[kind].title}": found.mean(measure, kind, protocol, rate)
+            f"{runs.KINDS[kind].title}": by_seed.mean(measure, kind, protocol, rate)
             for kind, rate in shown
         }
         for title, protocol, measure in [
@@ -189,9 +189,9 @@ def run():
             "settings": {**settings, "seeds": args.seeds}, "rates": rates,
             "runs": [one.result() for one in asked],
         }  # fmt: skip
-        found = seeds.Results(document, APART, "this run")
-        tables(found, rates)
-        write_figure(output / "why-lstm.png", figure(found, rates))
+        by_seed = seeds.Results(document, APART, "this run")
+        tables(by_seed, rates)
+        write_figure(output / "why-lstm.png", figure(by_seed, rates))
         trained = [
             one for one in asked if one.seed == args.seeds[0] and one.lr == default_rate(one.kind)
         ]

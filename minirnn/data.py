@@ -188,10 +188,10 @@ def load_names(
 def _lists(folder):
     """The files <Language>.txt of a folder, but for hidden ones, which systems put beside them."""
     try:
-        found = sorted(folder.iterdir())
+        paths = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{printable(str(folder), 200)} cannot be read: {error.strerror}") from None
-    return [path for path in found if path.suffix.lower() == ".txt" and path.name[0] != "."]
+    return [path for path in paths if path.suffix.lower() == ".txt" and path.name[0] != "."]
 
 
 def _read_list(path, alphabet, merge, counts):

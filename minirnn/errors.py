@@ -373,25 +373,25 @@ def targets_of(sequences, labels, targets, num_classes, ignore_index, dtype):
         labels = _joined_targets(sequences, listed("targets", targets, DataError))
         what, number = "target", len(labels)
     try:
-        found = np.asarray(labels)
+        array = np.asarray(labels)
     except (ValueError, TypeError):
         raise DataError(f"the {what}s are {short(labels)}, but must be an array") from None
-    if found.dtype.kind != "f" or num_classes is not None or not found.size:  # classes
-        ignored = np.zeros(found.shape, bool)
+    if array.dtype.kind != "f" or num_classes is not None or not array.size:  # classes
+        ignored = np.zeros(array.shape, bool)
         if ignore_index is not None:
-            ignored = found == ignore_index
-        filled = np.where(ignored, 0, found) if ignored.any() else found
+            ignored = array == ignore_index
+        filled = np.where(ignored, 0, array) if ignored.any() else array
         classes = labels_of(what, filled, number, num_classes)
         if ignored.all():
             raise DataError(f"all {what}s are {ignore_index}, the ignore_index: none is left")
         most = num_classes or int(classes.max()) + 1
         return (np.where(ignored, ignore_index, classes) if ignored.any() else classes), most
-    if found.ndim not in (1, 2) or len(found) != number:
+    if array.ndim not in (1, 2) or len(array) != number:
         wanted = f"[{number}] or [{number}, K]"
-        raise DataError(f"the {what}s have shape {found.shape}, but must be {wanted}")
+        raise DataError(f"the {what}s have shape {array.shape}, but must be {wanted}")
     if ignore_index is not None:
         raise ArgumentError(f"ignore_index is {ignore_index}, but numbers have none: leave it out")
-    numbers = finite(f"the {what}s", found.reshape(number, -1), dtype)
+    numbers = finite(f"the {what}s", array.reshape(number, -1), dtype)
     return numbers, numbers.shape[1]
 
 

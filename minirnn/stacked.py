@@ -122,13 +122,13 @@ class Stack(Module):
         element t. cache: what forward returned.
         """
         caches, _, order, (*shape, _) = cache_of(cache, self.layers)
-        found = [layer.states(one) for layer, one in zip(self.layers, caches, strict=True)]
+        states_of = [layer.states(one) for layer, one in zip(self.layers, caches, strict=True)]
         if order is not None:
-            for k, states in enumerate(found):
+            for k, states in enumerate(states_of):
                 for name, s in states.items():
                     s = s[order] if self.reverse or k % self.directions else s
                     states[name] = s.reshape(*shape, -1)
-        return found
+        return states_of
 
     def _split(self, state, name):
         """[state of layer 0 forward, ...] of a state with a leading layer axis."""

@@ -111,12 +111,12 @@ def _is_list(thing):
 def read_conventions(path):
     """The conventions in a JSON file. Raises `DataError` where it holds something else."""
     try:
-        found = json.loads(read_text(path))
+        stated = json.loads(read_text(path))
     except DataError:
         raise
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not JSON: {error}") from None
     known = [field.name for field in fields(Conventions)]
-    if not isinstance(found, dict) or not set(found) <= set(known):
+    if not isinstance(stated, dict) or not set(stated) <= set(known):
         raise DataError(f"{path} must hold a JSON object with some of {', '.join(known)}")
-    return Conventions(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+    return Conventions(**{k: tuple(v) if isinstance(v, list) else v for k, v in stated.items()})

@@ -93,8 +93,8 @@ def _asked_for(exercise):
     """The names of what the student writes in an exercise: its classes and functions."""
     tree = ast.parse(starter(exercise.file, Conventions()))
     kinds = (ast.ClassDef, ast.FunctionDef)
-    found = [node for node in tree.body if isinstance(node, kinds)]
-    return [n.name for n in found if not n.name.endswith("Cache")]
+    defined = [node for node in tree.body if isinstance(node, kinds)]
+    return [n.name for n in defined if not n.name.endswith("Cache")]
 
 
 def _without(text, names):

@@ -14,19 +14,19 @@ AT_ONCE = 2  # exercises that are checked at the same time
 def standing(folder, conventions, known=()):
     """{number: whether it is right} of the exercises of a folder; `known` results are not asked
     for again, and a file that is as it was handed out is not run."""
-    found = {result.number: bool(result) for result in known}
+    passed = {result.number: bool(result) for result in known}
     waiting = []
     for exercise in EXERCISES:
         path = folder / exercise.file
-        if exercise.number in found:
+        if exercise.number in passed:
             continue
-        found[exercise.number] = False
+        passed[exercise.number] = False
         if path.is_file() and not _is_handed_out(path, conventions):
             waiting.append(exercise)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = pool.map(lambda exercise: check(exercise, folder, conventions), waiting)
-        found |= {result.number: bool(result) for result in results}
-    return dict(sorted(found.items()))
+        passed |= {result.number: bool(result) for result in results}
+    return dict(sorted(passed.items()))
 
 
 def _is_handed_out(path, conventions):

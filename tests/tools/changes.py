@@ -142,7 +142,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     ("storage/saved_state.py", "0 <= right <= seen", "0 <= right", "test_resume.py"),
     ("storage/saved_state.py", "most = per_epoch - 1 if", "most = per_epoch if",
      "test_resume.py"),
-    ("storage/stored_runs.py", "checkpoint.path.unlink(missing_ok=True)", "pass",
+    ("storage/stored_runs.py", 'self.path("part.npz").unlink(missing_ok=True)', "pass",
      "test_stored_runs.py"),
     ("storage/stored_runs.py", "if saved[name] != now:", "if False:", "test_stored_runs.py"),
     ("storage/download.py", "or total > LARGEST_TOTAL", "or False", "test_download.py"),

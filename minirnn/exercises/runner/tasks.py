@@ -98,48 +98,50 @@ def cell(hand_in, given, stage):
             parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
     arrays = {"gx": given["gx"]}
     arrays |= {f"{s}_prev": given[f"{s}_prev"] for s in made.states}
-    found = {"gates": made.gates, "states": tuple(made.states),
+    observed = {"gates": made.gates, "states": tuple(made.states),
              "own": {n: p.data for n, p in own.items()}}  # fmt: skip
     stage[0], before = "forward", _attributes(made)
     state = tuple(arrays[f"{s}_prev"] for s in made.states)
     returned = made.forward(arrays["gx"], state, product)
-    found["forward"] = returned[0] if isinstance(returned, tuple) and len(returned) == 2 else None
-    found["returned"] = type(returned).__name__
+    observed["forward"] = (
+        returned[0] if isinstance(returned, tuple) and len(returned) == 2 else None
+    )
+    observed["returned"] = type(returned).__name__
     if isinstance(returned, tuple):
-        found["returned"] = f"a tuple of {len(returned)}"
-    cache = returned[1] if found["forward"] is not None else None
+        observed["returned"] = f"a tuple of {len(returned)}"
+    cache = returned[1] if observed["forward"] is not None else None
     fields = getattr(cache, "_fields", ())
-    found["fields"] = {name: copied(getattr(cache, name)) for name in fields}
-    found["held"] = [part for part in map(copied, _parts(cache)) if isinstance(part, np.ndarray)]
-    found["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
-    found["after"] = {name: array.copy() for name, array in arrays.items()}
-    found["kept"] = sorted(n for n, v in _attributes(made).items() if before.get(n) is not v)
-    if given["upstream"] is None or found["forward"] is None:
-        return found
+    observed["fields"] = {name: copied(getattr(cache, name)) for name in fields}
+    observed["held"] = [part for part in map(copied, _parts(cache)) if isinstance(part, np.ndarray)]
+    observed["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
+    observed["after"] = {name: array.copy() for name, array in arrays.items()}
+    observed["kept"] = sorted(n for n, v in _attributes(made).items() if before.get(n) is not v)
+    if given["upstream"] is None or observed["forward"] is None:
+        return observed
     alone = None
-    if found["kept"]:  # the cell is used for another step before this one is undone
+    if observed["kept"]:  # the cell is used for another step before this one is undone
         stage[0] = "backward"
         alone = copied(_undone(made, given, cache, product)[0])
         stage[0] = "forward, called a second time"
         made.forward(0.5 - given["gx"], tuple(0.5 - s for s in state),
                      Product(made.gates, given["Wh"], given["bh"]))  # fmt: skip
-    found["cache"] = None if cache is None else "something"
+    observed["cache"] = None if cache is None else "something"
     stage[0] = "backward"
     for name in ("first", "second"):
         for parameter in own.values():
             parameter.grad[...] = 0
-        found[name], upstream, undo = _undone(made, given, cache, product)
-        if alone is not None and _alike(alone, found[name]):
-            found["kept"] = []  # whatever it is, backward does without
-        found[f"{name} given"] = upstream
-        found[f"{name} da"] = undo.da.copy()
-        found["asked"] = "".join(made.gates if g is None else g for g in product.inputs)
-        found["undone"] = "".join(gate for gate, noted in undo.noted.items() if noted)
+        observed[name], upstream, undo = _undone(made, given, cache, product)
+        if alone is not None and _alike(alone, observed[name]):
+            observed["kept"] = []  # whatever it is, backward does without
+        observed[f"{name} given"] = upstream
+        observed[f"{name} da"] = undo.da.copy()
+        observed["asked"] = "".join(made.gates if g is None else g for g in product.inputs)
+        observed["undone"] = "".join(gate for gate, noted in undo.noted.items() if noted)
         stage[0] = "weights"
-        found[f"{name} weights"] = {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
-        found[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
+        observed[f"{name} weights"] = {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
+        observed[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
         stage[0] = "backward, called a second time"
-    return found
+    return observed
 
 
 def _undone(made, given, cache, product):
@@ -175,16 +177,16 @@ def linear(hand_in, given, stage):
         parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
     stage[0] = "Linear.forward"
     y, cache = several(layer.forward(given["x"]), stage[0], "y, cache")
-    found = {"y": y}
+    observed = {"y": y}
     if given["dy"] is not None:
         stage[0] = "Linear.backward"
-        found["x"] = layer.backward(given["dy"], cache)
-        found |= {"W": layer.W.grad.copy(), "b": layer.b.grad.copy()}
+        observed["x"] = layer.backward(given["dy"], cache)
+        observed |= {"W": layer.W.grad.copy(), "b": layer.b.grad.copy()}
         layer.backward(given["dy"], cache)
-        found |= {"W twice": layer.W.grad, "b twice": layer.b.grad}
-    found["after"] = {"x": given["x"], "dy": given["dy"], "self.W.data": layer.W.data,
+        observed |= {"W twice": layer.W.grad, "b twice": layer.b.grad}
+    observed["after"] = {"x": given["x"], "dy": given["dy"], "self.W.data": layer.W.data,
                       "self.b.data": layer.b.data}  # fmt: skip
-    return found
+    return observed
 
 
 def loss(hand_in, given, stage):
@@ -193,13 +195,13 @@ def loss(hand_in, given, stage):
     stage[0] = "CrossEntropy.forward"
     returned = made.forward(given["logits"], labels)
     value, cache = several(returned, stage[0], "loss, cache")
-    found = {"loss": value, "cache": copied(cache)}
+    observed = {"loss": value, "cache": copied(cache)}
     if given["dloss"] is not None:
         stage[0] = "CrossEntropy.backward"
-        found["logits"] = copied(made.backward(cache, float(given["dloss"])))
-        found["again"] = made.backward(cache, float(given["dloss"]))
-    found["after"] = {"logits": given["logits"], "labels": labels.astype(float)}
-    return found
+        observed["logits"] = copied(made.backward(cache, float(given["dloss"])))
+        observed["again"] = made.backward(cache, float(given["dloss"]))
+    observed["after"] = {"logits": given["logits"], "labels": labels.astype(float)}
+    return observed
 
 
 def copied(thing):
@@ -223,7 +225,7 @@ def recurrent(hand_in, given, stage):
     stage[0] = "forward"
     returned = net.forward(given["x"], sizes, state)
     output, final, cache = several(returned, "forward", "output, final, cache")
-    found = {"output": output, "final": final}
+    observed = {"output": output, "final": final}
     after = {"x": given["x"]} | {
         f"{s}0": a for s, a in zip(PracticeCell.states, state, strict=True)
     }
@@ -231,16 +233,16 @@ def recurrent(hand_in, given, stage):
         stage[0] = "backward"
         returned = net.backward(given["doutput"], cache, given["dfinal"])
         dx, dstate = several(returned, "backward", "dx, dstate")
-        found |= {"x": copied(dx), "dstate": copied(dstate)}
-        found |= {name: getattr(net, name).grad.copy() for name in names}
-        found["after once"] = {
+        observed |= {"x": copied(dx), "dstate": copied(dstate)}
+        observed |= {name: getattr(net, name).grad.copy() for name in names}
+        observed["after once"] = {
             "doutput": given["doutput"].copy(),
             "dfinal": copied(given["dfinal"]),
         }
         net.backward(given["doutput"], cache, given["dfinal"])
-        found |= {f"{name} twice": getattr(net, name).grad for name in names}
-    found["after"] = after | {f"self.{name}.data": getattr(net, name).data for name in names}
-    return found
+        observed |= {f"{name} twice": getattr(net, name).grad for name in names}
+    observed["after"] = after | {f"self.{name}.data": getattr(net, name).data for name in names}
+    return observed
 
 
 def sgd(hand_in, given, stage):
