@@ -226,7 +226,7 @@ def report_nets():
              "h_t": (5, 0, "$h_t$", True), "y": (5, 1.2, "$y$", True)},
             [("x", "new"), ("x", "say"), ("h", "new"), ("h", "say"), ("new", "h_t"), ("say", "y")],
         ),
-        "B to D": (
+        "B to D; C has no $c$": (
             {"x": (0, 1.2, "$x_t$", True), "h": (0, 0, "$h_{t-1}, c_{t-1}$", True),
              "new": (2.6, 0, "gates", False), "h_t": (5, 0, "$h_t, c_t$", True),
              "say": (5, 1.2, "out", False), "y": (6.6, 1.2, "$y$", True)},

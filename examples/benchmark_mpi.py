@@ -151,9 +151,8 @@ def show(measured):
     print(*measured["about"].values(), sep=", ")
     for row in measured["exchange"]:
         print(f"all-reduce of {row['bytes']:>10,} bytes: {1e6 * row['seconds']:9.1f} us")
-    print(
-        f"latency {1e6 * measured['latency']:.1f} us, bandwidth {measured['bandwidth'] / 1e9:.2f} GB/s"
-    )
+    latency, bandwidth = 1e6 * measured["latency"], measured["bandwidth"] / 1e9
+    print(f"latency {latency:.1f} us, bandwidth {bandwidth:.2f} GB/s")
     for net in measured["nets"]:
         print(
             f"H = {net['hidden']}, {net['parameters']:,} numbers: {1e3 * net['fixed']:.2f} ms and "

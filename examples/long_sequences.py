@@ -56,7 +56,7 @@ def orthogonal_rnn(input_size, rng):
 
 
 def identity_rnn(input_size, rng):
-    """relu; Wh the identity, Wx normal with deviation .001, biases 0: Le, Jaitly, Hinton 2015."""
+    """relu; Wh the identity, Wx normal (.001), biases 0: Le, Jaitly and Hinton 2015."""
     net = Recurrent(RNNCell("relu"), input_size, HIDDEN, rng=rng, biases=1)
     net.Wh.data[...] = np.eye(HIDDEN)
     net.Wx.data[...] = rng.normal(scale=0.001, size=net.Wx.shape)

@@ -24,7 +24,7 @@ from .product import Product, ProductBackward
 from .storage.files import alone_in, remove_leftovers
 from .storage.stored_runs import same_settings
 
-RESUME = "go on with a run that was stopped, and begin none anew"  # the help of --resume
+RESUME = "go on with a run that was stopped, and start no new one"  # the help of --resume
 
 
 class Help(argparse.RawDescriptionHelpFormatter):

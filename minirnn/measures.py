@@ -223,7 +223,7 @@ class Regression:
 
         rmse is sqrt(mean (y - target)^2), and R^2 = 1 - sum (y - target)^2 / sum (target - mean)^2
         with the mean of each of the K; where the targets are all alike it is 1 for a net that says
-        them, else 0.
+        them, else 0. Raises `ShapeError` for another y, `DataError` where there is no target.
         """
         target = as_numbers("target", target, axes=1).astype("float64")
         y = check_shape("y", as_numbers("y", y), target.shape, "target has").astype("float64")

@@ -178,5 +178,5 @@ def test_bad_conventions_are_refused_in_a_sentence(tmp_path, text, said):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=said):
         read_conventions(path)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no file"):
         read_conventions(tmp_path / "none.json")

@@ -281,7 +281,6 @@ GRU = {
         "candidate n",
         "n = r * tanh(gx_n + product_n)": "the reset gate scales the candidate n itself instead of "
         "the product inside it",
-        "n = tanh(gx_n + r * product_n) + h_prev": "h_prev is added to the candidate n",
     },
     "h = (1 - z) * n + z * h_prev": {
         "h = z * n + (1 - z) * h_prev": "z lets in the new state; here z near 1 keeps the old one",

@@ -150,7 +150,7 @@ class ReportGRU(Classifier):
 
 
 class EmptiedCell(LSTMCell):
-    """An `LSTMCell` with f = 0, so c = i g: nothing stays in the cell, and h alone remembers."""
+    """An `LSTMCell` with f = 0, so c = i g [n, H]: nothing stays in the cell, h alone remembers."""
 
     def forward(self, gx, state, product):
         h_prev, c_prev = state

@@ -74,7 +74,8 @@ def run(arguments, prog):
 
 
 def load(paths, cell=None):
-    """([net], settings) of several files. Raises `DataError` unless all are of one kind of net."""
+    """([net], settings) of several files. Raises `DataError` unless all are of one kind of net,
+    `CellError` for a cell that they were not trained with."""
     nets, first = [], None
 
     def build(settings):

@@ -170,9 +170,9 @@ def _clipped(gradients, limit, norm):
     single = [np.linalg.norm(g) for g in gradients]
     small = [min(1.0, limit / (s + 1e-6)) for s in single]
     squares, total = norm**2, sum(single)
-    scale, anew = min(1.0, limit / (norm + 1e-6)), [g.copy() for g in gradients]
-    for g in anew:
-        g *= min(1.0, limit / (np.sqrt(sum((h * h).sum() for h in anew)) + 1e-6))
+    scale, again = min(1.0, limit / (norm + 1e-6)), [g.copy() for g in gradients]
+    for g in again:
+        g *= min(1.0, limit / (np.sqrt(sum((h * h).sum() for h in again)) + 1e-6))
     return {
         "every array is clipped to the norm alone, which changes the direction":
             [s * g for s, g in zip(small, gradients, strict=True)],
@@ -189,7 +189,7 @@ def _clipped(gradients, limit, norm):
         "the gradients are divided by the norm, without the limit":
             [g / (norm + 1e-6) for g in gradients],
         "max stands for min": [max(1.0, limit / (norm + 1e-6)) * g for g in gradients],
-        "the norm is taken anew for each array, after those before it are scaled": anew,
+        "the norm is taken again for each array, after those before it are scaled": again,
         "only an array whose own norm is above the limit is scaled":
             [scale * g if s > limit else g for s, g in zip(single, gradients, strict=True)],
         "the norm and the limit have changed places": [min(1.0, norm / limit) * g
