@@ -35,7 +35,7 @@ from minirnn.reports import processes, runs, seeds
 from minirnn.storage.files import write_atomic, write_figure
 
 PARTS = ("A", "A+tanh", "A+new", "A+both", "A+wide", "B", "C")
-RATES = (0.0025, 0.005, 0.01, 0.02)
+RATES = (0.005, 0.01, 0.02)
 REMEMBERS = (
     "B+empty",
     "A+shuffled",

@@ -86,7 +86,8 @@ def quick(monkeypatch):
         monkeypatch.setattr(module, "quick_classifier", lambda *data: classifier(*data, epochs=1))
 
     def prepare(script):
-        fake = SimpleNamespace(plot_curves=nothing, plot_confusion=nothing, plot_gates=nothing)
+        names = "plot_curves", "plot_confusion", "plot_gates", "plot_means"
+        fake = SimpleNamespace(**dict.fromkeys(names, nothing))
         monkeypatch.setattr(script, "plotting", fake)
         monkeypatch.setattr(script, "write_figure", lambda path, _: write_atomic(path, b"drawn"))
         monkeypatch.setattr(script.processes, "run", in_this_process(None))
