@@ -153,14 +153,14 @@ def run():
     args = parse()
     if pool.serve():
         return
-    names = load_names(args.data, runs.alphabet_of("A"))
+    names, whole = load_names(args.data, runs.alphabet_of("A")), load_names(args.data)
     output = cli.output_folder(args.output)
     folder = str(cli.output_folder(output / "nets"))
-    settings = {"iterations": args.iterations, "names": names.digest(), "source": names.source}
+    settings = {"iterations": args.iterations, "names": whole.digest(), "source": whole.source}
 
     def task(kind, protocol, seed, lr=None):
         return runs.Run(
-            kind, protocol, seed, args.iterations, names.digest(), args.data, folder, lr
+            kind, protocol, seed, args.iterations, settings["names"], args.data, folder, lr
         )
 
     trials = [task(kind, "held-out", args.seeds[0], lr) for kind in PARTS for lr in RATES]

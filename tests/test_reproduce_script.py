@@ -8,6 +8,7 @@ they write, and what they say of bad input. That they go on after Ctrl-C and wor
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -266,11 +267,15 @@ def test_why_lstm(data, tmp_path, monkeypatch, capsys):
     script = loaded("why_lstm.py")
     script.PARTS, script.RATES, script.REMEMBERS = ("B", "C"), (0.005, 0.01), ("A+last2",)
     monkeypatch.setattr(script.processes, "run", in_this_process(None))
-    options = ["--iterations", 20, "--seeds", 3, 4, "--data", data, "--output", tmp_path]
+    options = ["--iterations", 20, "--data", data, "--output", tmp_path]
+    call("reproduce.py", *options, "--only", "B", "--seeds", 3)
+    before = nets(tmp_path)
+    options += ["--seeds", 3, 4]
     monkeypatch.setattr(sys, "argv", ["why_lstm.py", *map(str, options)])
     assert cli.main(script.run) == 0
     out = capsys.readouterr().out
-    figures = {"plateau.png", "why-lstm.png"}
+    assert len(before) == 2 and before.items() <= nets(tmp_path).items()  # not trained again
+    figures = {"plateau.png", "why-lstm.png", *(p.name for p in tmp_path.glob("B-*.png"))}
     figures |= {f"gates-{net}-{k}.png" for net in ("LSTM", "GRU") for k in (1, 2)}
     assert {path.name for path in tmp_path.glob("*.png")} == figures
     document = json.loads((tmp_path / "why-lstm.json").read_text())
@@ -286,6 +291,24 @@ def test_why_lstm(data, tmp_path, monkeypatch, capsys):
     written = {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()}
     assert cli.main(script.run) == 0  # nothing is trained, the same is written
     assert {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()} == written
+
+
+def test_both_scripts_share_a_folder(data, tmp_path, monkeypatch, capsys):
+    """With a name that one alphabet has and the other has not."""
+
+    def interrupted(*tasks):
+        raise KeyboardInterrupt
+
+    names = tmp_path / "names"
+    shutil.copytree(data, names)
+    with open(names / "Ab.txt", "a", encoding="utf-8") as file:
+        file.write("Ba-ka\n")
+    for name in ("reproduce.py", "why_lstm.py"):
+        script = loaded(name)
+        monkeypatch.setattr(script.processes, "run", interrupted)
+        options = ["--iterations", "2", "--data", str(names), "--output", str(tmp_path / "out")]
+        monkeypatch.setattr(sys, "argv", [name, *options])
+        assert cli.main(script.run) == 130, capsys.readouterr().err
 
 
 @pytest.mark.slow
