@@ -82,11 +82,11 @@ def tables(by_seed, rates):
         ("  at the rate that is best on the validation part", PARTS, rates.get, both),
         ("2 with less to remember, or less to remember with", REMEMBERS, default_rate, own),
     ]:
-        print(f"\n{title}\n  {'net':50s}{'lr':>7s}" + "".join(f"{c[0]:>19s}" for c in columns))
+        print(f"\n{title}\n  {'net':50s}{'lr':>7s}" + "".join(f"{c[0]:>32s}" for c in columns))
         for kind in kinds:
             rate = rate_of(kind)
             means = [f"{by_seed.mean(m, kind, protocol, rate)}" for _, protocol, m in columns]
-            numbers = "".join(f"{mean:>19s}" for mean in means)
+            numbers = "".join(f"{mean:>32s}" for mean in means)
             print(f"  {runs.KINDS[kind].title:50s}{rate:7g}{numbers}")
 
 
@@ -95,10 +95,9 @@ def default_rate(kind):
     return runs.KINDS[kind].lr
 
 
-def figure(by_seed, rates):
-    """Every net a row: accuracy never seen and trained on, with the standard errors."""
-    shown = [(kind, rates[kind]) for kind in PARTS]
-    shown += [(kind, default_rate(kind)) for kind in REMEMBERS]
+def figure(by_seed):
+    """Every net a row, at the reports' rates: accuracy never seen and trained on."""
+    shown = [(kind, default_rate(kind)) for kind in (*PARTS, *REMEMBERS)]
     panels = {
         title: {
             f"{runs.KINDS[kind].title}": by_seed.mean(measure, kind, protocol, rate)
@@ -191,7 +190,7 @@ def run():
         }  # fmt: skip
         by_seed = seeds.Results(document, APART, "this run")
         tables(by_seed, rates)
-        write_figure(output / "why-lstm.png", figure(by_seed, rates))
+        write_figure(output / "why-lstm.png", figure(by_seed))
         trained = [
             one for one in asked if one.seed == args.seeds[0] and one.lr == default_rate(one.kind)
         ]

@@ -165,7 +165,8 @@ def plot_curves(
     """
     from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-    figure = _blank(1.5 + 4.3 * len(panels), 3.8)
+    many = max(map(len, panels.values())) + len(levels or {}) > 5  # they would lie over the curves
+    figure = _blank(1.5 + 4.3 * len(panels) + 3 * many, 3.8)
     first = None
     for k, (name, curves) in enumerate(panels.items()):
         axes = figure.add_subplot(1, len(panels), k + 1, sharey=first)
@@ -194,7 +195,7 @@ def plot_curves(
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     handles = first.get_legend_handles_labels()
-    if len(handles[0]) > 5:  # so many would lie over the curves
+    if many:
         figure.legend(*handles, frameon=False, fontsize="small", loc="outside right center")
     else:
         first.legend(frameon=False, fontsize="small")

@@ -287,7 +287,7 @@ def test_why_lstm(data, tmp_path, monkeypatch, capsys):
             value for (other, _), value in tried.items() if other == kind
         )
     assert f"{found.mean('unseen', 'A+last2', 'held-out', 0.005)}" in out
-    assert "RNN, last 2 letters" in out and "LSTM" in out
+    assert "RNN, the last 2 letters" in out and "LSTM" in out
     written = {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()}
     assert cli.main(script.run) == 0  # nothing is trained, the same is written
     assert {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()} == written

@@ -65,7 +65,12 @@ KINDS = {
     "B+shuffled": Kind(nets.ReportLSTM, 0.01, "LSTM, letters shuffled", sees="shuffled"),
     "A+shuffled": Kind(_both, 0.005, "RNN, letters shuffled", sees="shuffled"),
     **{
-        f"{kind}+last{k}": Kind(make, lr, f"{name}, last {k} letters", sees=k)
+        f"{kind}+last{k}": Kind(
+            make,
+            lr,
+            f"{name}, the last {k} letters" if k > 1 else f"{name}, the last letter",
+            sees=k,
+        )
         for kind, make, lr, name in [
             ("A", _both, 0.005, "RNN"),
             ("B", nets.ReportLSTM, 0.01, "LSTM"),
