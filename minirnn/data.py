@@ -159,12 +159,12 @@ def load_names(
     alphabet = Alphabet() if alphabet is None else alphabet
     part("alphabet", alphabet), one_of("merge", merge, SWITCH)
     embedded = folder is None
-    folder = names_folder() if folder is None else path_of("folder", folder)
-    if not folder.is_dir():
-        reason = printable(absent(folder, "folder"), 250)
+    place: Path = names_folder() if folder is None else path_of("folder", folder)
+    if not place.is_dir():
+        reason = printable(absent(place, "folder"), 250)
         raise DataError(f"{reason} with files <Language>.txt")
     names, labels, languages, counts = [], [], [], Counter()
-    for path in _lists(folder):
+    for path in _lists(place):
         if not path.is_file():
             counts[f"{printable(path.name)} is no file, left out"] += 1
             continue
@@ -177,11 +177,11 @@ def load_names(
             counts[f"{printable(path.name)} has no usable name"] += 1
     if len(languages) < 2:
         raise DataError(
-            f"{printable(str(folder))} holds {len(languages)} files <Language>.txt with usable "
+            f"{printable(str(place))} holds {len(languages)} files <Language>.txt with usable "
             "names, but at least 2 languages are needed"
         )
     notes = [f"{reason}: {number:,}" for reason, number in sorted(counts.items())]
-    source = "embedded" if embedded else printable(str(folder))
+    source = "embedded" if embedded else printable(str(place))
     return Names(names, np.array(labels, dtype=np.int64), languages, source, notes)
 
 
@@ -261,9 +261,9 @@ def split(
     """
     rng = generator(rng)
     part("names", names)
-    shares = [real("a share", share, PART) for share in listed("shares", shares, DataError)]
-    if len(shares) != 3 or 0 in shares or abs(sum(shares) - 1) > 1e-6:
-        raise DataError(f"shares is {short(shares)}, but must be three numbers above 0 with sum 1")
+    given = [real("a share", share, PART) for share in listed("shares", shares, DataError)]
+    if len(given) != 3 or 0 in given or abs(sum(given) - 1) > 1e-6:
+        raise DataError(f"shares is {short(given)}, but must be three numbers above 0 with sum 1")
     owners = {}  # distinct name -> indices
     for k, name in enumerate(names.names):
         owners.setdefault(name.casefold(), []).append(k)
@@ -279,8 +279,8 @@ def split(
                 "training, validation and test needs at least 3"
             )
         order = rng.permutation(len(groups))
-        n_validation = max(1, round(len(groups) * shares[1]))
-        n_test = max(1, round(len(groups) * shares[2]))
+        n_validation = max(1, round(len(groups) * given[1]))
+        n_test = max(1, round(len(groups) * given[2]))
         cuts = np.split(order, [len(groups) - n_validation - n_test, len(groups) - n_test])
         for chosen, cut in zip(parts, cuts, strict=True):
             chosen.extend(index for g in cut for index in groups[g])
