@@ -246,7 +246,7 @@ TEXT = "--hidden-size 5 --embedding 3 --streams 5 --steps 4 --epochs 3 --dropout
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     path, rng = tmp_path_factory.mktemp("text") / "book.txt", np.random.default_rng(0)
-    path.write_text("".join(rng.choice(list("aeiou bdkl"), 500)))
+    path.write_text("".join(rng.choice(list("aeiou bdkl"), 12_000)))
     return path
 
 
