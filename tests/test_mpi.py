@@ -292,7 +292,7 @@ def test_names_on_two_ranks(data, tmp_path):
 
 
 RUNS = {
-    "reproduce": "--only A --iterations 6000",
+    "reproduce": "--only A --iterations 12000",
     "known_results": "--only adding --seeds 1 --quick",
     "long_sequences": "--batches 40 --lengths 9",
 }
