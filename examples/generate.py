@@ -9,7 +9,6 @@ Ctrl-C, or worse, the same command goes on with the training; --resume sees to i
 something to go on with.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -28,7 +27,7 @@ CLASSIFIER = Path("runs/names-lstm/model.npz")  # what examples/names.py writes
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
+    parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("--language", help="(default: all of them)")
     add("--start", metavar="LETTERS", help="the first letters (default: those of real names)")

@@ -15,7 +15,6 @@ adding   the sum of two marked numbers among 100: after how many batches is it s
 import json
 import os
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,7 +109,7 @@ def work(run, progress, stopped):
 
 
 def main():
-    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--only", choices=STEPS, nargs="+", default=list(STEPS), metavar="PROBLEM")
     parser.add_argument("--seeds", type=cli.whole, default=3, help="how many (default: 3)")
     parser.add_argument("--quick", action="store_true", help="a twentieth of the steps")

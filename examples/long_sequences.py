@@ -94,7 +94,7 @@ NETS = {
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
+    parser = cli.Parser(__doc__)
     add = parser.add_argument
     add(
         "--only",

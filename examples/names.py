@@ -47,7 +47,7 @@ USED = {
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
+    parser = cli.Parser(__doc__)
     add, yes_no = parser.add_argument, argparse.BooleanOptionalAction
     add("--model", choices=["rnn", "lstm", "gru"], default="lstm", help="the cell")
     add("--cell", metavar="FILE.py:CLASS", help="a cell class of your own, instead of --model")

@@ -35,7 +35,7 @@ DIVERGED = "the loss became infinite after {:,} iterations"
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
+    parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("--only", type=nets, default=list(NETS), metavar="A,B", help="which nets (default: A to F)")
     add("--iterations", type=cli.whole, help="names that each net sees (default: 300,000)")

@@ -8,7 +8,6 @@ many there were a while ago. Its values never repeat, but they follow from what 
 """
 
 # ruff: noqa: E402
-import argparse
 import json
 import os
 import sys
@@ -100,7 +99,7 @@ def trained(model, seed, series, known, args):
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
+    parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("--model", choices=["rnn", "lstm", "gru"], help="the cell (default: all three)")
     add("--hidden-size", type=cli.whole, default=32, help="numbers in a state")

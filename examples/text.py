@@ -9,7 +9,6 @@ mpiexec -n 4 python examples/text.py --mpi          the same, shared among four 
 """
 
 # ruff: noqa: E402
-import argparse
 import functools
 import json
 import os
@@ -40,7 +39,7 @@ WRITING = "length", "temperature", "top_k"  # the options of what goes on with a
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
+    parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("--text", metavar="FILE", help="any UTF-8 text (default: the embedded plays)")
     add("--model", choices=["rnn", "lstm", "gru"], default="lstm", help="the cell")

@@ -17,7 +17,6 @@ in it is never trained twice; --resume sees to it that there is something to go 
 """
 
 # ruff: noqa: E402
-import argparse
 import json
 import os
 import sys
@@ -47,7 +46,7 @@ APART = ("kind", "protocol", "lr")  # what tells the runs apart
 
 
 def parse():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=cli.Help)
+    parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("--iterations", type=cli.whole, help="names that each net sees (default: 300,000)")
     add("--quick", action="store_true", help="2,000 iterations, in a folder of their own")

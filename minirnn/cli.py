@@ -38,6 +38,23 @@ class Help(argparse.RawDescriptionHelpFormatter):
         return action.help + ("" if told or listed or number else " (default: %(default)s)")
 
 
+class Parser(argparse.ArgumentParser):
+    """Reads a script's command line; on ranks of mpiexec, the first alone says what is wrong."""
+
+    def __init__(self, description):
+        super().__init__(description=description, formatter_class=Help)
+
+    def _print_message(self, message, file=None):
+        if world.number() == 0:
+            super()._print_message(message, file)
+
+    def exit(self, status=0, message=None):
+        """End the script."""
+        if status:
+            world.let_the_first_speak()
+        super().exit(status, message)
+
+
 def main(run):
     """Run a script's function; its exit code. What a user can cause ends in one line, no traceback.
 

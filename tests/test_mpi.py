@@ -175,6 +175,18 @@ def test_an_error_ends_all_in_one_line(tmp_path, what, line):
 
 
 @needs_mpi
+@pytest.mark.parametrize("options, line", [
+    (["--batch-size", "0"], "names.py: error: argument --batch-size: '0' must be a whole number"),
+    (["--data", "nowhere"], "error: there is no folder nowhere with files <Language>.txt"),
+])  # fmt: skip
+def test_what_all_ranks_find_wrong_is_said_once(options, line):
+    process = start(3, ROOT / "examples" / "names.py", "--mpi", *options)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and err.count("usage:") == ("argument" in line)
+    assert len(re.findall(r"error: .*", err)) == 1 and line in err
+
+
+@needs_mpi
 def test_tasks_on_ranks(tmp_path):
     """Each rank but the first takes some; a failure lets the others to their end."""
     _, err = on(3, "tasks", tmp_path)

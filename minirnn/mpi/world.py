@@ -56,6 +56,12 @@ def rank():
     return _comm.rank if _comm else 0
 
 
+def number():
+    """Return the number that mpiexec gave this process, joined or not; 0 outside it."""
+    given = (os.environ.get(name, "") for name in GIVEN)
+    return next((int(text) for text in given if text.isdigit()), 0)
+
+
 def size():
     """Return how many ranks there are; 1 where this process has joined none."""
     return _comm.size if _comm else 1
@@ -66,10 +72,14 @@ def last_words(text):
 
     What all ranks find wrong is said once: the others wait, and the first ends them meanwhile.
     """
-    if rank() == 0:
-        return text
-    time.sleep(COURTESY)
-    return f"rank {rank()} of {size()}: {text}"
+    let_the_first_speak()
+    return f"rank {number()} of {size()}: {text}" if rank() else text
+
+
+def let_the_first_speak():
+    """Wait, on every rank but the first: when it ends with an error, mpiexec ends the others."""
+    if number():
+        time.sleep(COURTESY)
 
 
 def end_all(code):
