@@ -311,7 +311,9 @@ RUNS = {
 
 
 @needs_mpi
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [
+    "reproduce", *(pytest.param(name, marks=pytest.mark.slow) for name in list(RUNS)[1:]),
+])  # fmt: skip
 def test_runs_stopped_on_three_ranks_and_gone_on_with_by_two(name, data, tmp_path):
     folder, options = tmp_path / "runs", RUNS[name].split()
     options += ["--output", folder] + (["--data", data] if name == "reproduce" else [])
