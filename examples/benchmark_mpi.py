@@ -8,7 +8,6 @@ what the model says. Run it on a machine that does nothing else. It takes about 
 """
 
 # ruff: noqa: E402
-import argparse
 import json
 import os
 import platform
@@ -105,8 +104,7 @@ def training_steps(comm, hidden, seconds, names, sequences):
 
 
 def run():
-    raw = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--json", type=Path, help="where to write the numbers")
     parser.add_argument("--seconds", type=cli.positive, default=1.5, help="for each time (1.5)")
     args = parser.parse_args()
