@@ -1,6 +1,7 @@
 """The net of `examples/text.py` beside the same net in PyTorch: the same weights, the same steps.
 
-    python tests/tools/compare_text.py [--epochs 3] [--steps 200] [--hidden-size 256] [--rounds 3]
+    python tests/tools/compare_text.py [--epochs 3] [--steps 200] [--model lstm] [--hidden-size 256]
+        [--rounds 3]
 
 Both begin with the same weights and read the same pieces of the embedded text, one thread each,
 with the script's AdamW, falling rate and clipping. First all steps of so many epochs, or only the
@@ -32,11 +33,12 @@ LR, CLIP, STREAMS, T = 4e-3, 1.0, 32, 64  # as in examples/text.py
 class Theirs(torch.nn.Module):
     """The same net, with the weights of ours."""
 
-    def __init__(self, net):
+    def __init__(self, net, model):
         super().__init__()
         V, E = net.embedding.W.shape
         H = net.recurrent.hidden_size
-        self.embedding, self.recurrent = torch.nn.Embedding(V, E), torch.nn.LSTM(E, H)
+        self.embedding = torch.nn.Embedding(V, E)
+        self.recurrent = getattr(torch.nn, model.upper())(E, H)
         self.linear = torch.nn.Linear(H, V)
         state = {k: torch.from_numpy(a) for k, a in convert.to_pytorch(net.recurrent).items()}
         self.recurrent.load_state_dict(state)
@@ -45,15 +47,16 @@ class Theirs(torch.nn.Module):
             self.linear.weight.copy_(torch.from_numpy(net.linear.W.data.T))
             self.linear.bias.copy_(torch.from_numpy(net.linear.b.data))
         self.optimizer = torch.optim.AdamW(self.parameters(), LR)
-        self.state = None
+        self.state = None  # (h, c) of an LSTM, (h,) of the others
 
     def loss(self, batch):
         """The mean loss of one batch of pieces, all of one length."""
         n = len(batch.index)
         x, y = (torch.from_numpy(a).reshape(-1, n) for a in (batch.x, batch.labels))
-        state = self.state and tuple(s[:, :n].contiguous() for s in self.state)
-        h, state = self.recurrent(self.embedding(x), state)
-        self.state = tuple(s.detach() for s in state)
+        state = self.state and [s[:, :n].contiguous() for s in self.state]
+        pair = isinstance(self.recurrent, torch.nn.LSTM)
+        h, state = self.recurrent(self.embedding(x), state and (tuple(state) if pair else state[0]))
+        self.state = [s.detach() for s in (state if pair else [state])]
         return torch.nn.functional.cross_entropy(self.linear(h).flatten(0, 1), y.flatten())
 
     def step(self, batch, lr):
@@ -68,6 +71,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--steps", type=int, help="stop after so many")
+    parser.add_argument("--model", choices=["rnn", "lstm", "gru"], default="lstm")
     parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args(arguments)
@@ -76,8 +80,8 @@ def main(arguments=None):
     sequences, *parts = text.pieces(T, STREAMS)  # without what would make a batch of two lengths
     known, held = (part[: (len(part) - 1) // STREAMS * STREAMS] for part in parts)
     rng, V = np.random.default_rng(0), len(text.letters)
-    net = StepModel(V, V, rng=rng, hidden_size=args.hidden_size, embedding=64)
-    theirs = Theirs(net)
+    net = StepModel(V, V, rng=rng, cell=args.model, hidden_size=args.hidden_size, embedding=64)
+    theirs = Theirs(net, args.model)
     schedule = optim.cosine(LR, args.epochs * len(known) // STREAMS, LR / 20)
     ours = Trainer(net, CrossEntropy(), optim.AdamW(net.parameters(), LR), sequences, known, held,
                    schedule=schedule, rng=rng, epochs=args.epochs, batch_size=STREAMS,
