@@ -1,8 +1,8 @@
 """A language model: a net learns to say the next letter of a text, and then writes on.
 
-python examples/text.py                             an LSTM on seven plays by Shakespeare
+python examples/text.py                             a GRU on seven plays by Shakespeare
 python examples/text.py --text my_book.txt          on a text of your own, UTF-8
-python examples/text.py --model gru --hidden-size 128 --epochs 2
+python examples/text.py --model lstm --hidden-size 128 --epochs 2
 python examples/text.py --prompt "To be, or "       what the trained net goes on with
 python examples/text.py --prompt KING --temperature 0.5 --top-k 5 --length 1000
 mpiexec -n 4 python examples/text.py --mpi          the same, shared among four processes
@@ -42,7 +42,7 @@ def parse():
     parser = cli.Parser(__doc__)
     add = parser.add_argument
     add("--text", metavar="FILE", help="any UTF-8 text (default: the embedded plays)")
-    add("--model", choices=["rnn", "lstm", "gru"], default="lstm", help="the cell")
+    add("--model", choices=["rnn", "lstm", "gru"], default="gru", help="the cell")
     add("--backend", choices=["numpy", "cupy"], default="numpy", help="cupy: a graphics card")
     add("--hidden-size", type=cli.whole, default=256, help="numbers in a state")
     add("--num-layers", type=cli.whole, default=1, help="on top of each other")
@@ -50,7 +50,7 @@ def parse():
     add("--dropout", type=cli.share, default=0.0, help="share of numbers dropped in training")
     add("--streams", type=cli.whole, default=32, help="places at which the text is read at once")
     add("--steps", type=cli.whole, default=64, help="letters after which gradients are cut")
-    add("--epochs", type=cli.whole, default=3, help="times through the text, at the most")
+    add("--epochs", type=cli.whole, default=6, help="times through the text, at the most")
     add("--lr", type=cli.positive, default=4e-3, help="the first rate; the last is a twentieth")
     add("--clip", type=cli.positive, default=1.0, help="largest norm of all gradients")
     add("--patience", type=cli.whole, default=3, help="epochs to wait for a better one")

@@ -1,7 +1,7 @@
 """The net of `examples/text.py` beside the same net in PyTorch: the same weights, the same steps.
 
-    python tests/tools/compare_text.py [--epochs 3] [--steps 200] [--model lstm] [--hidden-size 256]
-        [--rounds 3]
+    python tests/tools/compare_text.py [--epochs 6] [--steps 200] [--model gru] [--hidden-size 256]
+        [--rounds 30]
 
 Both begin with the same weights and read the same pieces of the embedded text, one thread each,
 with the script's AdamW, falling rate and clipping. First all steps of so many epochs, or only the
@@ -69,11 +69,11 @@ class Theirs(torch.nn.Module):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--steps", type=int, help="stop after so many")
-    parser.add_argument("--model", choices=["rnn", "lstm", "gru"], default="lstm")
+    parser.add_argument("--model", choices=["rnn", "lstm", "gru"], default="gru")
     parser.add_argument("--hidden-size", type=int, default=256)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=30)
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     text = load_text()
