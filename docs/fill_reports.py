@@ -50,13 +50,14 @@ CURVES = ("history", "confusion", "samples", "languages", "source")  # of a run:
 
 def apart(name):
     """What tells the runs of a file apart."""
-    if name == "long-sequences":
+    if name.startswith("long-sequences"):
         return ("problem", "net", "T")
     return ("kind", "protocol", *["lr"] * name.endswith("-why-lstm"))
 
 
 def take(name, folder):
-    """Copy what the page needs of a run: numbers without the curves, and the figures."""
+    """Copy what the pages need of a run: numbers without the curves, and the figures if they have
+    one of them."""
     RESULTS.mkdir(exist_ok=True)
     for written, ending in WRITTEN.items():
         if not (folder / written).is_file():
@@ -69,6 +70,8 @@ def take(name, folder):
         ]
         path = RESULTS / f"{name}{ending}.json"
         path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    if not any(f"picture: {name}/" in page.read_text(encoding="utf-8") for page in PAGES):
+        return
     target = FIGURES / name
     target.mkdir(parents=True, exist_ok=True)
     for path in folder.glob("*.png"):
@@ -118,7 +121,7 @@ class Page:
         results = self.results(name)
         if name.endswith("-why-lstm"):
             lines = (memory_table if which == "memory" else parts_table)(self, name)
-        elif name == "long-sequences":
+        elif name.startswith("long-sequences"):
             lines = lengths_table(results)
         else:
             lines = reports_table(results)

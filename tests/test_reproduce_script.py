@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from experiments import in_this_process, loaded
 import minirnn
 from minirnn import cli
 from minirnn.errors import CheckpointError, MinirnnError
+from minirnn.mpi.pool import outcome
 from minirnn.reports import processes, runs, seeds
 
 ROOT = Path(minirnn.__file__).resolve().parents[1]
@@ -439,6 +441,14 @@ def test_more_tasks_after_the_first():
     assert results == {"0": 0, "1": 1, "2": 2, "more 0": 0, "more 1": 10}
     none_first = [task.name for task, _ in processes.run(do, [], 1, lambda: [Task("only", 1)])]
     assert none_first == ["only"]
+
+
+def test_a_task_may_overflow_without_a_warning():
+    """Who trains looks for bad numbers and says so; a warning would stand between the bars."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kind, value = outcome(lambda *_: np.float32([3e38]) * 10, None, None, None)
+    assert (kind, list(value)) == ("result", [np.inf])
 
 
 @pytest.mark.parametrize("what, words", [("fail", "it went wrong"), ("die", "code 3")])

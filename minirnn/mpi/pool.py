@@ -4,6 +4,8 @@ import queue
 import signal
 import traceback
 
+import numpy as np
+
 from ..cli import sentence
 from . import world
 
@@ -88,6 +90,7 @@ def do(function, task):
 def outcome(function, task, progress, stopped):
     """Return ("result", what the function returns), or ("error", what went wrong)."""
     try:
-        return "result", function(task, progress, stopped)
+        with np.errstate(over="ignore", invalid="ignore"):  # who trains looks for bad numbers
+            return "result", function(task, progress, stopped)
     except Exception as error:
         return "error", sentence(error) or traceback.format_exc()
