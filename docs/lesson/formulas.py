@@ -18,7 +18,7 @@ from . import net
 GIVEN = {
     "h_prev": "h<sub>t−1</sub>, from the step before; h<sub>0</sub> = 0",
     "c_prev": "c<sub>t−1</sub>, from the step before; c<sub>0</sub> = 0",
-    "dh": "dh<sub>t</sub> = (h<sub>t</sub> − y<sub>t</sub>) + dh<sub>t</sub> from step t+1",
+    "dh": "dh<sub>t</sub> = (h<sub>t</sub> − q<sub>t</sub>) + dh<sub>t</sub> from step t+1",
 }
 GX = re.compile("gx<sub>(.)</sub>")
 LOOP = ("minirnn/recurrent.py", "Recurrent.backward", "dstate = [dstate[0] + doutput")
