@@ -83,7 +83,7 @@ def step_rows(run, phase, t):
 def arriving(run, t, unit):
     """Write what dh is made of: this step's own loss, and what the next step sends back."""
     future = run.backward[t + 1]["dh_prev"][unit] if t + 1 < net.T else 0
-    own = f"({number(run.forward[t]['h'][unit])} − {factor(short(net.Y[t][unit]))})"
+    own = f"({number(run.forward[t]['h'][unit])} − {factor(short(net.Q[t][unit]))})"
     return f"{own} + {factor(number(future))}"
 
 
