@@ -597,6 +597,12 @@ def one_for_each(gates, da):
             f"product.backward was given {given}, but must be given a tuple of {len(gates)}, "
             f"one [n, H] for each of {', '.join(gates)}"
         )
+    for gate, one in zip(gates, da, strict=True):
+        if isinstance(one, (tuple, list)):
+            raise CellError(
+                f"product.backward was given a {type(one).__name__} for gate {gate}, but must be "
+                f"given one array [n, H], as in product.backward(da, {gate!r})"
+            )
 
 
 def truncation(truncate, turned):

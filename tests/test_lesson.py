@@ -95,7 +95,7 @@ def library():
     cell = TracedCell(LSTMCell())
     made = Recurrent(cell, 2, 2, biases=1, dtype="float64")
     made.Wx.data[...], made.Wh.data[...], made.bx.data[...] = net.WX, net.WH, net.B
-    x, y = np.array(net.X, float)[:, None], np.array(net.Y, float)[:, None]
+    x, y = np.array(net.X, float)[:, None], np.array(net.Q, float)[:, None]
     output, _, cache = made.forward(x)
     made.backward(output - y, cache)
     keys = {"loss": ((output - y) ** 2).sum() / 2}
@@ -126,13 +126,13 @@ def test_every_number_is_the_librarys_to_the_digits_shown(parts, library):
 
 
 def test_no_number_in_a_drawing_is_without_its_origin(parts):
-    """Inputs, targets, h - y, the tanh of the backward drawings: all others have a key."""
-    given = {str(v).replace("-", "−") for v in np.array([net.X, net.Y]).ravel()}
+    """Inputs, targets, h - q, the tanh of the backward drawings: all others have a key."""
+    given = {str(v).replace("-", "−") for v in np.array([net.X, net.Q]).ravel()}
     for step in steps(parts):
         for box in step.all("plain"):
             for value in box.all("value"):
                 plain = value.text() in given | {"0.000"} or "data-k" in value.attributes
-                assert plain or box.text().startswith(("h − y", "tanh"))
+                assert plain or box.text().startswith(("h − q", "tanh"))
         for value in step.all("value"):
             if "data-k" not in value.attributes and value.text() not in given | {"0.000"}:
                 assert any(value in list(box.all("value")) for box in step.all("plain"))
@@ -165,7 +165,7 @@ def test_weights_gradients_are_those_of_differences(library):
         for parameter, value in zip((made.Wx, made.Wh, made.bx), tables, strict=True):
             parameter.data[...] = value
         output, _, _ = made.forward(np.array(net.X, float)[:, None])
-        return ((output[:, 0] - net.Y) ** 2).sum() / 2
+        return ((output[:, 0] - net.Q) ** 2).sum() / 2
 
     tables = [np.array(table, float) for table in (net.WX, net.WH, net.B)]
     for kind, table in zip(("dWx", "dWh", "db"), tables, strict=True):
@@ -194,7 +194,7 @@ def test_given_numbers_are_those_of_the_program_in_the_text(parts):
     space = {}
     exec(code.partition("h, _, cache")[0], space)
     made = space["net"]
-    for ours, theirs in [(space["x"][:, 0], net.X), (space["y"][:, 0], net.Y),
+    for ours, theirs in [(space["x"][:, 0], net.X), (space["q"][:, 0], net.Q),
                          (made.Wx.data, net.WX), (made.Wh.data, net.WH),
                          (made.bx.data, net.B)]:  # fmt: skip
         assert np.array_equal(ours, theirs)
@@ -207,7 +207,7 @@ def test_given_numbers_are_those_of_the_program_in_the_text(parts):
     ]
     weights = [v for k in range(4) for table in (net.WX[k], net.WH[k], [net.B[k]]) for v in
                np.ravel(table)]  # fmt: skip
-    assert shown == [*np.ravel(net.X), *np.ravel(net.Y), *weights]
+    assert shown == [*np.ravel(net.X), *np.ravel(net.Q), *weights]
 
 
 # Four faces

@@ -48,8 +48,9 @@ TITLES = {  # {name in the zoo: (what was done, why it does what is seen), as HT
     ),
     "lstm-gates-repacked": (
         "the gates g and o are exchanged",
-        "All numbers are right, but two of them stand in each other's place: the weights of g "
-        "are moved as those of o should be. All shapes fit, and nothing crashes.",
+        "In step 3 all numbers are right, but two of them stand in each other's place: the weights "
+        "of g are moved as those of o should be. Each goes back through the other's matrix, too, "
+        "so the steps before get a wrong dh. All shapes fit, and nothing crashes.",
     ),
     "time-last-step-weights": (
         "= instead of += for the weights",

@@ -174,7 +174,7 @@ def cell(run, phase, t):
         tanh = [number(v) for v in values["tanh_c"]]
         parts.append(box("tanh_c", "tanh", tanh, None, kind=" plain"))
         off = [number(v) for v in run.doutput[t]]
-        parts.append(box("loss", "h − y", off, "dh", kind=" plain", half=LOSS))
+        parts.append(box("loss", "h − q", off, "dh", kind=" plain", half=LOSS))
         for variable in ("dc", "dh"):
             future = run.backward[t + 1][f"{variable}_prev"] if t + 1 < net.T else [0.0, 0.0]
             keys = [f"b{t + 2}.{variable}_prev.{u}" for u in (0, 1)] if t + 1 < net.T else ()
@@ -184,8 +184,8 @@ def cell(run, phase, t):
         parts.append(text(200, OUT + 5, origin, "note middle"))
     else:
         put("tanh_c", "tanh", "tanh_c")
-        ys = [short(v) for v in net.Y[t]]
-        parts.append(box("loss", f"y<sub>{t + 1}</sub>", ys, None, kind=" plain", half=LOSS))
+        qs = [short(v) for v in net.Q[t]]
+        parts.append(box("loss", f"q<sub>{t + 1}</sub>", qs, None, kind=" plain", half=LOSS))
         goal = f"to step {t + 2}" if t + 1 < net.T else "the end"
         parts.append(text(200, OUT + 5, goal, "note middle"))
         for name, place in (("c", "dc_given"), ("h", "dh_given")):

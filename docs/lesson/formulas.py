@@ -18,7 +18,7 @@ from . import net
 GIVEN = {
     "h_prev": "h<sub>t−1</sub>, from the step before; h<sub>0</sub> = 0",
     "c_prev": "c<sub>t−1</sub>, from the step before; c<sub>0</sub> = 0",
-    "dh": "dh<sub>t</sub> = (h<sub>t</sub> − y<sub>t</sub>) + dh<sub>t</sub> from step t+1",
+    "dh": "dh<sub>t</sub> = (h<sub>t</sub> − q<sub>t</sub>) + dh<sub>t</sub> from step t+1",
 }
 GX = re.compile("gx<sub>(.)</sub>")
 LOOP = ("minirnn/recurrent.py", "Recurrent.backward", "dstate = [dstate[0] + doutput")
@@ -83,7 +83,7 @@ def step_rows(run, phase, t):
 def arriving(run, t, unit):
     """Write what dh is made of: this step's own loss, and what the next step sends back."""
     future = run.backward[t + 1]["dh_prev"][unit] if t + 1 < net.T else 0
-    own = f"({number(run.forward[t]['h'][unit])} − {factor(short(net.Y[t][unit]))})"
+    own = f"({number(run.forward[t]['h'][unit])} − {factor(short(net.Q[t][unit]))})"
     return f"{own} + {factor(number(future))}"
 
 

@@ -15,7 +15,7 @@ T, H, GATES = 3, 2, "ifgo"
 DA = [f"da{gate}" for gate in GATES]
 
 X = [[1, 0], [0, 1], [1, 1]]
-Y = [[1, -1], [1, 0], [-1, 1]]  # what h_t should be: L is half the sum of (h_t - y_t)^2
+Q = [[1, -1], [1, 0], [-1, 1]]  # what h_t should be: L is half the sum of (h_t - q_t)^2
 WX = [[[1, 0.5], [-1, 0.5]], [[0.5, 0], [0.5, 1]], [[1, -0.5], [0.5, 1]], [[0.5, 1], [0, -0.5]]]
 WH = [[[0.5, -1], [1, 0.5]], [[1, 0.5], [-0.5, 1]], [[1, -0.5], [-1, 0.5]], [[0.5, 1], [1, -1]]]
 B = [[0, 0.5], [1, 1], [0, 0], [0.5, 0]]
@@ -29,7 +29,7 @@ class Run(NamedTuple):
 
     forward: list
     backward: list
-    doutput: np.ndarray  # [T, H]: h_t - y_t
+    doutput: np.ndarray  # [T, H]: h_t - q_t
     loss: float
     gradients: dict  # {"dWx", "dWh", "db": the library's, gate first}
 
@@ -44,9 +44,9 @@ def net(cell=LSTMCell, recurrent=Recurrent):
 def run(cell=LSTMCell, recurrent=Recurrent):
     """Carry the net through the three steps and back."""
     made = net(cell, recurrent)
-    x, y = np.array(X, float)[:, None], np.array(Y, float)
+    x, q = np.array(X, float)[:, None], np.array(Q, float)
     (output, _, cache), forward = watched(cell.forward, lambda: made.forward(x))
-    doutput = output[:, 0] - y
+    doutput = output[:, 0] - q
     _, backward = watched(cell.backward, lambda: made.backward(doutput[:, None], cache))
     return Run(
         [_entries(values, result[0], ("h", "c")) for values, result in forward],

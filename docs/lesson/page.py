@@ -63,7 +63,7 @@ def given():
         ["", *steps],
         [
             ["x<sub>t</sub>", *(row(x) for x in net.X)],
-            ["y<sub>t</sub>", *(row(y) for y in net.Y)],
+            ["q<sub>t</sub>", *(row(q) for q in net.Q)],
         ],
         "The inputs and the targets",
     )

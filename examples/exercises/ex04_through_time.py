@@ -44,9 +44,7 @@ class Recurrent(Module):
                 # TODO 4c (2 lines): the sequences n, n + 1, ... have ended. Append the list of
                 # their rows, one array for each part of the state, to `ended`; keep a tuple of the
                 # first n rows of each part in `state`.
-                raise NotImplementedError(
-                    "exercise 4: 4c, sequences that end early, is not written yet"
-                )
+                raise NotImplementedError("exercise 4: 4c, early ends, is not written yet")
             start, end = end, end + n  # the rows of this step
             # TODO 4b (3 lines): one step of self.cell on its part of gx; append the first part of
             # the new state to `outputs`, and the cell's cache to `steps`.
@@ -77,15 +75,11 @@ class Recurrent(Module):
             if n > alive:
                 # TODO 4f (4 lines): sequences alive, ..., n - 1 end at this step, and start their
                 # way back with their own rows of dfinal: make each part of `dstate` n rows long.
-                raise NotImplementedError(
-                    "exercise 4: 4f, sequences that end early, is not written yet"
-                )
+                raise NotImplementedError("exercise 4: 4f, early ends, is not written yet")
             start, end = start - n, start
             # TODO 4d (2 lines): two arrows leave the state of step t. Make `dstate` the gradient
             # of it, a tuple: its first part gets a share from doutput.
-            raise NotImplementedError(
-                "exercise 4: 4d, the gradient of a step's state, is not written yet"
-            )
+            raise NotImplementedError("exercise 4: 4d, a state's gradient, is not written yet")
             # TODO 4e (2 lines): go back through the cell, with `undo` as its product; put the
             # gradients of the gates into dgx[:, start:end].
             raise NotImplementedError("exercise 4: 4e, one step back, is not written yet")

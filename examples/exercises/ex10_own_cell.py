@@ -1,14 +1,14 @@
 """Exercise 10: a cell of your own.
 
-A minimal gated unit, a peephole LSTM, a GRU with its gates coupled, something that nobody has
-tried: choose the gates and the states, write forward, derive backward. It is marked on its
-gradients alone. The three methods of the trade are in docs/04-one-step.md#the-chain-rule.
+A GRU with one gate for both jobs (the minimal gated unit), an LSTM whose gates see c (peepholes),
+something that nobody has tried: choose the gates and the states, write forward, derive backward. It
+is marked on its gradients alone. The three rules are in docs/04-one-step.md#the-chain-rule.
 
     python -P -m minirnn exercises check . 10
     python ex10_own_cell.py
 
-The second command lets it race an RNN on the adding problem, with a numerical gradient where
-`backward` is missing.
+The second command lets it race an RNN on the adding problem, the sum of two marked numbers of a
+sequence, with a numerical gradient where `backward` is missing.
 """
 
 from minirnn.functions import d_sigmoid, d_tanh, sigmoid, tanh

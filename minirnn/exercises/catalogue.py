@@ -129,7 +129,8 @@ EXERCISES = [
         2, "ex02_linear_and_loss.py", "Linear, log-softmax and cross-entropy", _linear_and_loss,
         ("Ask of each array: in which places of forward does it appear, and with which factor?",
          "Write the shapes next to each other: x [N, D], dy [N, K], W [D, K]. The gradient of an "
-         "array has the array's shape, and a sum over N must be somewhere in dW and db.",
+         "array has the array's shape, and a sum over N must be somewhere in dW and db. A sum or a "
+         "maximum with keepdims=True can be taken away from every row.",
          "The gradient of the logits is the probabilities, less something at the true class; then "
          "think of what forward did after picking: the mean, and of dloss above it."),
     ),

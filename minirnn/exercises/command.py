@@ -146,8 +146,10 @@ def start(args):
     written, left = hand_out(args.folder, conventions)
     for path in left:
         print(f"{path.name} is there already: left as it is")
-    print(f"{len(written)} files in {args.folder}. Begin with {EXERCISES[0].file}, then run\n")
-    print(f"    {typed.exercises('check', args.folder, 1)}")
+    first = next((e for e in EXERCISES if args.folder / e.file in written), EXERCISES[0])
+    files = "1 file" if len(written) == 1 else f"{len(written)} files"
+    print(f"{files} in {args.folder}. Begin with {first.file}, then run\n")
+    print(f"    {typed.exercises('check', args.folder, first.number)}")
     return 0
 
 

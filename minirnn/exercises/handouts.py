@@ -17,8 +17,8 @@ forward passes are right. Find the five lines and fix them.
     python -P -m minirnn exercises check . 9
     python -m minirnn gradcheck {file}:CellA
 
-The second command shows which gates are off at which steps. Cover what you know, and derive the
-suspicious line again: docs/06-lstm.md#backward, docs/07-gru.md#backward.
+The second command shows which gates are off at which steps. Its last lines name the mistake: cover
+them, and derive the suspicious line again: docs/06-lstm.md#backward, docs/07-gru.md#backward.
 """
 
 from typing import Any, NamedTuple

@@ -140,6 +140,8 @@ LSTM = {
         "needs the gates",
     },
     "do = dh * tanh_c": {
+        "do = dh * tanh(tanh_c)": "tanh is applied to tanh(c) once more in the output gate's "
+        "gradient",
         "do = 1.0 * dh": "tanh(c) is missing in the output gate's gradient",
         "do = dh * c_prev": "the output gate's gradient uses c_prev instead of tanh(c)",
         "do = dc * tanh_c": "the output gate's gradient starts from dc instead of dh",

@@ -62,6 +62,16 @@ READ = {  # the subsection on a line of forward, and (in backward, by its commen
         "dgx r": "through-the-candidate", "dh_prev": "to-the-previous-hidden-state",
     },
 }  # fmt: skip
+SLOPES = "from-the-gates-to-the-pre-activations"
+RETURNED = {  # the subsection where what is returned in a wrong form was made
+    "cells.LSTMCell": dict.fromkeys(["dgx o", "dgx f", "dgx i", "dgx g"], SLOPES)
+    | {"dc_prev": C_TO_GATES, "dh_prev": "to-the-previous-hidden-state"},
+    "cells.GRUCell": {
+        "dgx z": "through-the-gates",
+        "dgx r": "through-the-gates",
+        "dgx n": "through-the-candidate",
+    },
+}
 FIELDS = {"cells.LSTMCell": "ifgo", "cells.GRUCell": "rzn", "cells.RNNCell": ""}
 
 
@@ -146,7 +156,10 @@ class CellJudge:
                 continue
             what = self._named_array(mine) or "another array"
             text = f"the cache's field {name} holds {what}"
-            return text, f"Its arguments are, in this order: {', '.join(right)}."
+            advice = f"Its arguments are, in this order: {', '.join(right)}."
+            if name in self.given:
+                advice += f" Or was {name} given a new value on the way?"
+            return text, advice
         return ()
 
     def _lacking(self, reply):
@@ -436,8 +449,9 @@ class CellJudge:
 
     def _sentence(self, name, bug):
         self.bug = bug
-        head = "This is" if name in ("state", "h", "c") else f"Your {name} is"
-        return f"{head} what you get when {bug.when}."
+        if name in ("state", "h", "c"):
+            return f"This is what you get when {of_forward(bug)}."
+        return f"Your {name} is what you get when {bug.when}."
 
     def _section(self, error, name):
         """Send the reader to the subsection on the line that is wrong, where there is one."""
@@ -450,6 +464,8 @@ class CellJudge:
             undone = re.findall(r"^ +# (.*)", before + old, re.M)
             known = [table[line] for line in table if undone and " = " in line
                      and undone[-1].startswith(line)]  # fmt: skip
+            if (before + old).rpartition("\n")[2].lstrip().startswith("return"):
+                known = [at for n, at in RETURNED.get(self.target, {}).items() if n == name]
             anchor = known[0] if known else anchor
         if anchor:
             error.section = f"{CHAPTERS[self.target]}#{anchor}"
@@ -505,6 +521,11 @@ def _same(theirs, expected, names):
 
 def _rest_right(claimed, expected, names, changed):
     return all(equal(claimed[n], expected[n], 1e-9) for n in names if n not in changed)
+
+
+def of_forward(bug):
+    """Return when a mistake of forward is made; what the library's backward does is left out."""
+    return bug.when.partition(", while backward")[0]
 
 
 def _same_as(v):

@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+
 from .result import Wrong
 
 SHAPES = re.compile(
@@ -9,15 +11,21 @@ SHAPES = re.compile(
     r"cannot reshape|inhomogeneous|einstein|einsum|out of bounds|too many indices|"
     r"axes don't match|match array dimension|match along|same number of dimensions|indexed array"
 )
+SHAPES_MEET = (
+    "Shapes are compared from the last axis on{}: each pair must be equal, or one of them 1."
+)
 PYTHONS = r"(?<![\w.])(sum|min|max|any|all|round)\("  # that NumPy has under the same names
 MEANS = [  # (exception, pattern of its text, what it usually means)
     ("KeyError", "", "There is nothing under this name: is it stored under it, spelt alike?"),
     ("", r"'numpy\.ufunc' object|'builtin_function_or_method' object",
      "A function stands there without being called: write f(x)."),
     ("", r"bitwise_xor|unsupported operand type\(s\) for \^", "A power is written **, not ^."),
-    ("", r"only (length-1|size-1|0-dimensional)|only integer scalar|converted to Python scalar",
+    ("", r"only (length-1|size-1|0-dimensional)|converted to Python scalar",
      "This takes one number, and is given an array: functions of module math know no arrays, "
      "NumPy's do (np.exp)."),
+    ("", r"only integer scalar", "An array stands where one whole number belongs: an index, an "
+     "axis or a length."),
+    ("TypeError", r"as a data type", "A shape is one tuple: np.zeros((n, H))."),
     ("", r"truth value of an array", "An array is no single yes or no: use np.where, "
      "or a comparison as a factor."),
     ("", r"'Product' object has no attribute 'backward'",
@@ -102,10 +110,23 @@ def advice(failed):
     given = re.search(r"\bproduct\((\w+)\)", failed.code)
     if given and told.get(given[1], "").startswith(("a tuple", "a list")):
         return f"product takes one array, product(h_prev), and is given all of {given[1]}."
-    if called and not given and (_of_shapes(failed) or "unsupported operand" in text):
+    inside = failed.deeper in ("forward", "backward")  # of a cell, to which product is handed on
+    if called and not given and not inside and (
+        _of_shapes(failed) or "unsupported operand" in text
+    ):  # fmt: skip
         return f"{called[0]} is called: {called[0]}(h_prev)."
     if _of_shapes(failed):
-        return _unfit(failed)
+        where = f"It comes up inside {failed.deeper}, which this line calls. " if inside else ""
+        return where + _unfit(failed)
+    joins = re.search(r"\b(concatenate|stack|vstack|hstack)\(", failed.code)
+    if joins and re.search("only integer scalar|positional argument", text):
+        return f"np.{joins[1]} takes one list or tuple: np.{joins[1]}([a, b])."
+    own = re.search(PYTHONS, failed.code)
+    if own and "truth value" in text and own[1] in ("min", "max"):
+        return (
+            f"This {own[1]} is Python's, which compares whole rows; NumPy's is "
+            f"a.{own[1]}(axis=-1, keepdims=True)."
+        )
     if "product" in text and ("rows" in text or "must be called" in text):
         return "The product must be called once in forward, and its backward once in backward."
     if "product.backward was given" in text:
@@ -126,6 +147,13 @@ def advice(failed):
             f"It comes up inside {failed.deeper}, which this line calls: is it given what it asks "
             "for, a tuple where a tuple is asked for?"
         )
+    if "unpack" in text and re.search(r"=\s*cache\b", failed.code):
+        return (
+            "cache is what forward returns beside the state: as many parts must be in it as are "
+            "taken out here."
+        )
+    if "unpack" in text and re.match(r"for .+ in [^()]+, [^()]+:", failed.code.strip()):
+        return "Two lists are gone through side by side with zip: for a, b in zip(x, y)."
     if "unpack" in text:
         return "As many names must stand on the left as there are parts on the right."
     if "need at least one array to concatenate" in text or "sequence of arrays" in text:
@@ -147,10 +175,20 @@ def _unfit(failed):
         left, shape, right, other = failed.products[0]
         if "()" in (shape, other):
             return "@ takes arrays with axes; a single number is multiplied with *."
-        return (
+        needs = (
             f"{left} @ {right} needs the last axis of {left} {shape} as long as the last but one "
             f"of {right} {other}."
         )
+        if shape == other:
+            return f"{needs} A product entry by entry is *, not @."
+        turned = [a for a, its in ((left, shape), (right, other))
+                  if a.endswith(".T") and its.count(",") > 1]  # fmt: skip
+        if turned:
+            needs += (
+                f" {turned[0]} turns all axes; {turned[0].removesuffix('T')}swapaxes(-1, -2) only "
+                "the last two."
+            )
+        return needs
     if re.search("matmul|not aligned|core dimension|enough dimensions", text):
         tuples = [n for n, told, *_ in failed.shapes if told.startswith(("a tuple", "a list"))]
         if tuples:
@@ -162,13 +200,29 @@ def _unfit(failed):
         return "np.concatenate needs the same shapes but for the axis along which it joins."
     if "reshape" in text:
         return "reshape keeps the number of entries."
+    if "inhomogeneous" in text:
+        return "Arrays of different shapes are no one array: go through them one by one."
+    shapes = [f"({', '.join(axes.split(','))})".replace(", )", ",)")
+              for axes in re.findall(r"\(([\d,]+)\)", text)][:2]  # fmt: skip
     if "non-broadcastable output" in text:
+        which = f" {shapes[1]} is larger than {shapes[0]}:" if len(shapes) == 2 else ""
         return (
-            "What is added with += must not be larger than what it is added to: is a sum missing?"
+            "What is added with += must not be larger than what it is added to."
+            f"{which or ' So:'} is a sum missing?"
         )
     if "could not broadcast input" in text:
         return "What is written into a part of an array must have the shape of that part."
-    return "Shapes are compared from the last axis on: each pair must be equal, or one of them 1."
+    if len(shapes) < 2:
+        return SHAPES_MEET.format("")
+    rule = SHAPES_MEET.format(f", {shapes[0]} with {shapes[1]}")
+    few, many = sorted((shape.strip("(,)").split(", ") for shape in shapes), key=len)
+    lacks = any(many[:k] + many[k + 1 :] == few for k in range(len(many)))
+    if lacks and "labels" not in failed.code:
+        rule += (
+            " Is an axis missing? sum and max take theirs away without keepdims=True, and "
+            "[:, None] makes one."
+        )
+    return rule
 
 
 def _unknown_name(failed):
@@ -180,6 +234,8 @@ def _unknown_name(failed):
         return f"{name} is not imported here: write from minirnn.functions import {name}."
     if name in ("math", "random", "time", "copy"):
         return f"The module is not imported: write import {name} at the top of the file."
+    if re.search(rf"\b{name}\(", failed.code) and hasattr(np, name):
+        return f"NumPy's is np.{name}."
     if failed.stage.startswith(("backward", "Linear.backward", "CrossEntropy.backward")):
         return (
             f"Is {name} spelt otherwise elsewhere? Of forward, backward sees only what the cache "

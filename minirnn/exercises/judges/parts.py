@@ -202,6 +202,9 @@ LOG_SOFTMAX = {
     "the sum runs over the whole array instead of each row":
         lambda a: a - np.log(np.exp(a).sum()),
     "the sum runs over the rows (axis 0) instead of the classes": lambda a: _log_softmax(a.T).T,
+    "the sum runs over the rows (axis 0), as Python's own sum does, instead of the classes":
+        lambda a: a - a.max(axis=-1, keepdims=True)
+        - np.log(np.exp(a - a.max(axis=-1, keepdims=True)).sum(axis=0)),
     "the largest a is subtracted, and nothing else": lambda a: a - a.max(axis=-1, keepdims=True),
     "the logarithm is missing on the sum":
         lambda a: a - a.max(axis=-1, keepdims=True)

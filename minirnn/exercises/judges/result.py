@@ -132,11 +132,17 @@ def unchanged(before, after, who):
     """Raise `Wrong` where something that belongs to the caller was written into: {name: array}."""
     for name, array in before.items():
         if name in after and not np.array_equal(after[name], array):
-            raise Wrong(
-                "wrong value",
-                f"{who} writes into {name}, which belongs to the caller",
+            cure = (
                 "Nothing that was given may change: no +=, -=, *= or [...] = on it or on a part "
-                "of it. Make a new array instead, as in x = x + y.",
+                "of it. Make a new array instead, as in x = x + y."
+            )
+            if name.endswith(".data"):
+                cure = (
+                    f"A gradient is added to {name.removesuffix('data')}grad; only an optimiser "
+                    "moves data."
+                )
+            raise Wrong(
+                "wrong value", f"{who} writes into {name}, which belongs to the caller", cure
             )
 
 

@@ -29,7 +29,8 @@ def _rules(lr, m):
     right = rule(lambda v, g: m * v + g, lambda w, v, g: w - lr * v)
     return right, {
         "the step goes uphill: + for -": rule(lambda v, g: m * v + g, lambda w, v, g: w + lr * v),
-        "momentum is not used": rule(lambda v, g: g, lambda w, v, g: w - lr * v),
+        "momentum is not used, or the new velocity not kept: v = ... leaves self.v as it is, "
+        "v += ... writes into it": rule(lambda v, g: g, lambda w, v, g: w - lr * v),
         "the learning rate is missing": rule(lambda v, g: m * v + g, lambda w, v, g: w - v),
         "the learning rate is applied twice, in the velocity and in the step":
             rule(lambda v, g: m * v + lr * g, lambda w, v, g: w - lr * v),
@@ -55,7 +56,7 @@ def _rules(lr, m):
 def judge_sgd(hand_in, momentum, rng):
     """Three steps of v = momentum v + g, w = w - lr v. Raises `Wrong` with the first thing
     wrong."""
-    data = [rng.standard_normal((3, 4)), rng.standard_normal(5)]
+    data = [rng.standard_normal((3, 4)), rng.standard_normal(5), rng.standard_normal(2)]
     gradients = [[rng.standard_normal(d.shape) for d in data] for _ in range(3)]
     lr = 0.3
     reply = hand_in.ask("sgd", data=data, gradients=gradients, lr=lr, momentum=momentum)
@@ -72,7 +73,8 @@ def judge_sgd(hand_in, momentum, rng):
                 raise Wrong(
                     "wrong value",
                     "step changes p.grad",
-                    "The velocity is a copy of its own: write into v, not into p.grad.",
+                    "backward adds to p.grad, zero_grad clears it, and step reads it: the velocity "
+                    "is an array of its own.",
                 )
     written_into("data", reply["same"], "p.data -= ..., or p.data[...] = ...")
 

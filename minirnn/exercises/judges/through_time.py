@@ -8,12 +8,19 @@ from ...gradcheck import zoo
 from ...recurrent import Recurrent
 from ..runner.probe_cell import PracticeCell
 from ..student_mistakes import STUDENTS
+from .cells import of_forward
 from .result import Wrong, added, array, compare, equal, parts, unchanged
 
 T, N, D, H = 4, 3, 4, 5
 SIZES = [N, N, N - 1, 1]
 PARAMETERS = ("Wx", "Wh", "bx", "bh")
 STATES = PracticeCell.states
+UNSHAPED = {
+    "output": "The output of a step is the first part of its state alone, one row a sequence.",
+    "final": "It holds every sequence once: which rows are set aside when they end, and which go "
+    "on?",
+    "dx": "It is a sum over the gates: the axis of the gates goes away.",
+}
 
 
 class TimeJudge:
@@ -66,14 +73,14 @@ class TimeJudge:
         final = parts("the final state", reply["final"], STATES)
         mine |= {f"final {s}": final[s] for s in STATES}
         unchanged(self.given(), reply["after"], "forward")
-        mine = {n: array(f"the {n}", a, self.expected[n].shape) for n, a in mine.items()}
+        mine = {n: self.shaped(f"the {n}", n, a) for n, a in mine.items()}
         self.values(mine, list(mine), "the ")
 
     def backward(self):
         reply = self.ask(backward=True)
         once = reply["after once"]
         unchanged({"doutput": self.doutput}, once, "backward")
-        names = [f"dfinal, the gradient of {s}," for s in STATES]
+        names = [f"dfinal of {s}" for s in STATES]
         unchanged(dict(zip(names, self.dfinal, strict=True)),
                   dict(zip(names, once["dfinal"], strict=True)), "backward")  # fmt: skip
         unchanged(self.given(), reply["after"], "backward")
@@ -81,11 +88,19 @@ class TimeJudge:
         dstate = parts("the gradient of the initial state", reply["dstate"], STATES)
         mine |= {f"d{s}0": dstate[s] for s in STATES}
         mine |= {f"d{name}": reply[name] for name in PARAMETERS}
-        mine = {n: array(n, a, self.expected[n].shape) for n, a in mine.items()}
+        mine = {n: self.shaped(n, n, a) for n, a in mine.items()}
         self.values(mine, ["dx", "dh0", "dc0", "dWh", "dbh", "dWx", "dbx"], "")
         for name in PARAMETERS:
             twice = array(f"d{name}", reply[f"{name} twice"], self.weights[name].shape)
             added(f"d{name}", twice, self.expected[f"d{name}"])
+
+    def shaped(self, label, name, thing):
+        """`thing` as an array of the shape of `name`, or `Wrong` with what makes such a shape."""
+        try:
+            return array(label, thing, self.expected[name].shape)
+        except Wrong as wrong:
+            wrong.mistake = wrong.mistake or UNSHAPED.get(name.partition(" ")[0], "")
+            raise
 
     def given(self):
         """{name: array} of what the hand-in was given for forward, as it must stay."""
@@ -155,7 +170,8 @@ class TimeJudge:
                     continue
                 alike = [n for n in mine if equal(mine[n], theirs[n], 1e-9)]
                 if len(alike) == len(mine):
-                    return f"This is what you get when {bug.when}."
+                    when = of_forward(bug) if "output" in mine else bug.when
+                    return f"This is what you get when {when}."
                 off = [n for n in mine if not equal(theirs[n], self.expected[n], 1e-9)]
                 here = wrong[0] in off and set(off) <= set(wrong)  # what is right stays right
                 if not likely and wrong[0] in alike and here:
