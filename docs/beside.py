@@ -155,7 +155,9 @@ def on_page_context(app, name, template, context, doctree):
         text, end, rest = context["body"].partition("</p>")
         context["body"] = text + end + widget(stepped()) + rest
     if "body" in context:
-        context["body"] = EMPTY_HEAD.sub("<td></td>", lesson.filled(context["body"]))
+        body = EMPTY_HEAD.sub("<td></td>", lesson.filled(context["body"]))
+        wide = name == "stepper" or 'class="lesson"' in body
+        context |= {"body": body, "sections_left": wide or paths}
 
 
 def source_pages(app):

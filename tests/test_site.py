@@ -260,13 +260,25 @@ def test_every_equation_has_a_number_and_an_address(browser, site):
         })()""")
 
 
-def test_the_sections_are_in_view_and_marked(browser, site):
-    """Where the source column takes the place of the theme's own contents."""
+@pytest.mark.parametrize(
+    "name, section, title",
+    [
+        (
+            "06-lstm",
+            "from-the-gates-to-the-pre-activations",
+            "From the gates to the pre-activations",
+        ),
+        ("lstm-backpropagation", "backward", "Backward"),
+        ("stepper", "what-to-look-for", "What to look for"),
+    ],
+)
+def test_the_sections_are_in_view_and_marked(browser, site, name, section, title):
+    """Where something wide takes the place of the theme's own contents."""
     for width in (1320, 1500):
-        open_page(browser, site, "06-lstm", width, anchor="#from-the-gates-to-the-pre-activations")
+        open_page(browser, site, name, width, anchor=f"#{section}")
         browser.until("document.querySelectorAll('.sections [aria-current]').length === 1")
         mark = "document.querySelector('.sections [aria-current]')"
-        assert browser.run(f"{mark}.textContent") == "From the gates to the pre-activations"
+        assert browser.run(f"{mark}.textContent") == title
         assert browser.run(f"{mark}.getBoundingClientRect().bottom") < 900
 
 
@@ -319,9 +331,9 @@ TABBED = f"""{OFFERED}.filter((one) => one.tabIndex >= 0
 
 
 @pytest.mark.parametrize("width", [390, 1024, 1440])
-@pytest.mark.parametrize("name", ["README", "06-lstm", "stepper", "search"])
+@pytest.mark.parametrize("name", [*CHAPTERS, "source/minirnn/cells.py", "search"])
 def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
-    """Nothing lies on what can be touched; Tab goes to all of it, and what it is at is in view."""
+    """Nothing lies on what can be touched; Tab goes to all of it, and nothing covers that."""
     open_page(browser, site, name, width)
     assert browser.run(PRESSED) == []
     browser.run("scrollTo({ top: 0, behavior: 'instant' })")
@@ -331,11 +343,18 @@ def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
     unseen = """(async () => {
         const one = document.activeElement;
         window.left.delete(one);
+        if (one === document.body) return '';  // after the last one
+        const inside = (low, high, end) => (Math.max(0, low) + Math.min(end, high)) / 2;
         const seen = () => {
-            if (one === document.body) return true;  // after the last one
-            const box = one.getBoundingClientRect();
-            return one.checkVisibility({ visibilityProperty: true }) && box.right > 0
-                && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight;
+            const { left, right, top, bottom } = one.getBoundingClientRect();
+            if (!one.checkVisibility({ visibilityProperty: true })) return false;
+            if (right <= 0 || left >= innerWidth || bottom <= 0 || top >= innerHeight) return false;
+            return one.matches('.sidebar-toggle') || [...one.getClientRects()].some((box) => {
+                const at = document.elementFromPoint(inside(box.left, box.right, innerWidth),
+                    inside(box.top, box.bottom, innerHeight));
+                return at && (one.contains(at) || at.contains(one) ||
+                    at.closest('label')?.control === one);
+            });
         };
         for (let k = 0; k < 90 && !seen(); k++) await new Promise(requestAnimationFrame);
         return seen() ? '' : one.outerHTML.slice(0, 200);
@@ -356,7 +375,7 @@ def test_all_is_reached_by_touch_and_by_keyboard(browser, site, name, width):
     assert browser.errors == []
 
 
-@pytest.mark.parametrize("name", ["06-lstm", "README"])
+@pytest.mark.parametrize("name", ["06-lstm", "README", "lstm-backpropagation", "stepper"])
 def test_the_lists_of_a_narrow_window_open_by_the_keyboard(browser, site, name):
     open_page(browser, site, name, 390)
     for box, drawer in [("__navigation", ".sidebar-drawer"), ("__toc", ".toc-drawer li li")]:

@@ -65,12 +65,18 @@
       code.textContent = line.textContent.trim();
       card.append(code);
     }
-    card.hidden = false;
+    cover(true);
+  }
+
+  // The card lies over the foot of a narrow window: what has the focus is kept clear of it.
+  function cover(shown) {
+    card.hidden = !shown;
+    document.documentElement.style.scrollPaddingBottom = `${card.offsetHeight}px`;
   }
 
   function unpin() {
     pinned = null;
-    card.hidden = true;
+    cover(false);
     light(null);
     for (const one of document.querySelectorAll(".lesson [aria-pressed=true]")) {
       one.setAttribute("aria-pressed", "false");
@@ -102,7 +108,10 @@
     });
     step.addEventListener("pointerleave", () => light(pinned?.step, pinned?.names));
     step.addEventListener("focusin", (event) => {
-      if (event.target.matches("[aria-pressed]")) pin(event.target);
+      if (!event.target.matches("[aria-pressed]")) return;
+      pin(event.target);
+      if (!card.offsetHeight || !event.target.matches(":focus-visible")) return;
+      event.target.scrollIntoView({ block: "nearest", behavior: "instant" });
     });
     step.addEventListener("click", (event) => {
       const over = event.target.closest("[data-v]");
@@ -127,6 +136,9 @@
     });
   }
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") unpin(); });
+  document.addEventListener("focusin", (event) => {
+    if (!event.target.closest(".step")) cover(false);
+  });
   card.addEventListener("click", unpin);
 
   // One step at a time

@@ -66,6 +66,31 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
   boxes.observe(box);
 }
 
+function oncePerFrame(act) {
+  let asked = false;
+  return () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => { asked = false; act(); });
+  };
+}
+
+// Where one is, in the list of the page's sections.
+(function () {
+  const list = document.querySelector(".sections");
+  if (!list) return;
+  const links = [...list.querySelectorAll("a[href^='#']")].filter((link) => link.hash);
+  const places = links.map((link) => document.getElementById(link.hash.slice(1)));
+  const mark = oncePerFrame(() => {
+    const height = window.innerHeight * 0.25;
+    const k = places.findLastIndex((place) => place.getBoundingClientRect().top <= height);
+    list.querySelector("[aria-current]")?.removeAttribute("aria-current");
+    links[k]?.setAttribute("aria-current", "true");
+  });
+  for (const kind of ["scroll", "resize", "load"]) window.addEventListener(kind, mark, { passive: true });
+  mark();
+})();
+
 (function () {
   const column = document.querySelector(".beside");
   if (!column) return;
@@ -111,7 +136,6 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
   function update() {
     const height = window.innerHeight * 0.4;
     const section = sectionAt(height);
-    mark(sectionAt(window.innerHeight * 0.15));
     const here = quotes.filter((quote) => quote.closest("section") === section
       && !quote.closest("details:not([open])"));
     let current = here[0];
@@ -130,14 +154,6 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
       box.scrollTop = files.get(path).lines[first - 1].offsetTop - 40;
     }
     where.hidden = !current;
-  }
-
-  // Where one is, in the list of the page's sections.
-  function mark(section) {
-    for (const link of document.querySelectorAll(".sections a[aria-current]")) {
-      link.removeAttribute("aria-current");
-    }
-    document.querySelector(`.sections a[href="#${section.id}"]`)?.setAttribute("aria-current", "true");
   }
 
   function open(path) {
@@ -173,12 +189,7 @@ for (const box of document.querySelectorAll("article pre, article table, div.mat
     });
   }
 
-  let asked = false;
-  function ask() {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => { asked = false; update(); });
-  }
+  const ask = oncePerFrame(update);
   window.addEventListener("scroll", ask, { passive: true });
   for (const kind of ["resize", "load"]) {  // what is scrolled before the page is whole begins at its top again
     window.addEventListener(kind, () => { shown = null; ask(); });
