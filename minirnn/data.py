@@ -21,7 +21,6 @@ from .errors import (
     one_of,
     part,
     path_of,
-    short,
     text_of,
     three_shares,
     whole,
