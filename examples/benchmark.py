@@ -40,7 +40,7 @@ def parse():
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     add = parser.add_argument
-    add("--backend", choices=["numpy", "cupy"], default="numpy")
+    add("--backend", choices=["numpy", "cupy"], default="numpy", help="(default: numpy)")
     add("--threads", type=cli.whole, nargs="+", help="(default: 1, and all there are)")
     add("--rounds", type=cli.whole, help="medians are over so many (default: 7, quick: 3)")
     add("--quick", action="store_true", help="fewer cases, 3 rounds")
@@ -65,6 +65,7 @@ def parse():
     if args.load:
         timed = "backend", "threads", "rounds", "quick", "only", "peers"
         cli.refuse_idle(parser, args, timed, "with --load")
+    cli.files_of_their_own(json=args.json, plot=args.plot, markdown=args.markdown)
     args.rounds = args.rounds or (3 if args.quick else 7)
     return args
 

@@ -232,10 +232,12 @@ def run():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", default="A,B,C,D,E,F", metavar="A,B")
+    parser.add_argument("--only", default="A,B,C,D,E,F", metavar="A,B",
+                        help="which nets (default: A to F)")  # fmt: skip
     parser.add_argument("--names", type=cli.whole, default=300, help="steps of a round (300)")
-    parser.add_argument("--rounds", type=cli.whole, default=9)
-    parser.add_argument("--data", metavar="DIR", help="a folder of <Language>.txt")
+    parser.add_argument("--rounds", type=cli.whole, default=9, help="how many (9)")
+    folder = "a folder of <Language>.txt (default: the embedded names)"
+    parser.add_argument("--data", metavar="DIR", help=folder)
     parser.add_argument("--train", type=cli.whole, metavar="N", help="names; nets A to E")
     parser.add_argument("--seed", type=cli.seed, default=0, help="for --train (0)")
     args = parser.parse_args()

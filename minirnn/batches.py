@@ -28,9 +28,10 @@ class Sequences:
     """Sequences, arrays of ids [T] or of features [T, D], with what a net shall say to them.
 
     That is either `labels`, one for each sequence, or `targets`, one for every step. Whole numbers
-    are classes, floating ones are numbers to be predicted. Everything is checked here, once, on the
-    host; a training step then checks nothing. ids must be in 0 .. num_symbols - 1 and classes in
-    0 .. num_classes - 1, else `DataError`, as for targets of another length than their sequence.
+    are classes, floating ones are numbers to be predicted. Everything is checked here, on the host,
+    so that checks need not keep a graphics card waiting in training. ids must be in
+    0 .. num_symbols - 1 and classes in 0 .. num_classes - 1, else `DataError`, as for targets of
+    another length than their sequence.
 
         sequences     a list of N of them
         labels        classes [N], or numbers [N] or [N, K]

@@ -174,6 +174,18 @@ def no_effect(when, **given):
         raise ArgumentError(f"{listed} {has} no effect {when}; leave {them} out")
 
 
+def files_of_their_own(**paths):
+    """Raise `ArgumentError` where two options, each by its name, are one and the same file."""
+    named = {}
+    for option, path in paths.items():
+        other = named.setdefault(os.path.realpath(path), option) if path else option
+        if other != option:
+            raise ArgumentError(
+                f"--{option} is {printable(str(path))}, and --{other} is the same file; give each "
+                "a file of its own"
+            )
+
+
 def output_folder(path):
     """Make the folder, and find out now, not after an hour's training, whether it takes files.
 

@@ -11,23 +11,23 @@ import numpy as np
 
 from .backend import Rng
 from .errors import (
-    PART,
     SWITCH,
     DataError,
     absent,
+    each_once,
     generator,
     labels_of,
     listed,
     one_of,
     part,
-    path_of,  # fmt: skip
-    real,
-    short,
+    path_of,
     text_of,
+    three_shares,
     whole,
 )
 
 LONGEST_NAME = 60  # letters; a longer line is taken for dirt
+LONGEST_LINE = LONGEST_NAME * 4  # in case much of it is dropped; no more is looked at
 LARGEST_FILE = 64 * 2**20  # bytes
 ALIKE = str.maketrans({  # letters that NFD does not take apart; what typesetters make of ' - " "
     **dict.fromkeys("\u2018\u2019\u02bb\u02bc\u02b9\u2032\u00b4\uff07", "'"),
@@ -90,7 +90,8 @@ class Alphabet:
 
 
 def _decomposed(given):
-    return unicodedata.normalize("NFD", text_of("text", given)[: 20 * LONGEST_NAME])
+    """A text in NFD, but for the order of marks, whose sorting may take time without end."""
+    return "".join(unicodedata.normalize("NFD", c) for c in text_of("text", given))
 
 
 @dataclass
@@ -98,6 +99,7 @@ class Names:
     """Names with their languages: `labels[k]` is the index in `languages` of `names[k]`.
 
     `notes` says, in sentences, how many lines were dropped or merged on the way here, and why.
+    Raises `DataError` for labels that do not fit, and for a language that is there twice.
     """
 
     names: list[str]
@@ -107,7 +109,8 @@ class Names:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self):
-        self.names, self.languages = self._texts("names"), self._texts("languages")
+        self.names = self._texts("names")
+        self.languages = each_once("languages", self._texts("languages"))
         self.labels = labels_of("label", self.labels, len(self.names), len(self.languages))
 
     def _texts(self, field):
@@ -172,7 +175,7 @@ def load_names(
         if usable:
             names += usable
             labels += [len(languages)] * len(usable)
-            languages.append(printable(path.stem, 30))
+            languages.append(printable(unicodedata.normalize("NFC", path.stem), 100))
         else:
             counts[f"{printable(path.name)} has no usable name"] += 1
     if len(languages) < 2:
@@ -200,15 +203,15 @@ def _read_list(path, alphabet, merge, counts):
     for line in read_text(path).splitlines():
         if not line.strip():
             continue
-        name = alphabet.clean(line)
+        name = alphabet.clean(line[:LONGEST_LINE])
         if not any(character.isalpha() for character in name):
             counts["lines without a usable letter, dropped"] += 1
-        elif len(line) > LONGEST_NAME * 4 or len(name) > LONGEST_NAME:
+        elif len(line) > LONGEST_LINE or len(name) > LONGEST_NAME:
             counts[f"lines longer than {LONGEST_NAME} letters, dropped"] += 1
         elif merge and name in seen:
             counts["names that stood twice in a language, merged"] += 1
         else:
-            if len(name) < len(unicodedata.normalize("NFC", line.strip())):
+            if alphabet.lost(line):
                 counts["names that lost a character outside the alphabet, kept"] += 1
             seen.add(name)
             usable.append(name)
@@ -261,9 +264,7 @@ def split(
     """
     rng = generator(rng)
     part("names", names)
-    given = [real("a share", share, PART) for share in listed("shares", shares, DataError)]
-    if len(given) != 3 or 0 in given or abs(sum(given) - 1) > 1e-6:
-        raise DataError(f"shares is {short(given)}, but must be three numbers above 0 with sum 1")
+    _, validation, test = three_shares(shares)
     owners = {}  # distinct name -> indices
     for k, name in enumerate(names.names):
         owners.setdefault(name.casefold(), []).append(k)
@@ -279,8 +280,8 @@ def split(
                 "training, validation and test needs at least 3"
             )
         order = rng.permutation(len(groups))
-        n_validation = max(1, round(len(groups) * given[1]))
-        n_test = max(1, round(len(groups) * given[2]))
+        n_validation = min(max(1, round(len(groups) * validation)), len(groups) - 2)
+        n_test = min(max(1, round(len(groups) * test)), len(groups) - n_validation - 1)
         cuts = np.split(order, [len(groups) - n_validation - n_test, len(groups) - n_test])
         for chosen, cut in zip(parts, cuts, strict=True):
             chosen.extend(index for g in cut for index in groups[g])

@@ -4,7 +4,9 @@ the checks that every part shares, of what is given where an object is made."""
 import numbers
 import operator
 import os
+import unicodedata
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -957,6 +959,27 @@ def two_betas(betas):
     if not isinstance(betas, (tuple, list)) or len(betas) != 2:
         raise ArgumentError(f"betas is {short(betas)}, but must be two numbers, as (0.9, 0.999)")
     return tuple(real(f"betas[{k}]", beta, SHARE) for k, beta in enumerate(betas))
+
+
+def three_shares(shares):
+    """Return three numbers above 0 with sum 1; `DataError` for anything else."""
+    try:
+        given = [real("a share", share, ABOVE_0) for share in listed("shares", shares, DataError)]
+    except ArgumentError:
+        given = []
+    if len(given) != 3 or abs(sum(given) - 1) > 1e-6:
+        raise DataError(f"shares is {short(shares)}, but must be three numbers above 0 with sum 1")
+    return given
+
+
+def each_once(name, texts):
+    """Return texts none of which is there twice, however its accents are written; else
+    `DataError`."""
+    counts = Counter(unicodedata.normalize("NFC", text) for text in texts)
+    twice = [text for text, number in counts.items() if number > 1]
+    if twice:
+        raise DataError(f"{name} has {short(twice[0])} twice, but must have each once")
+    return texts
 
 
 def path_of(name, given):

@@ -81,7 +81,7 @@ class NameClassifier(Module):
                     dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
-        """Return logits [N, K] of a `Batch` of ids, and a cache."""
+        """Return logits [N, K] of a `Batch`, and a cache."""
         x, x_cache = self._embed(batch_of(batch).x, training)
         _, state, cache = self.recurrent.forward(x, batch.sizes, training=training)
         last, h_shape = self._join(state[0])

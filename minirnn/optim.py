@@ -179,7 +179,7 @@ class AdamW(Adam):
     """Adam with w = w - lr weight_decay w apart from the gradient (Loshchilov and Hutter 2019).
 
     parameters, lr, betas and eps are those of `Adam`. weight_decay: the share of a weight that a
-    step of lr 1 takes away. Raises `ArgumentError` for no parameters, or a negative number.
+    step of lr 1 takes away. Raises `ArgumentError` as `Adam` does.
 
         >>> from minirnn.parameters import Parameter
         >>> p = Parameter([3.0])

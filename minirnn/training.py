@@ -86,13 +86,13 @@ class Trainer:
         self.seconds, self.trained = 0.0, 0  # of training steps, for targets per second
 
     def fit(self, progress: Any = None, checkpoint: Any = None) -> History:
-        """Train to the end, or until `stopped`; then the best weights are put into the net.
+        """Train to the end, and put the best weights into the net; or until `stopped`, to go on.
 
         progress: True shows a bar, in a notebook too; or progress(trainer) is called after every
         step. checkpoint(trainer) is called at moments when the loss and the gradients are known to
         have been finite. Raises `NumberError` where one is NaN or infinite; the weights are then
-        those before that step, and the best so far are there. Raises `ArgumentError` where progress
-        is neither.
+        those before that step, and `restore_best` brings back the best so far. Raises
+        `ArgumentError` where progress is neither.
         """
         with shown(progress, self, checkpoint) as told:
             while not self.is_over() and not self.stopped:

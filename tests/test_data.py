@@ -95,6 +95,12 @@ def test_clean_gives_what_encode_takes(text):
     assert alphabet.clean(unicodedata.normalize("NFC", text)) == cleaned
 
 
+def test_a_long_text_is_read_to_its_end():
+    assert Alphabet().clean("ab \u00e9" * 5000) == "ab e" * 5000
+    marks = "\u0301\u0323" * 500_000  # putting them in order takes time quadratic in their number
+    assert Alphabet().clean("e" + marks + "a") == "ea"
+
+
 def test_encode():
     assert Alphabet("abc-").encode("c-ab").tolist() == [2, 3, 0, 1]
     assert Alphabet().encode("aZ").dtype == np.int64
@@ -155,6 +161,22 @@ def test_characters_lost(tmp_path):
     kept, notes = read(tmp_path, "Lu\u0434kasz\nMüller\nMu\u0308ller-Lu\u0308\nRafaj1\n Gwang \n")
     assert kept == ["Lukasz", "Muller", "Muller-Lu", "Rafaj", "Gwang"]
     assert notes == ["names that lost a character outside the alphabet, kept: 2"]
+
+
+def test_what_is_no_loss_and_what_is(tmp_path):
+    """A letter read as two makes up for none that is lost; marks that stand alone are accents."""
+    kept, notes = read(tmp_path, "Weiß7\nÆrø\nX\u0302abel\nY\u0302\u0323ork\n")
+    assert kept == ["Weiss", "AEro", "Xabel", "York"]
+    assert notes == ["names that lost a character outside the alphabet, kept: 1"]
+
+
+def test_languages_from_file_names(tmp_path):
+    """Accents as macOS writes them are one letter; two files of one language are refused."""
+    place = folder(tmp_path / "data", **{"Franc\u0327ais": GOOD, "A" * 60: GOOD})
+    assert load_names(place).languages == ["A" * 60, "Français"]
+    (place / "Franc\u0327ais.TXT").write_text(GOOD, encoding="utf-8")
+    with pytest.raises(DataError, match="languages has 'Français' twice"):
+        load_names(place)
 
 
 def test_duplicates(tmp_path):
@@ -353,6 +375,14 @@ def test_shares_hold_within_each_language():
     ]  # fmt: skip
     thirds = deal(names, shares=(0.5, 0.3, 0.2))
     assert [len(part) for part in thirds] == [600, 360, 240]
+
+
+@pytest.mark.parametrize("n", [3, 4, 5, 10])
+@pytest.mark.parametrize("shares", [(0.02, 0.49, 0.49), (0.02, 0.96, 0.02), (0.02, 0.02, 0.96)])
+def test_small_shares_leave_a_name_of_each_language(n, shares):
+    names = Names([f"n{k}" for k in range(2 * n)], np.arange(2 * n) % 2, ["A", "B"], "test")
+    for part in deal(names, shares=shares):
+        assert set(names.labels[part]) == {0, 1}
 
 
 def test_seeds():

@@ -274,7 +274,7 @@ def test_every_exercise_has_its_place_in_the_chapters_that_it_sends_to():
 
     for exercise in EXERCISES:
         steps = exercise.steps(None, Conventions(), np.random.default_rng(0))
-        sections = {section for _, section, _ in steps}
+        sections = {section for _, section, *_ in steps}
         for target in sections:
             resolve(ROOT / "x", target)
         chapters = {target.partition("#")[0].removeprefix("docs/") for target in sections}
@@ -518,7 +518,7 @@ def test_every_exercise_is_named_where_it_trains_something():
         chapters = {"08-gradient-checking.md"}
         if exercise.number != 9:  # which has bugs of all cells
             rungs = exercise.steps(None, Conventions(), np.random.default_rng(0))
-            chapters = {section.partition("#")[0][5:] for _, section, _ in rungs}
+            chapters = {section.partition("#")[0][5:] for _, section, *_ in rungs}
         for chapter in chapters:
             link = f"[`{exercise.file}`](../examples/exercises/{exercise.file})"
             assert link in text(chapter), f"{chapter} does not name {exercise.file}"
@@ -756,7 +756,7 @@ def test_every_exercise_stands_in_the_sections_that_it_sends_to():
     for exercise in EXERCISES:
         if exercise.number not in (9, 10):  # which are about all cells, and about the reader's own
             rungs = exercise.steps(None, Conventions(), np.random.default_rng(0))
-            for section in {section.removeprefix("docs/") for _, section, _ in rungs}:
+            for section in {section.removeprefix("docs/") for _, section, *_ in rungs}:
                 place = rf"\*\*[Ee]xercise {exercise.number}\*\*"
                 assert re.search(place, sections()[section]), f"{section}: {exercise.number}"
 

@@ -311,11 +311,16 @@ REFUSED = {
     ),
     "a module of first values": (lambda: orthogonal(np.random, (2, 3)), "rng is <module"),
     # hyper-parameters
-    "percents": (lambda: split(names(), R(0), (70, 15, 15)), "share is 70"),
+    "percents": (lambda: split(names(), R(0), (70, 15, 15)), "shares is .70"),
     "shares above 1": (lambda: split(names(), R(0), (0.8, 0.2, 0.2)), "shares is .* sum 1"),
     "two shares": (lambda: split(names(), R(0), (0.8, 0.2)), "shares is .*three"),
     "an empty share": (lambda: split(names(), R(0), (0.8, 0.2, 0.0)), "shares is .*above 0"),
-    "a negative share": (lambda: split(names(), R(0), (0.8, 0.4, -0.2)), "share is -0.2"),
+    "a negative share": (lambda: split(names(), R(0), (0.8, 0.4, -0.2)), "shares is .* sum 1"),
+    "a share in words": (lambda: split(names(), R(0), ("a", 0.5, 0.5)), "shares is .*'a'"),
+    "a language twice": (
+        lambda: Names(["a"], [0], ["\u00c9", "E\u0301"], "test"),
+        "languages has 'É' twice, but must have each once",
+    ),
     "clip below 0": (lambda: clip_grad_norm([parameter()], -1.0), "max_norm is -1.0.*above 0"),
     "clip to 0": (lambda: clip_grad_norm([parameter()], 0), "max_norm is 0"),
     "clip to NaN": (lambda: clip_grad_norm([parameter()], np.nan), "max_norm is nan"),

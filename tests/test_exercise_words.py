@@ -226,7 +226,7 @@ def test_every_section_that_is_named_is_there():
                for anchor in cells.READ[target].values()]  # fmt: skip
     nobody = np.random.default_rng(0)
     for exercise in BY_NUMBER.values():
-        anchors += [section for _, section, _ in exercise.steps(None, Conventions(), nobody)]
+        anchors += [section for _, section, *_ in exercise.steps(None, Conventions(), nobody)]
     for where in sorted(set(anchors)):
         file, anchor = where.split("#")
         titles = re.findall(r"^#+ (.*)$", (ROOT / file).read_text(encoding="utf-8"), re.M)

@@ -1100,6 +1100,26 @@ def _(world):
     return class_of_one(world, "--points", "4=10")
 
 
+@cause("points for an exercise twice")
+def _(world):
+    return class_of_one(world, "--points", "3=10", "3=20")
+
+
+@cause("a picture that would be no picture by its name")
+def _(world):
+    return class_of_one(world, "--picture", "mistakes.pdf")
+
+
+@cause("two options with one file")
+def _(world):
+    return class_of_one(world, "--csv", "marks.png", "--picture", "./marks.png")
+
+
+@cause("a page in the place of the net that it shows")
+def _(world):
+    return stepper(world, "abc", "--model", "net.npz", "--output", "./net.npz")
+
+
 @cause("a hand-in that is no whole zip file")
 def _(world):
     Path("ada.zip").write_text("PK")

@@ -112,7 +112,7 @@ def test_what_each_row_of_exercises_reads_is_what_the_exercise_sends_to():
         read += before
         for number in map(int, re.findall(r"\d+", then) if "exercise" in then else ()):
             exercise = EXERCISES[number - 1]
-            for _, section, _ in exercise.steps(None, Conventions(), np.random.default_rng(0)):
+            for _, section, *_ in exercise.steps(None, Conventions(), np.random.default_rng(0)):
                 chapter = section.removeprefix("docs/").partition("#")[0]
                 assert f"({chapter}" in read, f"exercise {number} sends to {chapter}"
 

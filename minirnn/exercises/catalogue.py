@@ -2,23 +2,40 @@
 
 import contextlib
 from dataclasses import dataclass
+from functools import partial
 
 from .judges.cells import CellJudge
 from .judges.credit import with_credit
 from .judges.own_cell import OwnJudge
 from .judges.parts import (
+    ANY_SHAPE,
+    judge_any_shape,
     judge_function,
     judge_linear,
     judge_log_softmax,
     judge_loss,
 )
-from .judges.sgd import judge_clip, judge_sgd
-from .judges.through_time import TimeJudge
+from .judges.result import ONE_ROW
+from .judges.sgd import (
+    MANY,
+    MANY_SHAPES,
+    RATES_CHANGE,
+    SMALL,
+    judge_clip,
+    judge_rates,
+    judge_sgd,
+    judge_small,
+)
+from .judges.through_time import SIZES, TimeJudge
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise. steps(hand_in, conventions, rng) gives [(rung, section, judge)] from below."""
+    """One exercise. steps(hand_in, conventions, rng) gives [(rung, section, judge)] from below.
+
+    A function that gives [(case in words, judge)] may stand fourth: unusual cases, judged when all
+    is right in the usual one.
+    """
 
     number: int
     file: str
@@ -32,32 +49,36 @@ class Exercise:
 def _functions(hand_in, conventions, rng):
     section = "docs/04-one-step.md#derivatives"
     return [
-        (name, section, lambda name=name: judge_function(hand_in, name, rng))
+        (name, section, lambda name=name: judge_function(hand_in, name, rng),
+         lambda name=name: [(ANY_SHAPE, lambda: judge_any_shape(hand_in, name, rng))])
         for name in ("sigmoid", "d_sigmoid", "tanh", "d_tanh")
-    ]
+    ]  # fmt: skip
 
 
 def _linear_and_loss(hand_in, conventions, rng):
     linear, softmax = "docs/04-one-step.md#linear", "docs/03-softmax-and-loss.md"
-    return [
-        ("Linear.forward", linear, lambda: judge_linear(hand_in, False, rng)),
-        ("Linear.backward", linear, lambda: judge_linear(hand_in, True, rng)),
-        ("log_softmax", f"{softmax}#log-softmax", lambda: judge_log_softmax(hand_in, rng)),
+    rungs = [
+        ("Linear.forward", linear, partial(judge_linear, hand_in, False, rng)),
+        ("Linear.backward", linear, partial(judge_linear, hand_in, True, rng)),
+        ("log_softmax", f"{softmax}#log-softmax", partial(judge_log_softmax, hand_in, rng)),
         ("CrossEntropy.forward", f"{softmax}#cross-entropy",
-         lambda: judge_loss(hand_in, False, rng)),
-        ("CrossEntropy.backward", f"{softmax}#backward", lambda: judge_loss(hand_in, True, rng)),
+         partial(judge_loss, hand_in, False, rng)),
+        ("CrossEntropy.backward", f"{softmax}#backward", partial(judge_loss, hand_in, True, rng)),
     ]  # fmt: skip
+    return [(*rung, lambda judge=rung[2]: [(ONE_ROW, partial(judge, rows=1))]) for rung in rungs]
 
 
 def _cell(name, target, chapter, backward=True):
     def steps(hand_in, conventions, rng):
         judge = CellJudge(hand_in, name, target, conventions, rng)
+        forward = f"{name}.forward", f"{chapter}#forward"
         if not backward:
-            return [(f"{name}.forward", f"{chapter}#forward", judge.forward_and_cache)]
+            return [(*forward, judge.forward_and_cache, lambda: judge.unusual("forward"))]
         return [
-            (f"{name}.forward", f"{chapter}#forward", judge.forward_before_backward),
-            (f"{name}.backward", f"{chapter}#backward", judge.the_rest),
-        ]
+            (*forward, judge.forward_before_backward, lambda: judge.unusual("forward")),
+            (f"{name}.backward", f"{chapter}#backward", judge.the_rest,
+             lambda: judge.unusual("backward")),
+        ]  # fmt: skip
 
     return steps
 
@@ -65,27 +86,32 @@ def _cell(name, target, chapter, backward=True):
 def _lstm_backward(hand_in, conventions, rng):
     """Forward is given, so it earns nothing; but it must still be right."""
     judge = CellJudge(hand_in, "LSTMCell", "cells.LSTMCell", conventions, rng)
-    return [("LSTMCell.backward", "docs/06-lstm.md#backward", judge.both)]
+    section = "docs/06-lstm.md#backward"
+    return [("LSTMCell.backward", section, judge.both, lambda: judge.unusual("both"))]
 
 
 def _time(hand_in, conventions, rng):
     chapter = "docs/05-through-time.md"
-    equal, different = TimeJudge(hand_in, "equal", rng), TimeJudge(hand_in, "different", rng)
-    return [
+    equal, different = TimeJudge(hand_in, rng), TimeJudge(hand_in, rng, SIZES)
+    rungs = [
         ("forward, equal lengths", f"{chapter}#the-unrolled-net", equal.forward),
         ("backward, equal lengths", f"{chapter}#backward-through-time", equal.backward),
         ("forward, different lengths", f"{chapter}#variable-lengths", different.forward),
         ("backward, different lengths", f"{chapter}#variable-lengths", different.backward),
     ]
+    return [(*rung, lambda judge=rung[2]: judge.__self__.unusual(judge.__name__)) for rung in rungs]
 
 
 def _sgd(hand_in, conventions, rng):
     chapter = "docs/09-sgd.md"
     return [
         ("SGD.step without momentum", f"{chapter}#sgd", lambda: judge_sgd(hand_in, 0.0, rng)),
-        ("SGD.step with momentum", f"{chapter}#momentum", lambda: judge_sgd(hand_in, 0.8, rng)),
-        ("clip_grad_norm", f"{chapter}#clipping", lambda: judge_clip(hand_in, rng)),
-    ]
+        ("SGD.step with momentum", f"{chapter}#momentum", lambda: judge_sgd(hand_in, 0.8, rng),
+         lambda: [(MANY, lambda: judge_sgd(hand_in, 0.8, rng, MANY_SHAPES)),
+                  (RATES_CHANGE, lambda: judge_rates(hand_in, rng))]),
+        ("clip_grad_norm", f"{chapter}#clipping", lambda: judge_clip(hand_in, rng),
+         lambda: [(SMALL, lambda: judge_small(hand_in))]),
+    ]  # fmt: skip
 
 
 def _find_the_bug(hand_in, conventions, rng):
@@ -101,18 +127,20 @@ def _find_the_bug(hand_in, conventions, rng):
             "cells.GRUBeforeCell": "docs/07-gru.md#backward-reset-before",
         }[target]
         judge = CellJudge(hand_in, f"Cell{letter}", target, conventions, rng)
-        rungs.append((f"Cell{letter}", chapter, judge.both))
+        rungs.append((f"Cell{letter}", chapter, judge.both, partial(judge.unusual, "both")))
     return rungs
 
 
 def _own(hand_in, conventions, rng):
-    judge = OwnJudge(hand_in, rng)
+    judge, alone = OwnJudge(hand_in, rng), OwnJudge(hand_in, rng, rows=1)
     chapter = "docs/04-one-step.md"
     return [
-        ("the contract, and forward", f"{chapter}#the-cell-contract", judge.contract),
+        ("the contract, and forward", f"{chapter}#the-cell-contract", judge.contract,
+         lambda: [(ONE_ROW, alone.contract)]),
         ("every gate and state matters", f"{chapter}#the-cell-contract", judge.matters),
-        ("backward", f"{chapter}#the-chain-rule", judge.gradients),
-    ]
+        ("backward", f"{chapter}#the-chain-rule", judge.gradients,
+         lambda: [(ONE_ROW, alone.gradients)]),
+    ]  # fmt: skip
 
 
 FUNCTIONS = ("functions",)

@@ -1,6 +1,7 @@
 """One exercise of one hand-in: run it, climb its rungs, and say what is wrong first."""
 
 import contextlib
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def check(exercise, folder, conventions=None, seconds=SECONDS, seed=None, read=T
     names = [name for name, *_ in exercise.steps(None, conventions, np.random.default_rng(0))]
     result.steps = [Step(name) for name in names]
     try:
-        with _running(hand_in):
+        with _running(hand_in), np.errstate(all="ignore"):  # what it gives may overflow
             _climb(exercise, hand_in, conventions, rng, result)
     except Stopped as stopped:
         result.mark, result.text = stopped.kind, f"{MARKS[stopped.kind]}: {stopped.text}"
@@ -75,12 +76,14 @@ def _running(hand_in):
 def _climb(exercise, hand_in, conventions, rng, result):
     steps = exercise.steps(hand_in, conventions, rng)
     handed_out = _handed_out(exercise, conventions)
-    for step, (name, section, judge) in zip(result.steps, steps, strict=True):
+    for step, (name, section, judge, *unusual) in zip(result.steps, steps, strict=True):
         try:
             if name in handed_out and hand_in.classes.get(name) == handed_out[name]:
                 raise Wrong("not written", f"exercise {exercise.number}: {name} is as it was "
                             "handed out: its mistake is not fixed yet")  # fmt: skip
             judge()
+            for case, again in itertools.chain(*(cases() for cases in unusual)):
+                _judge_in(case, again)
         except Failed as failed:
             _put(result, crash(failed, name), failed, section)
         except Wrong as wrong:
@@ -91,6 +94,18 @@ def _climb(exercise, hand_in, conventions, rng, result):
             continue
         step.right = False
         return
+
+
+def _judge_in(case, judge):
+    """Judge once more in an unusual case, which what is wrong there names."""
+    try:
+        judge()
+    except Wrong as wrong:
+        wrong.text = f"{case}, {wrong.text}"
+        raise
+    except Failed as failed:
+        failed.stage += f" {case}"
+        raise
 
 
 def _put(result, wrong, failed=None, section=""):

@@ -10,8 +10,9 @@ grade DIR...          many hand-ins: marks, mistakes, and who is alike
 gradescope FILE.zip   the package that grades on Gradescope
 classroom FILE.yml    the workflow that checks in GitHub Classroom
 
-Without DIR, `start` takes my-work, and the others take this folder. Every
-command takes --exercises FILE.py: exercises of your own, beside the ten.
+Without DIR, `start` takes my-work, and check, watch, solution and milestone take
+this folder. Every command takes --exercises FILE.py: exercises of your own,
+beside the ten.
 Exit codes: 0 done, or all right; 1 `check` has found something that is not
 right, or a milestone is not reached; 2 bad input; 130 ended by Ctrl-C, 143 by
 SIGTERM.
@@ -65,7 +66,7 @@ def _run(arguments, prog, exercises):
 
     hint = commands.add_parser("hint", help="a hint, in three levels")
     hint.add_argument("number", **number)
-    hint.add_argument("--level", type=int, choices=[1, 2, 3], default=1)
+    hint.add_argument("--level", type=int, choices=[1, 2, 3], default=1, help="(default: 1)")
 
     watch = commands.add_parser("watch", help="check again at every save")
     watch.add_argument("words", nargs="*", metavar="DIR|N", help=words)
@@ -79,7 +80,8 @@ def _run(arguments, prog, exercises):
     reached = commands.add_parser("milestone", help="a net of your own learns something")
     reached.add_argument("words", nargs="+", metavar="DIR|N",
                          help="a folder (this one, if left out), and 4, 6 or 7")  # fmt: skip
-    reached.add_argument("--seed", type=cli.seed, default=0)
+    reached.add_argument("--seed", type=cli.seed, default=0,
+                         help="of all random numbers (default: 0)")  # fmt: skip
 
     grade = commands.add_parser("grade", help="many hand-ins: marks, mistakes, who is alike")
     grading.add_options(grade)
@@ -120,7 +122,7 @@ def _split(words):
     folder, numbers = Path("."), words
     if words and (not words[0].isdigit() or Path(words[0]).is_dir()):
         folder, numbers = Path(words[0]), words[1:]
-    return folder, [_number(word) for word in numbers]
+    return folder, list(dict.fromkeys(map(_number, numbers)))  # each once
 
 
 def _number(text):

@@ -31,7 +31,8 @@ def parse(arguments, prog):
         "of several, in the order of training, a slider goes from one to the next")  # fmt: skip
     add("--cell", metavar="FILE.py:CLASS", help="its cell class, where it is one of your own")
     add("--language", help="the answer that the loss is for (default: what the net says)")
-    add("-o", "--output", type=Path, default=Path("stepper.html"), metavar="FILE")
+    add("-o", "--output", type=Path, default=Path("stepper.html"), metavar="FILE",
+        help="the page (default: stepper.html)")  # fmt: skip
     return parser.parse_args(arguments)
 
 
@@ -39,6 +40,8 @@ def run(arguments, prog):
     """Write the page. Raises `DataError` for a name or a language that won't do, or models that
     don't belong together, `CheckpointError` for a file that holds no such model."""
     args = parse(arguments, prog)
+    for model in args.model:
+        cli.files_of_their_own(model=model, output=args.output)
     cell = cli.load_cell(args.cell) if args.cell else None
     nets, settings = load(args.model, cell)
     alphabet, languages = Alphabet(settings["alphabet"]), settings["languages"]

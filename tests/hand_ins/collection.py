@@ -5,8 +5,8 @@ A file begins with what all its hand-ins share. A line `=== name` begins each; i
 mistake. In a hostile one it is `=== name || mark || mark`: the mark that it gets, and the one that
 it gets when nobody reads its text first, or `one or another` of two, where Python 3.13 tells the
 fence of more than 3.11 does; PACKAGE stands for the package's folder. A hand-in is a whole program,
-or changes to the solution, `old ==> new`, one on a line; `CellB: old ==> new` in exercise 9 changes
-that class.
+or changes to the solution, `old ==> new`, one on a line, in which \\n is a new line of the same
+indentation; `CellB: old ==> new` in exercise 9 changes that class.
 """
 
 import re
@@ -42,8 +42,9 @@ def changed(number, body):
         start, old = (text.index(f"class {cell[1]}"), old[7:]) if cell else (0, old)
         if not cell and text.count(old) != 1:
             raise ValueError(f"exercise {number}: {old!r} stands there {text.count(old)} times")
-        new = new.replace("\\n", "\n        ")
-        text = text[:start] + text[start:].replace(old, new, 1)
+        at = text.index(old, start)
+        indentation = re.match(" *", text[text.rindex("\n", 0, at) + 1 :])[0]
+        text = text[:at] + new.replace("\\n", f"\n{indentation}") + text[at + len(old) :]
     return text
 
 

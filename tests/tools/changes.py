@@ -102,7 +102,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     # names
     ("data.py", "LONGEST_NAME * 4", "LONGEST_NAME * 400", "test_data.py"),
     ("data.py", "(counts[c], c)", "(-counts[c], c)", "test_data.py"),
-    ("data.py", "round(len(groups) * given[2])", "round(len(groups) * given[1])",
+    ("data.py", "round(len(groups) * test)", "round(len(groups) * validation)",
      "test_data.py"),
     ("data.py", "owners.setdefault(name.casefold(), [])", "owners.setdefault(name, [])",
      "test_data.py"),

@@ -45,7 +45,8 @@ def add_options(parser):
         help="other hand-ins, last term's say, to look for copies of")  # fmt: skip
     add("--require-fence", action="store_true",
         help="refuse where the operating system holds no fence")  # fmt: skip
-    add("--seed", type=cli.seed, metavar="N", help="draw the inputs of an earlier run again")
+    add("--seed", type=cli.seed, metavar="N",
+        help="draw the inputs of an earlier run again (default: new ones)")  # fmt: skip
 
 
 def add_choice(parser):
@@ -89,6 +90,11 @@ def chosen(args):
             known = ", ".join(map(str, catalogue.BY_NUMBER))
             raise DataError(f"--only names exercise {number}, but there are {known}")
     exercises = [catalogue.BY_NUMBER[number] for number in sorted(set(wanted))]
+    names = [number for number, _ in args.points]
+    twice = next((n for n in names if names.count(n) > 1), "")
+    if twice != "":
+        which = "all exercises" if twice is None else f"exercise {twice}"
+        raise DataError(f"--points has points for {which} twice; give them once")
     return exercises, points_of(exercises, dict(args.points))
 
 
@@ -106,6 +112,7 @@ def grade(args):
     Raises `DataError` where nothing can be graded or written, and `GraderError` where the grader
     has trouble of its own; with `--json` there is a result all the same, which says so.
     """
+    cli.files_of_their_own(csv=args.csv, picture=args.picture, json=args.json)
     if args.json is None:
         return _grade(args)
     cli.no_effect("with --json", picture=args.picture)
@@ -172,6 +179,8 @@ def _sinks(args, exercises, names):
     if args.feedback:
         sinks.append(Feedback(args.feedback))
     if args.picture:
+        if args.picture.suffix.lower() != ".png":
+            raise DataError(f"--picture is {args.picture}, but must be the name of a .png file")
         writable(args.picture, "--picture")
     return sinks
 

@@ -11,9 +11,10 @@ from .. import reference_cells
 from ..conventions import GRUS, KEEPS, turned
 from ..sandbox import Failed, Stopped
 from .clues import equal, factors, general, related
-from .result import Wrong, array, compare, described, parts, unchanged
+from .result import ONE_ROW, Wrong, array, compare, described, lasting, parts, unchanged
 
-N, H = 3, 5
+ROWS, UNITS = 3, 5
+UNUSUAL = {ONE_ROW: {"rows": 1}, "with larger states": {"scale": 4}}  # case: how it is drawn
 CACHED = "Put into the cache what backward takes out of it, or let it compute with what is there."
 ON_SELF = (
     "Return what backward needs as the cache: one cell is used for many steps, and self keeps "
@@ -81,15 +82,16 @@ class CellJudge:
     `forward`, `backward` and `both` raise `Wrong` with the first thing that is wrong.
     """
 
-    def __init__(self, hand_in, name, target, conventions, rng):
-        self.hand_in, self.name, self.target = hand_in, name, target
+    def __init__(self, hand_in, name, target, conventions, rng, rows=ROWS, scale=1):
+        self.hand_in, self.name, self.target, self.rng = hand_in, name, target, rng
+        self.shape = N, H = rows, UNITS
         self.ending = None  # what backward has ended with, where it is not right
         self.bug = None  # the known mistake that the hand-in seems to have
         self.conventions = conventions
         self.cell = reference_cells.reference(target, conventions)
         G, states = len(self.cell.gates), self.cell.states
         self.given = {"gx": rng.standard_normal((G, N, H))}
-        self.given |= {f"{s}_prev": rng.standard_normal((N, H)) for s in states}
+        self.given |= {f"{s}_prev": scale * rng.standard_normal((N, H)) for s in states}
         self.given |= {
             "Wh": 0.7 * rng.standard_normal((G, H, H)),
             "bh": rng.standard_normal((G, H)),
@@ -98,8 +100,13 @@ class CellJudge:
         self.expected = reference_cells.step(self.cell, self.given, self.upstream)
         self.names = [name for name, _ in UNDOES[target]]
 
+    def unusual(self, judge):
+        """[(case in words, the judge of this name in that case)], drawn again."""
+        made = [self.hand_in, self.name, self.target, self.conventions, self.rng]
+        return [(case, getattr(CellJudge(*made, **how), judge)) for case, how in UNUSUAL.items()]
+
     def ask(self, backward):
-        """What the hand-in's cell makes of one step of N = 3 rows and H = 5 units."""
+        """What the hand-in's cell makes of one step, of three rows and five units."""
         upstream = self.upstream if backward else None
         return self.hand_in.ask("cell", name=self.name, **self.given, upstream=upstream)
 
@@ -117,10 +124,11 @@ class CellJudge:
                 "Return a pair: the new state, which is itself a tuple, and the cache.",
             )
         new = parts(f"the state that {where} returns", reply["forward"], states)
-        new = {s: array(s, new[s], (N, H)) for s in states}
+        new = {s: array(s, new[s], self.shape) for s in states}
         if not all(equal(new[s], self.expected[s]) for s in states):
             self._forward_wrong(new, reply)
-        asked_once(reply["v"], (N, H))
+        asked_once(reply["v"], self.shape)
+        lasting(reply, where)
 
     def forward_and_cache(self):
         """Forward, with a cache in which every name holds what it says."""
@@ -208,7 +216,7 @@ class CellJudge:
         first, yours = None, {}
         for gate in FIELDS.get(self.target, ""):
             mine = reply["fields"].get(gate)
-            if isinstance(mine, np.ndarray) and mine.shape == (N, H) and mine.dtype == float:
+            if isinstance(mine, np.ndarray) and mine.shape == self.shape and mine.dtype == float:
                 yours[gate] = mine
                 if first is None and not equal(mine, fields[gate]):
                     first = (f"gate {gate}", mine, fields[gate])
@@ -325,8 +333,8 @@ class CellJudge:
         dgx, dstate = returned
         dgx = parts("dgx", by_gate(dgx), gates, "gradient")
         dstate = parts("dstate_prev", dstate, self.cell.states, "gradient")
-        return {f"dgx {g}": array(f"dgx of gate {g}", dgx[g], (N, H)) for g in gates} | {
-            f"d{s}_prev": array(f"d{s}_prev", dstate[s], (N, H)) for s in self.cell.states
+        return {f"dgx {g}": array(f"dgx of gate {g}", dgx[g], self.shape) for g in gates} | {
+            f"d{s}_prev": array(f"d{s}_prev", dstate[s], self.shape) for s in self.cell.states
         }
 
     def _values(self, claimed, reply):

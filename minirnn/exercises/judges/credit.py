@@ -10,8 +10,8 @@ def with_credit(steps):
 
     def rungs(hand_in, conventions, rng):
         return [
-            (name, section, _judged(judge, name.endswith("backward")))
-            for name, section, judge in steps(hand_in, conventions, rng)
+            (name, section, _judged(judge, name.endswith("backward")), *unusual)
+            for name, section, judge, *unusual in steps(hand_in, conventions, rng)
         ]
 
     return rungs

@@ -9,9 +9,9 @@ from ..sandbox import Failed, Stopped
 from .cells import ON_SELF, asked_once, by_gate
 from .clues import equal, factors, in_others_place, related
 from .library_cell import library_cell
-from .result import Wrong, array, parts, unchanged, worst
+from .result import Wrong, array, lasting, parts, unchanged, worst
 
-N, H = 2, 3
+UNITS = 3
 
 
 class OwnJudge:
@@ -20,8 +20,8 @@ class OwnJudge:
     Each raises `Wrong` with the first thing that is wrong.
     """
 
-    def __init__(self, hand_in, rng):
-        self.hand_in, self.rng = hand_in, rng
+    def __init__(self, hand_in, rng, rows=2):
+        self.hand_in, self.rng, self.shape = hand_in, rng, (rows, UNITS)
         self.gates, self.states, self.arrays = None, None, None
         self.kept = ()  # what forward writes on self
         self.held, self.fields = [], {}  # the arrays in the cache; those of them with a name
@@ -46,9 +46,9 @@ class OwnJudge:
             raise Wrong("wrong shape", "at most 8 gates and 4 states, please")
         self.gates, self.states = gates, states
         draw = self.rng.standard_normal
-        self.arrays = {"gx": draw((len(gates), N, H))}
-        self.arrays |= {f"{s}_prev": draw((N, H)) for s in states}
-        self.arrays |= {"Wh": draw((len(gates), H, H)), "bh": draw((len(gates), H))}
+        self.arrays = {"gx": draw((len(gates), *self.shape))}
+        self.arrays |= {f"{s}_prev": draw(self.shape) for s in states}
+        self.arrays |= {"Wh": draw((len(gates), UNITS, UNITS)), "bh": draw((len(gates), UNITS))}
         own = reply["own"]
         self.arrays |= {name: draw(np.shape(a)) for name, a in own.items()}
         self.outputs(self.arrays)
@@ -78,8 +78,10 @@ class OwnJudge:
         if any(np.iscomplexobj(a) for a in arrays.values()):
             return {s: np.asarray(a, complex) for s, a in new.items()}, reply
         unchanged(arrays, reply["after"], "forward")
-        asked_once(reply["v"], (N, H))
-        return {s: array(s, a, (N, H)) for s, a in new.items()}, reply
+        asked_once(reply["v"], self.shape)
+        if upstream is None:
+            lasting(reply, "OwnCell.forward")
+        return {s: array(s, a, self.shape) for s, a in new.items()}, reply
 
     def matters(self):
         """Every gate and every state must matter, and the cell must be a new one."""
@@ -189,7 +191,7 @@ class OwnJudge:
         names = list(self.fields) or [f"part {k} of the cache" for k in range(len(self.held))]
         if len(names) != len(self.held):
             return ""
-        known = {n: a for n, a in zip(names, self.held, strict=True) if a.shape == (N, H)}
+        known = {n: a for n, a in zip(names, self.held, strict=True) if a.shape == self.shape}
         bracketed = {(n if self.fields else f"({n})"): a for n, a in known.items()}
         return related(name, mine, right, factors(bracketed))
 

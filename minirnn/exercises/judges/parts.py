@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from .result import Wrong, added, array, compare, equal, unchanged
+from .result import Wrong, added, array, compare, equal, lasting, unchanged, with_another
+
+ANY_SHAPE = "with an array of another shape"  # an unusual case
 
 
 def known(table, yours, *arguments):
@@ -110,11 +112,21 @@ def judge_function(hand_in, name, rng):
             )  # fmt: skip
 
 
+def judge_any_shape(hand_in, name, rng):
+    """One of the four functions, on an array of three axes, two of them of length 1."""
+    right, mistakes = FUNCTIONS[name]
+    given = rng.uniform(0.1, 0.9, (1, 4, 1))
+    yours = _called(hand_in, name, given)
+    compare(name, yours, right(given), lambda: known(mistakes, yours, given))
+
+
 def _called(hand_in, name, given, what=""):
     """The function's value, an array of the shape of what is given, which must stay as it is."""
     reply = hand_in.ask("function", name=name, arguments=(given,))
     unchanged({"its argument": given}, {"its argument": reply["after"][0]}, name)
-    return array(name, reply["value"], given.shape, what)
+    value = array(name, reply["value"], given.shape, what)
+    lasting(reply, name)
+    return value
 
 
 def _worst(yours, right):
@@ -169,18 +181,26 @@ LINEAR = {
 }  # fmt: skip
 
 
-def judge_linear(hand_in, backward, rng):
+def judge_linear(hand_in, backward, rng, rows=5):
     """Exercise 2's Linear: y = x W + b, or its three gradients, and whether they are added up.
 
     Raises `Wrong` with the first thing that is wrong.
     """
-    N, D, K = 5, 4, 3
+    N, D, K = rows, 4, 3
     x, W, b, dy = (rng.standard_normal(s) for s in ((N, D), (D, K), (K,), (N, K)))
-    reply = hand_in.ask("linear", x=x, W=W, b=b, dy=dy if backward else None)
+    given = dict(x=x, W=W, b=b, dy=dy if backward else None)
+    reply, who = hand_in.ask("linear", **given), f"Linear.{'backward' if backward else 'forward'}"
     before = {"x": x, "self.W.data": W, "self.b.data": b} | ({"dy": dy} if backward else {})
-    unchanged(before, reply["after"], f"Linear.{'backward' if backward else 'forward'}")
+    unchanged(before, reply["after"], who)
+    _linear_values(reply, backward, (x, W, b, dy))
+    again = hand_in.ask("linear", **given, another=np.flip(x))
+    lasting(again, "Linear.forward")
+    with_another(again, who, lambda again: _linear_values(again, backward, (x, W, b, dy)))
+
+
+def _linear_values(reply, backward, arguments):
+    x, W, b, dy = arguments
     expected = {"y": x @ W + b, "x": dy @ W.T, "W": x.T @ dy, "b": dy.sum(axis=0)}
-    arguments = (x, W, b, dy)
     for name in ("y",) if not backward else ("x", "W", "b"):
         label = "y" if name == "y" else f"d{name}"
         yours = array(label, reply[name], expected[name].shape)
@@ -290,10 +310,10 @@ LARGE = [  # (what is computed, why it fails for large numbers)
 ]  # fmt: skip
 
 
-def judge_log_softmax(hand_in, rng):
+def judge_log_softmax(hand_in, rng, rows=5):
     """log_softmax of usual numbers, then of large ones. Raises `Wrong` with the first thing
     wrong."""
-    a = 2 * rng.standard_normal((5, 4))
+    a = 2 * rng.standard_normal((rows, 4))
     yours = _called(hand_in, "log_softmax", a)
     compare(
         "log_softmax",
@@ -317,16 +337,16 @@ def _alike(yours, theirs):
     return np.allclose(yours, theirs, equal_nan=True)
 
 
-def judge_loss(hand_in, backward, rng):
+def judge_loss(hand_in, backward, rng, rows=5):
     """The mean cross-entropy, and (p - one_hot(labels)) / N if `backward`.
 
     Raises `Wrong` with the first thing that is wrong.
     """
-    N, K = 5, 4
-    a, labels, dloss = 2 * rng.standard_normal((N, K)), rng.permutation(N) % K, 1.7
-    reply = hand_in.ask(
-        "loss", logits=a, labels=labels.astype(float), dloss=dloss if backward else None
-    )
+    N, K = rows, 4
+    a, labels = 2 * rng.standard_normal((N, K)), rng.permutation(N) % K
+    dloss = 1.7 if N > 1 else -0.6
+    given = dict(logits=a, labels=labels.astype(float), dloss=dloss if backward else None)
+    reply = hand_in.ask("loss", **given)
     right = -_log_softmax(a)[np.arange(N), labels].mean()
     yours = array("the loss", reply["loss"], ())
     where = f"CrossEntropy.{'backward' if backward else 'forward'}"
@@ -348,6 +368,10 @@ def judge_loss(hand_in, backward, rng):
                 "CrossEntropy.backward gives another dlogits when it is called a second time",
                 "It writes into the cache, which it must leave as it is: work on a copy.",
             )
+        with_another(
+            hand_in.ask("loss", **given, another=np.flip(a)), where,
+            lambda reply: compare("dlogits", array("dlogits", reply["logits"], (N, K)), mine),
+        )  # fmt: skip
 
 
 def _cached(cache, a, p):

@@ -50,6 +50,7 @@ class Result:
         return sum(shares) / len(self.steps)
 
 
+ONE_ROW = "with one row alone"  # an unusual case
 PARTIAL = ("right", "not written", "wrong shape", "wrong value", "error")
 
 
@@ -88,6 +89,8 @@ def array(name, thing, shape, what=""):
             hint = "The axes stand the other way round: a transpose too much, or one too few."
         elif thing.ndim == 0:
             hint = "It is one number: is everything summed up, or only one entry returned?"
+        elif thing.shape == tuple(n for n in shape if n > 1):
+            hint = "An axis of length 1 is lost: np.squeeze takes it away, and so does an index."
         elif thing.squeeze().shape == tuple(shape):
             hint = "The numbers are as many as they should be, but an axis of length 1 is too much."
         elif thing.size == np.prod(shape):
@@ -144,6 +147,32 @@ def unchanged(before, after, who):
             raise Wrong(
                 "wrong value", f"{who} writes into {name}, which belongs to the caller", cure
             )
+
+
+def lasting(reply, who):
+    """Raise `Wrong` where what was returned has changed with the next call."""
+    if not reply["lasting"]:
+        raise Wrong(
+            "wrong value",
+            f"what {who} has returned changes when it is called again",
+            "It returns an array that is kept, and written into at the next call: make a new one "
+            "in each call.",
+        )
+
+
+def with_another(reply, who, judge):
+    """Judge a reply for which forward was called with other numbers before backward; `Wrong`
+    where backward looks at those."""
+    try:
+        judge(reply)
+    except Wrong:
+        kept = ", ".join(f"self.{name}" for name in reply["kept"][:4]) or "something"
+        raise Wrong(
+            "wrong value",
+            f"{who} gets {kept} of another call of forward, which keeps it outside its cache",
+            "Return what backward needs as the cache: forward may be called many times before "
+            "backward, and what is kept elsewhere is that of the last call.",
+        ) from None
 
 
 def added(name, yours, expected):

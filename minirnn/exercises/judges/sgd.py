@@ -7,6 +7,10 @@ import numpy as np
 from .parts import known
 from .result import Wrong, array, compare, described, equal
 
+MANY, MANY_SHAPES = "with three parameters, two of one shape", ((2, 3), (4,), (2, 3))  # unusual
+RATES_CHANGE = "where lr is another at every step"
+SMALL = "where every gradient is small, or zero"
+
 
 def _path(data, gradients, rule):
     """[the parameters after each step], where rule(w, v, g) gives the next w and v."""
@@ -53,13 +57,13 @@ def _rules(lr, m):
     }  # fmt: skip
 
 
-def judge_sgd(hand_in, momentum, rng):
+def judge_sgd(hand_in, momentum, rng, shapes=((3, 4), (5,), (2,))):
     """Three steps of v = momentum v + g, w = w - lr v. Raises `Wrong` with the first thing
     wrong."""
-    data = [rng.standard_normal((3, 4)), rng.standard_normal(5), rng.standard_normal(2)]
+    data = [rng.standard_normal(shape) for shape in shapes]
     gradients = [[rng.standard_normal(d.shape) for d in data] for _ in range(3)]
     lr = 0.3
-    reply = hand_in.ask("sgd", data=data, gradients=gradients, lr=lr, momentum=momentum)
+    reply = hand_in.ask("sgd", data=data, gradients=gradients, rates=[lr] * 3, momentum=momentum)
     right, rules = _rules(lr, momentum)
     expected = _path(data, gradients, right)
     for t, (mine, theirs) in enumerate(zip(reply["path"], expected, strict=True)):
@@ -77,6 +81,36 @@ def judge_sgd(hand_in, momentum, rng):
                     "is an array of its own.",
                 )
     written_into("data", reply["same"], "p.data -= ..., or p.data[...] = ...")
+
+
+def judge_rates(hand_in, rng):
+    """Steps with a learning rate that changes, as a schedule does it: `self.lr` at each step."""
+    data, rates, momentum = [rng.standard_normal((2, 3))], [0.3, 0.1, 0.2], 0.8
+    gradients = [[rng.standard_normal((2, 3))] for _ in rates]
+    reply = hand_in.ask("sgd", data=data, gradients=gradients, rates=rates, momentum=momentum)
+    if not reply["has lr"]:  # under another name it cannot be changed
+        return
+    w = within = first = data[0]
+    v = inside = 0.0
+    for t, (lr, (g,), (yours,)) in enumerate(zip(rates, gradients, reply["path"], strict=True)):
+        v, inside = momentum * v + g, momentum * inside + lr * g
+        w, within, first = w - lr * v, within - inside, first - rates[0] * v
+        mistakes = {
+            "the learning rate stands inside the velocity, where a later one comes too late":
+                partial(np.asarray, within),
+            "the learning rate of the first step is kept": partial(np.asarray, first),
+        }  # fmt: skip
+        name = f"parameter 0 after step {t + 1}"
+        compare(name, array(name, yours, w.shape), w, partial(known, mistakes, yours))
+
+
+def judge_small(hand_in):
+    """Gradients that are small, or zero, stay as they are when they are clipped."""
+    for size in (1e-5, 0.0):
+        gradients = [np.full((2, 3), size), np.full(4, -size)]
+        reply = hand_in.ask("clip", gradients=gradients, max_norm=1.0)
+        for k, (yours, g) in enumerate(zip(reply["grads"], gradients, strict=True)):
+            compare(f"gradient {k}", array(f"gradient {k}", yours, g.shape), g)
 
 
 def written_into(name, same, cure):

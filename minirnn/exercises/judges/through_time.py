@@ -9,10 +9,22 @@ from ...recurrent import Recurrent
 from ..runner.probe_cell import PracticeCell
 from ..student_mistakes import STUDENTS
 from .cells import of_forward
-from .result import Wrong, added, array, compare, equal, parts, unchanged
+from .result import (
+    Wrong,
+    added,
+    array,
+    compare,
+    equal,
+    lasting,
+    parts,
+    unchanged,
+    with_another,
+)
 
 T, N, D, H = 4, 3, 4, 5
 SIZES = [N, N, N - 1, 1]
+ONE_STEP = "with one step of one sequence, and no states given"  # an unusual case
+AT_ONCE = "where several sequences end at once"  # another
 PARAMETERS = ("Wx", "Wh", "bx", "bh")
 STATES = PracticeCell.states
 UNSHAPED = {
@@ -29,10 +41,11 @@ class TimeJudge:
     `forward` and `backward` raise `Wrong` with the first thing that is wrong.
     """
 
-    def __init__(self, hand_in, lengths, rng):
-        self.hand_in, self.sizes = hand_in, None if lengths == "equal" else SIZES
-        S, G = sum(self.sizes or [N] * T), len(PracticeCell.gates)
-        shape = (T, N) if self.sizes is None else (S,)
+    def __init__(self, hand_in, rng, sizes=None, steps=T, sequences=N, states=True):
+        self.hand_in, self.rng, self.sizes = hand_in, rng, sizes
+        self.alive = sizes or [sequences] * steps
+        S, G, N = sum(self.alive), len(PracticeCell.gates), self.alive[0]
+        shape = (steps, N) if sizes is None else (S,)
         draw = rng.standard_normal
         self.weights = {
             "Wx": draw((G, D, H)),
@@ -41,9 +54,16 @@ class TimeJudge:
             "bh": draw((G, H)),
         }
         self.x, self.doutput = draw((*shape, D)), draw((*shape, H))
-        self.state = tuple(draw((N, H)) for _ in STATES)
-        self.dfinal = tuple(draw((N, H)) for _ in STATES)
+        self.state = tuple(draw((N, H)) for _ in STATES) if states else None
+        self.dfinal = tuple(draw((N, H)) for _ in STATES) if states else None
         self.expected = self.run(Recurrent)
+
+    def unusual(self, judge):
+        """[(case in words, the judge of this name in that case)], drawn again."""
+        if self.sizes is None:
+            one = TimeJudge(self.hand_in, self.rng, steps=1, sequences=1, states=False)
+            return [(ONE_STEP, getattr(one, judge))]
+        return [(AT_ONCE, getattr(TimeJudge(self.hand_in, self.rng, [5, 5, 3, 2]), judge))]
 
     def run(self, kind, doutput=None):
         """{name: array} of what a `Recurrent` gives, forward and backward."""
@@ -57,12 +77,11 @@ class TimeJudge:
         arrays |= {"dx": dx} | {f"d{s}0": d for s, d in zip(STATES, dstate, strict=True)}
         return arrays | {f"d{name}": getattr(net, name).grad for name in PARAMETERS}
 
-    def ask(self, backward):
+    def ask(self, backward, **more):
         """What the hand-in's `Recurrent` gives on these weights, inputs and states."""
         sizes = None if self.sizes is None else np.array(self.sizes, float)
-        given = {f"{s}0": a for s, a in zip(STATES, self.state, strict=True)}
         return self.hand_in.ask(
-            "recurrent", x=self.x, sizes=sizes, **given, **self.weights,
+            "recurrent", x=self.x, sizes=sizes, state=self.state, **self.weights, **more,
             doutput=self.doutput if backward else None,
             dfinal=self.dfinal if backward else None,
         )  # fmt: skip
@@ -75,24 +94,30 @@ class TimeJudge:
         unchanged(self.given(), reply["after"], "forward")
         mine = {n: self.shaped(f"the {n}", n, a) for n, a in mine.items()}
         self.values(mine, list(mine), "the ")
+        lasting(self.ask(backward=False, another=np.flip(self.x)), "forward")
 
     def backward(self):
         reply = self.ask(backward=True)
         once = reply["after once"]
         unchanged({"doutput": self.doutput}, once, "backward")
         names = [f"dfinal of {s}" for s in STATES]
-        unchanged(dict(zip(names, self.dfinal, strict=True)),
-                  dict(zip(names, once["dfinal"], strict=True)), "backward")  # fmt: skip
+        unchanged(dict(zip(names, self.dfinal or (), strict=False)),
+                  dict(zip(names, once["dfinal"] or (), strict=False)), "backward")  # fmt: skip
         unchanged(self.given(), reply["after"], "backward")
+        self.gradients(reply)
+        for name in PARAMETERS:
+            twice = array(f"d{name}", reply[f"{name} twice"], self.weights[name].shape)
+            added(f"d{name}", twice, self.expected[f"d{name}"])
+        with_another(self.ask(True, another=np.flip(self.x)), "backward", self.gradients)
+
+    def gradients(self, reply):
+        """Raise `Wrong` for the first gradient that is wrong."""
         mine = {"dx": reply["x"]}
         dstate = parts("the gradient of the initial state", reply["dstate"], STATES)
         mine |= {f"d{s}0": dstate[s] for s in STATES}
         mine |= {f"d{name}": reply[name] for name in PARAMETERS}
         mine = {n: self.shaped(n, n, a) for n, a in mine.items()}
         self.values(mine, ["dx", "dh0", "dc0", "dWh", "dbh", "dWx", "dbx"], "")
-        for name in PARAMETERS:
-            twice = array(f"d{name}", reply[f"{name} twice"], self.weights[name].shape)
-            added(f"d{name}", twice, self.expected[f"d{name}"])
 
     def shaped(self, label, name, thing):
         """`thing` as an array of the shape of `name`, or `Wrong` with what makes such a shape."""
@@ -104,7 +129,8 @@ class TimeJudge:
 
     def given(self):
         """{name: array} of what the hand-in was given for forward, as it must stay."""
-        arrays = {"x": self.x} | {f"{s}0": a for s, a in zip(STATES, self.state, strict=True)}
+        states = zip([f"{s}0" for s in STATES], self.state or (), strict=False)
+        arrays = {"x": self.x} | dict(states)
         return arrays | {f"self.{name}.data": a for name, a in self.weights.items()}
 
     def values(self, mine, order, article):
@@ -143,7 +169,7 @@ class TimeJudge:
 
     def name_steps(self, error, name, mine):
         """Say which steps of an array over time are wrong, and which is the first on the way."""
-        ends = np.cumsum(self.sizes or [N] * T)[:-1]
+        ends, T = np.cumsum(self.alive)[:-1], len(self.alive)
         rows = [np.split(a.reshape(-1, a.shape[-1]), ends) for a in (mine, self.expected[name])]
         off = [not equal(y, e, 1e-9) for y, e in zip(*rows, strict=True)]
         signs = " ".join(".#"[wrong] for wrong in off)

@@ -78,7 +78,11 @@ def function(hand_in, given, stage):
     stage[0] = given["name"]
     value = getattr(hand_in.module, given["name"])(*given["arguments"])
     kept = any(value is a for a in given["arguments"])
-    return {"value": value.copy() if kept else value, "after": list(given["arguments"])}
+    observed = {"value": copied(value), "after": copied(given["arguments"])}
+    stage[0] += ", called again,"
+    others = [np.flip(a) if isinstance(a, np.ndarray) else a for a in given["arguments"]]
+    getattr(hand_in.module, given["name"])(*others)
+    return observed | {"lasting": kept or _alike(observed["value"], value)}
 
 
 def describe(hand_in, given, stage):
@@ -116,15 +120,18 @@ def cell(hand_in, given, stage):
     observed["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
     observed["after"] = {name: array.copy() for name, array in arrays.items()}
     observed["kept"] = sorted(n for n, v in _attributes(made).items() if before.get(n) is not v)
+    real = not any(map(np.iscomplexobj, given.values()))  # else a complex step, one of many
+    if given["upstream"] is None and observed["forward"] is not None and real:
+        observed["forward"] = copied(returned[0])
+        _forward_again(made, given, state, stage)
+        observed["lasting"] = _alike(observed["forward"], returned[0])
     if given["upstream"] is None or observed["forward"] is None:
         return observed
     alone = None
     if observed["kept"]:  # the cell is used for another step before this one is undone
         stage[0] = "backward"
         alone = copied(_undone(made, given, cache, product)[0])
-        stage[0] = "forward, called a second time"
-        made.forward(0.5 - given["gx"], tuple(0.5 - s for s in state),
-                     Product(made.gates, given["Wh"], given["bh"]))  # fmt: skip
+        _forward_again(made, given, state, stage)
     observed["cache"] = None if cache is None else "something"
     stage[0] = "backward"
     for name in ("first", "second"):
@@ -144,6 +151,13 @@ def cell(hand_in, given, stage):
     return observed
 
 
+def _forward_again(made, given, state, stage):
+    """Use the cell for another step."""
+    stage[0] = "forward, called a second time"
+    product = Product(made.gates, given["Wh"], given["bh"])
+    made.forward(0.5 - given["gx"], tuple(0.5 - s for s in state), product)
+
+
 def _undone(made, given, cache, product):
     """(what backward returns, what it was given from above, the way back of the product)."""
     upstream = tuple(u.copy() for u in given["upstream"])
@@ -152,9 +166,12 @@ def _undone(made, given, cache, product):
 
 
 def _alike(one, other):
+    """Whether two things hold the same, NaN in the same places."""
     if isinstance(one, (tuple, list)):
         pairs = isinstance(other, (tuple, list)) and len(one) == len(other)
         return pairs and all(map(_alike, one, other))
+    if isinstance(one, np.ndarray) and one.dtype.kind in "fc":
+        return np.shape(one) == np.shape(other) and np.array_equal(one, other, equal_nan=True)
     return np.array_equal(one, other)
 
 
@@ -175,9 +192,10 @@ def linear(hand_in, given, stage):
     for name in ("W", "b"):
         parameter = getattr(layer, name)
         parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
-    stage[0] = "Linear.forward"
+    stage[0], before = "Linear.forward", _attributes(layer)
     y, cache = several(layer.forward(given["x"]), stage[0], "y, cache")
-    observed = {"y": y}
+    observed = {"y": copied(y)} | _another(layer, given, before, stage)
+    observed["lasting"] = _alike(observed["y"], y)
     if given["dy"] is not None:
         stage[0] = "Linear.backward"
         observed["x"] = layer.backward(given["dy"], cache)
@@ -189,13 +207,22 @@ def linear(hand_in, given, stage):
     return observed
 
 
+def _another(made, given, before, stage, *rest):
+    """Call forward with `another` first argument, where there is one; what it keeps on self."""
+    if "another" in given:
+        stage[0] += ", called a second time,"
+        made.forward(given["another"], *rest)
+    return {"kept": sorted(n for n, v in _attributes(made).items() if before.get(n) is not v)}
+
+
 def loss(hand_in, given, stage):
     """The loss of logits [N, K], and with dloss its gradient."""
     made, labels = hand_in.module.CrossEntropy(), given["labels"].astype(int)
-    stage[0] = "CrossEntropy.forward"
+    stage[0], before = "CrossEntropy.forward", _attributes(made)
     returned = made.forward(given["logits"], labels)
     value, cache = several(returned, stage[0], "loss, cache")
     observed = {"loss": value, "cache": copied(cache)}
+    observed |= _another(made, given, before, stage, (labels + 1) % given["logits"].shape[1])
     if given["dloss"] is not None:
         stage[0] = "CrossEntropy.backward"
         observed["logits"] = copied(made.backward(cache, float(given["dloss"])))
@@ -207,7 +234,7 @@ def loss(hand_in, given, stage):
 def copied(thing):
     """The same with copies of its arrays: it may be written into later."""
     if isinstance(thing, (tuple, list)):
-        return tuple(copied(part) for part in thing)
+        return (list if isinstance(thing, list) else tuple)(map(copied, thing))
     return thing.copy() if isinstance(thing, np.ndarray) else thing
 
 
@@ -220,15 +247,16 @@ def recurrent(hand_in, given, stage):
     for name in names:
         parameter = getattr(net, name)
         parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
-    state = tuple(given[f"{s}0"] for s in PracticeCell.states)
+    state = given["state"]
     sizes = None if given["sizes"] is None else [int(n) for n in given["sizes"]]
-    stage[0] = "forward"
+    stage[0], before = "forward", _attributes(net)
     returned = net.forward(given["x"], sizes, state)
     output, final, cache = several(returned, "forward", "output, final, cache")
-    observed = {"output": output, "final": final}
-    after = {"x": given["x"]} | {
-        f"{s}0": a for s, a in zip(PracticeCell.states, state, strict=True)
-    }
+    observed = {"output": copied(output), "final": copied(final)}
+    observed |= _another(net, given, before, stage, sizes, state)
+    observed["lasting"] = _alike((observed["output"], observed["final"]), (output, final))
+    after = {"x": given["x"]} | dict(zip([f"{s}0" for s in PracticeCell.states], state or (),
+                                         strict=False))  # fmt: skip
     if given["doutput"] is not None:
         stage[0] = "backward"
         returned = net.backward(given["doutput"], cache, given["dfinal"])
@@ -249,17 +277,21 @@ def sgd(hand_in, given, stage):
     """The parameters, and what stands in their gradients, after each step."""
     parameters = [Parameter(data) for data in given["data"]]
     stage[0] = "SGD"
-    optimizer = hand_in.module.SGD(parameters, float(given["lr"]), float(given["momentum"]))
+    rates = [float(rate) for rate in given["rates"]]
+    optimizer = hand_in.module.SGD(parameters, rates[0], float(given["momentum"]))
+    has_lr = hasattr(optimizer, "lr")
     path, grads, held = [], [], [p.data for p in parameters]
     stage[0] = "SGD.step"
-    for gradients in given["gradients"]:
+    for rate, gradients in zip(rates, given["gradients"], strict=True):
+        if has_lr:
+            optimizer.lr = rate
         for p, gradient in zip(parameters, gradients, strict=True):
             p.grad[...] = gradient
         optimizer.step()
         path.append([p.data.copy() for p in parameters])
         grads.append([p.grad.copy() for p in parameters])
     same = [p.data is data for p, data in zip(parameters, held, strict=True)]
-    return {"path": path, "grads": grads, "same": same}
+    return {"path": path, "grads": grads, "same": same, "has lr": has_lr}
 
 
 def clip(hand_in, given, stage):
