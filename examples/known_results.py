@@ -110,14 +110,14 @@ def work(run, progress, stopped):
 
 def main():
     parser = cli.Parser(__doc__)
-    parser.add_argument("--only", choices=STEPS, nargs="+", default=list(STEPS), metavar="PROBLEM",
-                        help="(default: all)")  # fmt: skip
-    parser.add_argument("--seeds", type=cli.whole, default=3, help="how many (default: 3)")
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the steps")
-    parser.add_argument("--jobs", type=cli.whole, default=processes.cores(),
-                        help="processes (default: all cores)")  # fmt: skip
-    parser.add_argument("--resume", action="store_true", help=cli.RESUME)
-    parser.add_argument("--output", type=Path, metavar="DIR", help="(default: runs/known-results)")
+    add = parser.add_argument
+    add("--only", choices=STEPS, nargs="+", default=list(STEPS), metavar="PROBLEM",
+        help="(default: all)")  # fmt: skip
+    add("--seeds", type=cli.whole, default=3, help="how many (default: 3)")
+    add("--quick", action="store_true", help="a twentieth of the steps")
+    add("--jobs", type=cli.whole, default=processes.cores(), help="processes (default: all cores)")
+    add("--resume", action="store_true", help=cli.RESUME)
+    add("--output", type=Path, metavar="DIR", help="(default: runs/known-results)")
     args = parser.parse_args()
     if pool.serve():
         return
