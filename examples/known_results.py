@@ -111,8 +111,7 @@ def work(run, progress, stopped):
 def main():
     parser = cli.Parser(__doc__)
     add = parser.add_argument
-    add("--only", choices=STEPS, nargs="+", default=list(STEPS), metavar="PROBLEM",
-        help="(default: all)")  # fmt: skip
+    add("--only", choices=STEPS, nargs="+", default=list(STEPS), metavar="WHAT", help="(all)")
     add("--seeds", type=cli.whole, default=3, help="how many (default: 3)")
     add("--quick", action="store_true", help="a twentieth of the steps")
     add("--jobs", type=cli.whole, default=processes.cores(), help="processes (default: all cores)")
