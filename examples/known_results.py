@@ -111,7 +111,7 @@ def work(run, progress, stopped):
 def main():
     parser = cli.Parser(__doc__)
     add = parser.add_argument
-    add("--only", choices=STEPS, nargs="+", default=list(STEPS), metavar="WHAT", help="(all)")
+    add("--only", choices=STEPS, nargs="+", default=[*STEPS], metavar="WHAT", help="(default: all)")
     add("--seeds", type=cli.whole, default=3, help="how many (default: 3)")
     add("--quick", action="store_true", help="a twentieth of the steps")
     add("--jobs", type=cli.whole, default=processes.cores(), help="processes (default: all cores)")

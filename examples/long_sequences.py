@@ -105,6 +105,14 @@ def parse():
         help="(default: both)",
     )
     add(
+        "--nets",
+        choices=NETS,
+        nargs="+",
+        default=list(NETS),
+        metavar="NET",
+        help="(default: all of NETS)",
+    )
+    add(
         "--lengths",
         type=length,
         nargs="+",
@@ -120,7 +128,8 @@ def parse():
     args = parser.parse_args()
     if args.lengths and args.batches and args.output:
         cli.refuse_idle(parser, args, ["quick"], "where all that it changes is given")
-    args.seeds = list(dict.fromkeys(args.seeds))
+    for name in ("seeds", "only", "nets"):  # each once
+        setattr(args, name, list(dict.fromkeys(getattr(args, name))))
     args.lengths = sorted(set(args.lengths or (LENGTHS[:2] if args.quick else LENGTHS)))
     args.batches = args.batches or (120 if args.quick else BATCHES)
     name = f"long-sequences{'-quick' if args.quick else ''}"
@@ -186,12 +195,12 @@ def told(by_seed, *key):
     return f"{len(there)} of {len(batches)}{after}"
 
 
-def solving(by_seed, lengths, problem, output):
+def solving(by_seed, nets, lengths, problem, output):
     """Part 1: a table and a figure of the batches that each net needed, over T."""
     print(f"\n1 {problem}: seeds that solved it, and the median of the batches that they needed")
     print(f"  {'':16s}" + "".join(f"{f'T = {T}':>17s}" for T in lengths))
     curves = {}
-    for net in NETS:
+    for net in nets:
         print(f"  {net:16s}" + "".join(f"{told(by_seed, problem, net, T):>17s}" for T in lengths))
         batches = [by_seed.values("needed", problem, net, T) for T in lengths]
         most = [np.median(np.nan_to_num(b, nan=np.inf)) for b in batches]  # of all seeds
@@ -255,7 +264,7 @@ def run():
     folder = str(cli.output_folder(output / "nets"))
     asked = [
         Run(problem, net, T, seed, args.batches, folder)
-        for seed in args.seeds for T in args.lengths for problem in args.only for net in NETS
+        for seed in args.seeds for T in args.lengths for problem in args.only for net in args.nets
     ]  # fmt: skip
     settings = {"batches": args.batches}
     with cli.remaining_runs(output, settings, asked, args.resume) as waiting:
@@ -266,7 +275,7 @@ def run():
         }  # fmt: skip
         by_seed = seeds.Results(document, ("problem", "net", "T"), "this run")
         for problem in args.only:
-            solving(by_seed, args.lengths, problem, output)
+            solving(by_seed, args.nets, args.lengths, problem, output)
         if "adding" in args.only:
             print("\n2 the gradient on its way back, over the numbers to add")
             trained_at = min(args.lengths, key=lambda T: (abs(T - FLOW_T), T))
