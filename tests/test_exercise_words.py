@@ -101,6 +101,11 @@ def test_shapes_stand_in_the_words_and_numpys_own_do_not():
     (3, "h = tanh(a)", "h = np.tanh(a)", "write import numpy as np"),
     (8, "import numpy as np", "from numpy import *\nimport numpy as np", "sum is NumPy's"),
     (2, "return y, x", "return y", "must return two things: y, cache"),
+    (3, "RNNCache(h)", "h", "cache is what forward returns beside the state"),
+    (3, "dh * d_tanh(h)", "dh @ d_tanh(h)", "a product entry by entry is *"),
+    (4, "[d, last[alive:n]]", "[d, np.zeros(n - alive, H)]", "A shape is one tuple"),
+    (4, "dgx.sum(axis=1)", "dgx.sum(axis=0)", "(2, 5) with (12, 5)"),
+    (5, "h = o * tanh_c", "h = o * c", "instead of o tanh(c). read"),
 ])  # fmt: skip
 def test_usual_errors_have_their_cure(number, old, new, words):
     assert words in said(number, (old, new))
@@ -207,6 +212,10 @@ READ = [  # (exercise, old, new, the section)
      "docs/06-lstm.md#from-c-to-the-gates-and-the-previous-c"),
     (6, "di * d_sigmoid(i)", "di * i", "docs/06-lstm.md#from-the-gates-to-the-pre-activations"),
     (6, "product.backward(da)", "sum(da)", "docs/06-lstm.md#to-the-previous-hidden-state"),
+    (6, "return da, (product.backward(da), dc_prev)", "return da, (product.backward(da), dc)",
+     "docs/06-lstm.md#from-c-to-the-gates-and-the-previous-c"),
+    (7, "return (dar, daz, dan)", "return (dar, daz, dproduct_n)",
+     "docs/07-gru.md#through-the-candidate"),
     (7, "dh * (h_prev - n)", "dh * n", "docs/07-gru.md#from-h-to-z-n-and-the-previous-h"),
     (7, "dan * product_n,", "dan * n,", "docs/07-gru.md#through-the-candidate"),
     (7, "dz * d_sigmoid(z)", "dz", "docs/07-gru.md#through-the-gates"),

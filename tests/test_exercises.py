@@ -149,6 +149,13 @@ def test_start_never_overwrites(tmp_path, capsys):
     assert len(list((tmp_path / "work").glob("ex*.py"))) == 10
 
 
+def test_start_begins_with_the_first_that_it_has_copied(tmp_path, capsys):
+    for number, files in ((1, "10 files"), (4, "1 file")):
+        (tmp_path / BY_NUMBER[number].file).unlink(missing_ok=True)
+        run(["start", str(tmp_path)], "exercises")
+        assert f"{files} in {tmp_path}. Begin with ex0{number}" in capsys.readouterr().out
+
+
 def test_check_says_so_in_eighty_columns_and_by_its_exit_code(capsys):
     assert not run(["check", str(SOLUTIONS), "3", "6"], "exercises")
     assert run(["check", str(STARTERS), "3"], "exercises") == 1

@@ -158,7 +158,7 @@ EXERCISES = [
         ("Ask of each array: in which places of forward does it appear, and with which factor?",
          "Write the shapes next to each other: x [N, D], dy [N, K], W [D, K]. The gradient of an "
          "array has the array's shape, and a sum over N must be somewhere in dW and db. A sum or a "
-         "maximum with keepdims=True can be taken away from every row.",
+         "maximum with keepdims=True fits the array that it was taken of.",
          "The gradient of the logits is the probabilities, less something at the true class; then "
          "think of what forward did after picking: the mean, and of dloss above it."),
     ),

@@ -119,7 +119,7 @@ def advice(failed):
         where = f"It comes up inside {failed.deeper}, which this line calls. " if inside else ""
         return where + _unfit(failed)
     joins = re.search(r"\b(concatenate|stack|vstack|hstack)\(", failed.code)
-    if joins and re.search("only integer scalar|positional argument", text):
+    if joins and re.search("only integer scalar|positional argument|multiple values", text):
         return f"np.{joins[1]} takes one list or tuple: np.{joins[1]}([a, b])."
     own = re.search(PYTHONS, failed.code)
     if own and "truth value" in text and own[1] in ("min", "max"):
@@ -193,7 +193,10 @@ def _unfit(failed):
         tuples = [n for n, told, *_ in failed.shapes if told.startswith(("a tuple", "a list"))]
         if tuples:
             return f"{tuples[0]} is a tuple or list of arrays, where one array is multiplied."
-        return "A @ B needs the last axis of A as long as the last but one of B."
+        return (
+            "A @ B needs the last axis of A as long as the last but one of B; a product entry by "
+            "entry is *."
+        )
     if "out of bounds" in text or "too many indices" in text or "indexed array" in text:
         return text[0].upper() + text[1:] + "."
     if "input array dimensions" in text or "same number of dimensions" in text:
@@ -205,10 +208,10 @@ def _unfit(failed):
     shapes = [f"({', '.join(axes.split(','))})".replace(", )", ",)")
               for axes in re.findall(r"\(([\d,]+)\)", text)][:2]  # fmt: skip
     if "non-broadcastable output" in text:
-        which = f" {shapes[1]} is larger than {shapes[0]}:" if len(shapes) == 2 else ""
+        sizes = f" Together they make {shapes[1]}, not {shapes[0]}." if len(shapes) == 2 else ""
         return (
-            "What is added with += must not be larger than what it is added to."
-            f"{which or ' So:'} is a sum missing?"
+            "What is added with += must not be larger than what it is added to: is a sum missing?"
+            f"{sizes}"
         )
     if "could not broadcast input" in text:
         return "What is written into a part of an array must have the shape of that part."

@@ -139,7 +139,7 @@ def unchanged(before, after, who):
                 "Nothing that was given may change: no +=, -=, *= or [...] = on it or on a part "
                 "of it. Make a new array instead, as in x = x + y."
             )
-            if name.endswith(".data"):
+            if name.endswith(".data") and "backward" in who:
                 cure = (
                     f"A gradient is added to {name.removesuffix('data')}grad; only an optimiser "
                     "moves data."
