@@ -295,6 +295,29 @@ def test_code_can_be_copied_and_what_scrolls_has_a_focus(browser, site):
     browser.call("Emulation.setEmulatedMedia", media="")
 
 
+COPIED = """[...document.querySelectorAll('article .copybtn')].map((button) => {
+    let text;
+    document.execCommand = () => { text = document.querySelector('body > textarea').value; };
+    button.click();
+    return [text, button.parentNode.querySelector('pre').textContent];
+})"""
+
+
+@pytest.mark.parametrize("name", ["README", "06-lstm", "14-your-own-data", "api"])
+def test_what_is_copied_can_be_run(browser, site, name):
+    """Code and commands have a button, what they print has none; prompts and answers stay."""
+    open_page(browser, site, name)
+    code = "article div[class^=highlight-]:is(.highlight-python, .highlight-pycon, .highlight-none)"
+    blocks = browser.run(f"document.querySelectorAll('{code} pre').length")
+    copied = browser.run(COPIED)
+    assert len(copied) == blocks > 2
+    assert browser.run("document.querySelectorAll('.highlight-text .copybtn').length") == 0
+    for text, shown in copied:
+        lines = [line for line in shown.splitlines() if re.match(r">>> |\.\.\. ", line)]
+        whole = "\n".join(line[4:] for line in lines) if lines else shown
+        assert text.split() == whole.split() and ">>>" not in text
+
+
 def test_without_javascript_a_page_says_so(browser, site):
     text = (site / "06-lstm.html").read_text("utf-8")
     assert '<html class="no-js"' in text and "<noscript><p" in text.partition("<article")[2]
