@@ -179,7 +179,8 @@ def on_docstring(app, what, name, thing, options, lines):
         if not rows:
             continue
         if all(row.startswith("    ") for row in rows):
-            written += ["::", "", *rows, ""]
+            example = rows[0].lstrip().startswith(">>> ")
+            written += [".. code-block:: pycon" if example else "::", "", *rows, ""]
             continue
         parts = INLINE.split("\n".join(row.strip() for row in rows))
         parts[::2] = map(escaped, parts[::2])

@@ -56,7 +56,9 @@ html_sidebars = {
 }
 html_css_files = ["site.css"]
 html_favicon = "site/static/favicon.svg"
-copybutton_selector = "article div[class^=highlight-] pre"  # not of the column beside it
+# Not of the column beside it, nor of what a program prints.
+copybutton_selector = "article div[class^=highlight-]:not(.highlight-text) pre"
+copybutton_exclude = ".linenos, .gp, .go"  # prompts, and what they answer
 html_js_files = [("site.js", {"defer": "defer"})]
 templates_path = ["site/templates"]
 ogp_site_name = "minirnn"
@@ -66,6 +68,6 @@ html_copy_source = False
 html_show_copyright = False
 html_use_index = False
 html_show_search_summary = False  # it would fetch the pages, which a page on the disk may not
-highlight_language = "text"  # of a block that does not name its own
+highlight_language = "none"  # of a block that does not name its own
 pygments_style = "a11y-high-contrast-light"  # from accessible-pygments, which furo brings along
 pygments_dark_style = "github-dark"

@@ -295,6 +295,29 @@ def test_code_can_be_copied_and_what_scrolls_has_a_focus(browser, site):
     browser.call("Emulation.setEmulatedMedia", media="")
 
 
+COPIED = """[...document.querySelectorAll('article .copybtn')].map((button) => {
+    let text;
+    document.execCommand = () => { text = document.querySelector('body > textarea').value; };
+    button.click();
+    return [text, button.parentNode.querySelector('pre').textContent];
+})"""
+
+
+@pytest.mark.parametrize("name", ["README", "06-lstm", "14-your-own-data", "api"])
+def test_what_is_copied_can_be_run(browser, site, name):
+    """Code and commands have a button, what they print has none; prompts and answers stay."""
+    open_page(browser, site, name)
+    code = "article div[class^=highlight-]:is(.highlight-python, .highlight-pycon, .highlight-none)"
+    blocks = browser.run(f"document.querySelectorAll('{code} pre').length")
+    copied = browser.run(COPIED)
+    assert len(copied) == blocks > 2
+    assert browser.run("document.querySelectorAll('.highlight-text .copybtn').length") == 0
+    for text, shown in copied:
+        lines = [line for line in shown.splitlines() if re.match(r">>> |\.\.\. ", line)]
+        whole = "\n".join(line[4:] for line in lines) if lines else shown
+        assert text.split() == whole.split() and ">>>" not in text
+
+
 def test_without_javascript_a_page_says_so(browser, site):
     text = (site / "06-lstm.html").read_text("utf-8")
     assert '<html class="no-js"' in text and "<noscript><p" in text.partition("<article")[2]
@@ -674,6 +697,81 @@ def test_stepper_draws_the_cell(browser, site):
             row.textContent.includes('df, dc_prev')).focus()""")
         assert sorted(browser.run(lit)["boxes"]) == ["c_prev", "f"]
     assert browser.errors == []
+
+
+PAINTED = """(async () => {
+    const dots = (canvas) => canvas.getContext('2d')
+        .getImageData(0, 0, canvas.width, canvas.height).data;
+    const panels = [...document.querySelectorAll(
+        '[data-is=panels] > section canvas')].map((canvas) => {
+        const data = dots(canvas), wide = canvas.width / %(T)d, high = canvas.height / %(H)d;
+        const middle = (k, size) => Math.floor(k * size + (size - 1) / 2);
+        return Array.from({ length: %(T)d }, (_, t) => Array.from({ length: %(H)d }, (_, unit) => {
+            const at = 4 * (middle(unit, high) * canvas.width + middle(t, wide));
+            return [...data.slice(at, at + 3)];
+        }));
+    });
+    const boxes = {};
+    for (const box of document.querySelectorAll('.stepper-cell .box:not(.empty)')) {
+        const image = new Image(), canvas = document.createElement('canvas');
+        image.src = box.querySelector('image').getAttribute('href');
+        await image.decode();
+        [canvas.width, canvas.height] = [image.width, image.height];
+        canvas.getContext('2d').drawImage(image, 0, 0);
+        const data = dots(canvas);
+        boxes[box.dataset.forward] = Array.from({ length: %(H)d },
+            (_, unit) => [...data.slice(4 * unit, 4 * unit + 3)]);
+    }
+    const points = (path) => [...path.getAttribute('d').matchAll(/[\\d.]+ [\\d.]+/g)].map(
+        (point) => point[0].split(' ').map(Number));
+    return { panels, boxes, letter: [...document.querySelectorAll(
+        '[data-is=letters] button')].findIndex((one) => one.matches('.here')),
+        sizes: points(document.querySelector('.stepper-strip .size.here:not(.memory)')),
+        now: points(document.querySelector('.stepper-strip .now'))[0][0],
+        answers: [...document.querySelectorAll('[data-is=answer] meter')].map(
+            (one) => [one.value, one.parentNode.textContent]) };
+})()"""
+
+
+def test_stepper_paints_the_numbers(browser, site):
+    """In its panel the colour of every number, in its box the column of the step; the sizes on
+    their axis, the letter and the answers."""
+    data = page_data(site / "stepper.html")
+    T, H = len(data["names"][0]["text"]), data["kinds"][1]["hidden"]
+    key = f"1/0/{len(data['epochs']) - 1}/0"
+
+    def colours(values):
+        share = abs(values) / abs(values).max()
+        end = np.where(values[..., None] < 0, [33, 102, 172], [178, 24, 43])
+        return 247 + (end - 247) * share[..., None]
+
+    right = [(panel, values) for panel, values in numbers(data, key) if panel["phase"] != "sum"]
+    last = {(panel["phase"], panel["variable"]): values for panel, values in right}
+    boxes = dict(re.findall(r'data-forward="(\w*)" data-backward="(\w*)"',
+                            data["kinds"][1]["layers"][0]["drawing"]))  # fmt: skip
+    for step, here in [(T - 2, T - 3), (T + 3, T - 3), (2 * T, 0)]:
+        open_page(browser, site, "stepper", anchor=f"#stepper?cell=LSTM&step={step}")
+        seen = browser.run(PAINTED % {"T": T, "H": H})
+        assert len(seen["panels"]) == len(right)
+        for (panel, values), painted in zip(right, seen["panels"], strict=True):
+            first = here if panel["phase"] == "backward" else 0
+            end = T if step > T else here + 1
+            if panel["phase"] == "forward" or step > T:
+                known = slice(first, end)
+                assert abs(np.array(painted)[known] - colours(values)[known]).max() <= 1, panel
+        way = "forward" if step <= T else "backward"
+        for forward, painted in seen["boxes"].items():
+            values = last[way, forward if way == "forward" else boxes[forward]]
+            assert abs(np.array(painted) - colours(values)[here]).max() <= 1, (step, forward)
+        assert seen["letter"] == here
+        sizes = np.log10(np.linalg.norm(last["backward", "dh"], axis=1))
+        x, y = np.array(seen["sizes"]).T
+        slope, start = np.polyfit(sizes, y, 1)
+        assert slope < 0 and abs(start + slope * sizes - y).max() < 0.1
+        assert abs(seen["now"] - x[here]) < 0.1
+        likely = sorted(data["runs"][key]["p"], reverse=True)[:4]
+        assert [value for value, _ in seen["answers"]] == pytest.approx(likely, abs=1e-4)
+        assert all(text.endswith(f" {value:.2f}") for value, text in seen["answers"])
 
 
 def test_only_the_gradients_that_the_code_names_are_in_the_drawing(browser, site):
