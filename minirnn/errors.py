@@ -307,6 +307,17 @@ def numbers_in(name, given):
     return as_numbers(name, given) if isinstance(given, (list, tuple)) else given
 
 
+def embedding_of(given):
+    """Return a list as an array, anything else as it is; `ShapeError` for an array with what is no
+    finite real number."""
+    given = numbers_in("embedding", given)
+    if hasattr(given, "dtype") and given.ndim:
+        real_ = given.dtype.kind in "iuf" and bool((given - given == 0).all())
+        if not real_ or _is_masked(given):
+            raise ShapeError(f"embedding is {short(given)}, but must hold finite real numbers")
+    return given
+
+
 def first_outside(ids, size):
     """The first of `ids`, whole numbers on the host in any shape, that is not in 0 .. size - 1;
     None where all are."""
@@ -404,7 +415,7 @@ def _joined_targets(sequences, targets):
         )
     arrays = [as_numbers(f"the targets of sequence {k}", y) for k, y in enumerate(targets)]
     for k, (x, y) in enumerate(zip(sequences, arrays, strict=True)):
-        if not y.ndim or hasattr(x, "__len__") and len(y) != len(x):
+        if not y.ndim or hasattr(x, "__len__") and not _is_scalar(x) and len(y) != len(x):
             given = f"{len(y)} targets" if y.ndim else f"the target {short(targets[k])}"
             raise DataError(
                 f"sequence {k} has {len(x)} steps, but {given}: give one for every step, or "
@@ -798,7 +809,7 @@ def cached(x, W):
 def cached_ids(ids, W):
     """Return the ids that forward keeps for the gradient of W [V, E]; `ArgumentError` for anything
     else."""
-    if not hasattr(ids, "dtype") or ids.dtype.kind not in "iu":
+    if not hasattr(ids, "dtype") or ids.dtype.kind not in "iu" or _is_masked(ids):
         _no_cache(ids)
     in_range("id", ids, W.shape[0])
     return ids

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import minirnn
 from minirnn import convert, functions, gradcheck, optim, plotting
 from minirnn.baselines import TrigramBayes, majority
-from minirnn.batches import samplers
+from minirnn.batches import Sequences, samplers
 from minirnn.data import Names, split
 from minirnn.errors import MinirnnError
 from minirnn.evaluation import Evaluation, evaluate, predict
@@ -317,6 +317,22 @@ REFUSED = {
     "an empty share": (lambda: split(names(), R(0), (0.8, 0.2, 0.0)), "shares is .*above 0"),
     "a negative share": (lambda: split(names(), R(0), (0.8, 0.4, -0.2)), "shares is .* sum 1"),
     "a share in words": (lambda: split(names(), R(0), ("a", 0.5, 0.5)), "shares is .*'a'"),
+    "an embedding with NaN": (
+        lambda: NameClassifier(2, 2, embedding=np.full((2, 3), np.nan)),
+        "embedding is an array of shape .2, 3., but must hold finite real numbers",
+    ),
+    "a complex embedding": (
+        lambda: NameClassifier(2, 2, embedding=np.ones((2, 3), complex)),
+        "embedding is .* finite real numbers",
+    ),
+    "masked sequences with targets": (
+        lambda: Sequences(np.ma.masked_array([1, 2], [0, 1]), targets=[[0], [1]]),
+        "sequence 0 is 1, but must be an array|sequence 0 is .*must be an array",
+    ),
+    "masked ids as a cache": (
+        lambda: Embedding(5, 2).backward(np.ones((2, 2)), np.ma.masked_array([1, 2], [0, 1])),
+        "cache is a masked array",
+    ),
     "a language twice": (
         lambda: Names(["a"], [0], ["\u00c9", "E\u0301"], "test"),
         "languages has 'É' twice, but must have each once",
