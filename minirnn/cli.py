@@ -44,6 +44,9 @@ def main(run):
     Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C, 143 with SIGTERM, which a scheduler
     sends before it takes the machine away.
     """
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by whoever started this: `>&-`, a service
+            setattr(sys, stream, open(os.devnull, "w"))
     if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
