@@ -117,8 +117,8 @@ def seed(text):
 
 
 def positive(text):
-    """An argparse type: a number above 0."""
-    return _number(float, text, lambda x: 0 < x < math.inf, "a number above 0")
+    """An argparse type: a finite number above 0."""
+    return _number(float, text, lambda x: 0 < x < math.inf, "a finite number above 0")
 
 
 def share(text):

@@ -57,11 +57,11 @@ class CheckpointError(MinirnnError, ValueError):
 
 SWITCH = True, False
 LARGEST = float(2**1000)  # a whole number can be larger than any float
-NOT_NEGATIVE = "a number, at least 0", lambda x: 0 <= x < LARGEST
-ABOVE_0 = "a number above 0", lambda x: 0 < x < LARGEST
+NOT_NEGATIVE = "a finite number, at least 0", lambda x: 0 <= x < LARGEST
+ABOVE_0 = "a finite number above 0", lambda x: 0 < x < LARGEST
 SHARE = "a number, at least 0 and below 1", lambda x: 0 <= x < 1
 PART = "a number from 0 to 1", lambda x: 0 <= x <= 1
-NORMALISER = "mean, sum or above 0", ABOVE_0[1]
+NORMALISER = "mean, sum or a finite number above 0", ABOVE_0[1]
 LIMIT = "a number above 0", lambda x: x > 0  # infinity limits nothing
 FINITE = "a finite number", lambda x: abs(x) < 3e38  # that float32 holds too
 SIZES = {  # the most that there can be of what takes memory; of other whole numbers 2^62
