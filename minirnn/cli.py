@@ -61,6 +61,9 @@ def main(run):
     Exit codes: 0 done, 2 bad input, 130 stopped with Ctrl-C, 143 with SIGTERM, which a scheduler
     sends before it takes the machine away.
     """
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by whoever started this: `>&-`, a service
+            setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115  for good
     if hasattr(sys.stdout, "reconfigure"):  # a pipe on Windows may not know every letter
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -131,8 +134,8 @@ def seed(text):
 
 
 def positive(text):
-    """An argparse type: a number above 0."""
-    return _number(float, text, lambda x: 0 < x < math.inf, "a number above 0")
+    """An argparse type: a finite number above 0."""
+    return _number(float, text, lambda x: 0 < x < math.inf, "a finite number above 0")
 
 
 def share(text):

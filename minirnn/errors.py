@@ -57,11 +57,11 @@ class CheckpointError(MinirnnError, ValueError):
 
 SWITCH = True, False
 LARGEST = float(2**1000)  # a whole number can be larger than any float
-NOT_NEGATIVE = "a number, at least 0", lambda x: 0 <= x < LARGEST
-ABOVE_0 = "a number above 0", lambda x: 0 < x < LARGEST
+NOT_NEGATIVE = "a finite number, at least 0", lambda x: 0 <= x < LARGEST
+ABOVE_0 = "a finite number above 0", lambda x: 0 < x < LARGEST
 SHARE = "a number, at least 0 and below 1", lambda x: 0 <= x < 1
 PART = "a number from 0 to 1", lambda x: 0 <= x <= 1
-NORMALISER = "mean, sum or above 0", ABOVE_0[1]
+NORMALISER = "mean, sum or a finite number above 0", ABOVE_0[1]
 LIMIT = "a number above 0", lambda x: x > 0  # infinity limits nothing
 FINITE = "a finite number", lambda x: abs(x) < 3e38  # that float32 holds too
 SIZES = {  # the most that there can be of what takes memory; of other whole numbers 2^62
@@ -307,6 +307,17 @@ def numbers_in(name, given):
     return as_numbers(name, given) if isinstance(given, (list, tuple)) else given
 
 
+def embedding_of(given):
+    """Return a list as an array, anything else as it is; `ShapeError` for an array with what is no
+    finite real number."""
+    given = numbers_in("embedding", given)
+    if hasattr(given, "dtype") and given.ndim:
+        real_ = given.dtype.kind in "iuf" and bool((given - given == 0).all())
+        if not real_ or _is_masked(given):
+            raise ShapeError(f"embedding is {short(given)}, but must hold finite real numbers")
+    return given
+
+
 def first_outside(ids, size):
     """The first of `ids`, whole numbers on the host in any shape, that is not in 0 .. size - 1;
     None where all are."""
@@ -404,7 +415,7 @@ def _joined_targets(sequences, targets):
         )
     arrays = [as_numbers(f"the targets of sequence {k}", y) for k, y in enumerate(targets)]
     for k, (x, y) in enumerate(zip(sequences, arrays, strict=True)):
-        if not y.ndim or hasattr(x, "__len__") and len(y) != len(x):
+        if not y.ndim or hasattr(x, "__len__") and not _is_scalar(x) and len(y) != len(x):
             given = f"{len(y)} targets" if y.ndim else f"the target {short(targets[k])}"
             raise DataError(
                 f"sequence {k} has {len(x)} steps, but {given}: give one for every step, or "
@@ -804,7 +815,7 @@ def cached(x, W):
 def cached_ids(ids, W):
     """Return the ids that forward keeps for the gradient of W [V, E]; `ArgumentError` for anything
     else."""
-    if not hasattr(ids, "dtype") or ids.dtype.kind not in "iu":
+    if not hasattr(ids, "dtype") or ids.dtype.kind not in "iu" or _is_masked(ids):
         _no_cache(ids)
     in_range("id", ids, W.shape[0])
     return ids

@@ -27,7 +27,7 @@ def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None,
     or a `MeanSquaredError` for the evaluation's loss, NaN if left out. streams: as for `predict`.
     Has the net more outputs than there are classes, the confusion matrix has a column for each.
     Raises `ArgumentError` where the loss is not one for these targets, or one of the three is no
-    such thing.
+    such thing, and `DataError` for places that are not there.
 
         >>> sequences = Sequences([[0, 1], [1, 1, 0], [1]], labels=[0, 1, 1])
         >>> evaluation = evaluate(NameClassifier(2, 2, hidden_size=4), sequences, np.arange(3))
@@ -64,8 +64,9 @@ def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
     They are [N, K]; where every step has a target, a list of N arrays [T, K].
     index: places [N], or a mask. streams: so many run side by side through the sequences, and the
     net's state is carried on from one to the next (see `batches.streams`); left out, each begins
-    again. batch_size: how many sequences are read at once; where the memory is too small for them,
-    it is tried again with half. Raises `ArgumentError` for what is no net, or no `Sequences`.
+    again. batch_size: how many sequences are read at once, without streams; where the memory is too
+    small for them, it is tried again with half. Raises `ArgumentError` for what is no net, or no
+    `Sequences`, and `DataError` for places that are not there.
 
         >>> sequences = Sequences([[0, 1], [1, 1, 0]], labels=[0, 1])
         >>> predict(NameClassifier(2, 3, hidden_size=4), sequences, [1, 0]).shape

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .backend import Array, Dtype, Rng, get_array_module, taken
-from .errors import MinirnnError, batch_of, cache_of, check_shape, net_of, numbers_in, whole
+from .errors import MinirnnError, batch_of, cache_of, check_shape, embedding_of, net_of, whole
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
 from .stacked import GRU, LSTM, RNN, Stack
@@ -48,7 +48,7 @@ class NameClassifier(Module):
                        biases=biases, init=init, forget_bias=forget_bias, dtype=dtype, rng=rng,
                        dropout=dropout if num_layers > 1 else 0.0)  # fmt: skip
         self.embedding: Any = None
-        embedding = numbers_in("embedding", embedding)
+        embedding = embedding_of(embedding)
         given, width = hasattr(embedding, "ndim") and embedding.ndim == 2, num_symbols
         if given or whole("embedding", embedding, none=True):
             width = embedding.shape[1] if given else embedding

@@ -24,7 +24,8 @@ def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray
 
     `order[k]` is the index of the sequence that became the k-th; labels and initial states must
     be put in the same order: `labels[order]`.
-    Raises `ShapeError` where there is no sequence, or one of them is empty or no array.
+    Raises `ShapeError` where there is no sequence, or one of them is empty, no array, or of another
+    width or kind than the first.
 
         >>> rows, sizes, order = pack([np.array([1, 2]), np.array([3, 4, 5])])
         >>> print(rows, sizes, order)

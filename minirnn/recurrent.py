@@ -40,7 +40,8 @@ class Recurrent(Module):
         rng          the NumPy generator that draws the first values; left out, a fresh one
         biases       2: bx and bh, as PyTorch and cuDNN; 1: bx, as textbooks; 0: none
         init         "pytorch": all uniform within 1 / sqrt(H); "keras": Wx Glorot-uniform,
-                     Wh orthogonal, biases zero, but 1 for gate f
+                     Wh orthogonal, gate by gate (Keras draws all gates as one matrix),
+                     biases zero, but 1 for gate f
         forget_bias  another first value for the bias of gate f
                      (Jozefowicz et al. 2015 recommend 1)
         dtype        the type of the parameters

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import minirnn
 from minirnn import convert, functions, gradcheck, optim, plotting
 from minirnn.baselines import TrigramBayes, majority
-from minirnn.batches import samplers
+from minirnn.batches import Sequences, samplers
 from minirnn.data import Names, split
 from minirnn.errors import MinirnnError
 from minirnn.evaluation import Evaluation, evaluate, predict
@@ -314,9 +314,29 @@ REFUSED = {
     "percents": (lambda: split(names(), R(0), (70, 15, 15)), "shares is .70"),
     "shares above 1": (lambda: split(names(), R(0), (0.8, 0.2, 0.2)), "shares is .* sum 1"),
     "two shares": (lambda: split(names(), R(0), (0.8, 0.2)), "shares is .*three"),
+    "a rate without end": (
+        lambda: SGD([parameter()], np.inf),
+        "lr is inf, but must be a finite number",
+    ),
     "an empty share": (lambda: split(names(), R(0), (0.8, 0.2, 0.0)), "shares is .*above 0"),
     "a negative share": (lambda: split(names(), R(0), (0.8, 0.4, -0.2)), "shares is .* sum 1"),
     "a share in words": (lambda: split(names(), R(0), ("a", 0.5, 0.5)), "shares is .*'a'"),
+    "an embedding with NaN": (
+        lambda: NameClassifier(2, 2, embedding=np.full((2, 3), np.nan)),
+        "embedding is an array of shape .2, 3., but must hold finite real numbers",
+    ),
+    "a complex embedding": (
+        lambda: NameClassifier(2, 2, embedding=np.ones((2, 3), complex)),
+        "embedding is .* finite real numbers",
+    ),
+    "masked sequences with targets": (
+        lambda: Sequences(np.ma.masked_array([1, 2], [0, 1]), targets=[[0], [1]]),
+        "sequence 0 is 1, but must be an array|sequence 0 is .*must be an array",
+    ),
+    "masked ids as a cache": (
+        lambda: Embedding(5, 2).backward(np.ones((2, 2)), np.ma.masked_array([1, 2], [0, 1])),
+        "cache is a masked array",
+    ),
     "a language twice": (
         lambda: Names(["a"], [0], ["\u00c9", "E\u0301"], "test"),
         "languages has 'É' twice, but must have each once",
@@ -372,7 +392,10 @@ REFUSED = {
     "a cycle to 1 / 0": (lambda: optim.one_cycle(0.1, 9, end_factor=0), "end_factor is 0"),
     "steps of nothing": (lambda: optim.step_decay(0.1, 0), "every is 0"),
     "a factor below 0": (lambda: optim.step_decay(0.1, 3, factor=-0.5), "factor is -0.5"),
-    "normalise by NaN": (lambda: CrossEntropy(np.nan), "normaliser is nan.*mean, sum or above 0"),
+    "normalise by NaN": (
+        lambda: CrossEntropy(np.nan),
+        "normaliser is nan.*mean, sum or a finite number above 0",
+    ),
     "normalise by True": (lambda: MeanSquaredError(True), "normaliser is True"),
     "ignore a fraction": (lambda: CrossEntropy(ignore_index=0.5), "ignore_index is 0.5"),
     "a prior of all": (lambda: CrossEntropy(log_prior=[[0.5, 0.5]]), r"log_prior is .*\[K\]"),
@@ -626,9 +649,12 @@ REFUSED = {
     ),
     "a rate set to NaN": (
         lambda: (lambda o: (setattr(o, "lr", np.nan), o.step()))(SGD([parameter()], 0.1)),
-        "lr is nan, but must be a number, at least 0",
+        "lr is nan, but must be a finite number, at least 0",
     ),
-    "a step of text": (lambda: optim.cosine(0.1, 10)("a"), "step is 'a', but must be a number"),
+    "a step of text": (
+        lambda: optim.cosine(0.1, 10)("a"),
+        "step is 'a', but must be a finite number",
+    ),
     "a step below 0": (lambda: optim.one_cycle(0.1, 10)(-1), "step is -1"),
     "no step": (lambda: optim.step_decay(0.1, 2)(None), "step is None"),
     "a step of NaN": (lambda: optim.cosine(0.1, 10)(np.nan), "step is nan"),

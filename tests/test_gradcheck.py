@@ -12,6 +12,7 @@ from own_cells import PeepholeLSTM, RealBuffer
 from planted import plant, planted
 
 from minirnn import cells, cli, gradcheck
+from minirnn.cells import LSTMCell, RNNCell
 from minirnn.errors import CellError
 from minirnn.gradcheck import command
 from minirnn.gradcheck.ladder import randomised
@@ -278,3 +279,27 @@ def test_nothing_of_the_users_is_changed():
     assert gradcheck.check_recurrent(net)
     assert all(np.array_equal(before[n], a) for n, a in net.state_dict().items())
     assert all(p.data.dtype == np.float32 and not p.grad.any() for p in net.parameters())
+
+
+class Clipped(LSTMCell):
+    """Right as long as nothing that comes from above is large."""
+
+    def backward(self, dstate, cache, product):
+        dh, dc = dstate
+        return super().backward((dh, np.clip(dc, -5, 5)), cache, product)
+
+
+class TwiceForOneRow(RNNCell):
+    def backward(self, dstate, cache, product):
+        da, (dh_prev,) = super().backward(dstate, cache, product)
+        return da, (dh_prev * (1 + (len(dh_prev) == 1)),)
+
+
+@pytest.mark.parametrize("cell, words", [
+    (Clipped, "the gradient of c_prev is not 128 times as large where what comes from above is: is "
+              "something clipped?"),
+    (TwiceForOneRow, "right as long as all sequences go on, and wrong where fewer rows are left"),
+])  # fmt: skip
+def test_what_is_right_at_usual_sizes_only(cell, words):
+    report = gradcheck.check_cell(cell)
+    assert not report and words in " ".join(str(report).split())

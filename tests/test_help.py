@@ -1,8 +1,10 @@
-"""`--help` of every command: no default is left untold."""
+"""`--help` of every command: no default is left untold; and commands whose streams are closed."""
 
 import argparse
 import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,13 @@ def untold(parser):
 @pytest.mark.parametrize("command", [*SCRIPTS, *door.COMMANDS])
 def test_every_default_is_told(command, monkeypatch):
     assert untold(parser_of(command, monkeypatch)) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell that can close a stream")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(("words", "code"), [("hint 1", 0), ("check nowhere", 2)])
+def test_closed_streams(words, code, closed):
+    """Nobody reads what is printed: the exit code is the same, and there is no traceback."""
+    command = f"'{sys.executable}' -m minirnn exercises {words} {closed}"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False), ended.stderr

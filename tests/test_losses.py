@@ -124,7 +124,7 @@ def test_labels_that_do_not_fit(labels, words):
 @pytest.mark.parametrize("make", [CrossEntropy, MeanSquaredError])
 @pytest.mark.parametrize("normaliser", ["average", 0, -1.0, None])
 def test_normalisers_that_are_none(make, normaliser):
-    with pytest.raises(ValueError, match="must be mean, sum or above 0"):
+    with pytest.raises(ValueError, match="must be mean, sum or a finite number above 0"):
         make(normaliser)
 
 

@@ -2,7 +2,11 @@
 
 import ast
 import io
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tokenize
 from pathlib import Path
 
@@ -106,6 +110,29 @@ def test_the_core_is_small():
     assert len(core) == 16
     lines = {name: code_lines(SOURCES[name]) for name in core}
     assert sum(lines.values()) < MOST_CODE_OF_THE_CORE, (sum(lines.values()), lines)
+
+
+def test_what_the_core_does_not_count_is_told():
+    told = re.findall(r"`(errors|measures)\.py`, some (\d+)", ARCHITECTURE)
+    assert [name for name, _ in told] == ["errors", "measures"]
+    for name, number in told:
+        assert abs(code_lines(SOURCES[name]) - int(number)) <= 40, name
+
+
+def test_the_loop_for_a_card_can_be_taken_out(tmp_path):
+    """As the architecture says: three files less, and one name in `stacked.py`."""
+    shutil.copytree(PACKAGE, tmp_path / "minirnn", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("recurrent", "kernels", "products"):
+        (tmp_path / "minirnn" / "cuda" / f"{name}.py").unlink()
+    stacked = tmp_path / "minirnn" / "stacked.py"
+    text = stacked.read_text("utf-8")
+    assert text.count("CudaRecurrent") == 2
+    text = text.replace("from .cuda.recurrent import CudaRecurrent\n", "")
+    stacked.write_text(text.replace("CudaRecurrent", "Recurrent"), "utf-8")
+    program = "import minirnn; print(minirnn.LSTM(2, 3).layers[0], minirnn.__file__)"
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True,
+                           text=True, env=os.environ | {"PYTHONPATH": str(tmp_path)})  # fmt: skip
+    assert ended.stdout.startswith(f"Recurrent(LSTMCell, 2, 3) {tmp_path}"), ended.stderr
 
 
 def test_the_root_holds_few_files():

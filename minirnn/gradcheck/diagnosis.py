@@ -34,7 +34,8 @@ def diagnose(verdict, bugs=None):
     if _blames_the_cell(verdict):  # the library, with this cell, does just the same
         alone = _alone(verdict.problem.subject)
         if alone:  # a verdict without findings
-            return _habit(verdict) or f"{UNKNOWN} {ONLY_IN_TIME}"
+            fewer = verdict.problem.title == "variable lengths"
+            return _habit(verdict) or f"{UNKNOWN} {WITH_FEWER_ROWS if fewer else ONLY_IN_TIME}"
         verdict = alone
     pattern = describe_pattern(verdict)
     if pattern:
@@ -129,6 +130,10 @@ HABITS = [
 ONLY_IN_TIME = (
     "One step of your cell alone is right, several are not: does it keep something from one call "
     "to the next?"
+)
+WITH_FEWER_ROWS = (
+    "Your cell is right as long as all sequences go on, and wrong where fewer rows are left: does "
+    "it depend on how many there are, or keep something from one call to the next?"
 )
 
 

@@ -17,6 +17,7 @@ from .problems import Gates, Problem
 from .shapes import told
 
 EXACT, ROUGH = 1e-12, 1e-6  # the bounds against the complex step and against differences
+LARGER = 128  # times, so that nothing is rounded otherwise
 ROUNDING = 1e-15  # a saturated gate's derivative, y (1 - y) with y near 1, is rounded to this
 
 
@@ -66,6 +67,8 @@ def judge(problem, rng):
     if not any(finding.kind == "changed" for finding in verdict.findings):
         _second_time(problem, verdict, upstream, context, gradients)
     _values(problem, verdict, upstream, rng)
+    if verdict:
+        _linear(problem, verdict, upstream, context)
     return verdict
 
 
@@ -178,6 +181,18 @@ def _second_time(problem, verdict, upstream, context, gradients):
                     "two calls must give twice what one gives"
                 )
                 verdict.findings.append(Finding("twice", name, message))
+
+
+def _linear(problem, verdict, upstream, context):
+    """A larger gradient from above must give gradients that are larger by the same factor."""
+    larger = {name: LARGER * u for name, u in upstream.items()}
+    for name, gradient in problem.backward(larger, context).items():
+        if relative_error(np.array(_stacked(gradient)), LARGER * verdict.claimed[name]) > EXACT:
+            message = (
+                f"the gradient of {name} is not {LARGER} times as large where what comes from "
+                "above is: is something clipped?"
+            )
+            verdict.findings.append(Finding("linear", name, message))
 
 
 def _values(problem, verdict, upstream, rng):

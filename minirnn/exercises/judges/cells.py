@@ -14,7 +14,10 @@ from .clues import equal, factors, general, related
 from .result import ONE_ROW, Wrong, array, compare, described, lasting, parts, unchanged
 
 ROWS, UNITS = 3, 5
-UNUSUAL = {ONE_ROW: {"rows": 1}, "with larger states": {"scale": 4}}  # case: how it is drawn
+UNUSUAL = {
+    ONE_ROW: {"rows": 1},
+    "with larger states and gradients": {"scale": 4},
+}  # case: how it is drawn
 CACHED = "Put into the cache what backward takes out of it, or let it compute with what is there."
 ON_SELF = (
     "Return what backward needs as the cache: one cell is used for many steps, and self keeps "
@@ -96,7 +99,7 @@ class CellJudge:
             "Wh": 0.7 * rng.standard_normal((G, H, H)),
             "bh": rng.standard_normal((G, H)),
         }
-        self.upstream = tuple(rng.standard_normal((N, H)) for _ in states)
+        self.upstream = tuple(scale * rng.standard_normal((N, H)) for _ in states)
         self.expected = reference_cells.step(self.cell, self.given, self.upstream)
         self.names = [name for name, _ in UNDOES[target]]
 

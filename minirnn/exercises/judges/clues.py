@@ -44,7 +44,9 @@ def _cut_off(name, yours, expected):
     low, high = yours.min(initial=np.inf), yours.max(initial=-np.inf)
     inside = (low < yours) & (yours < high)
     if inside.sum() > 1 and equal(yours, np.clip(expected, low, high), CLOSE):
-        return f"{name} is right from {low:.4g} to {high:.4g}, and cut off there: is it clipped?"
+        ends = (low, expected.min() < low), (high, expected.max() > high)
+        cut = " and ".join(f"{end:.4g}" for end, is_cut in ends if is_cut)
+        return f"{name} is cut off at {cut}, and right elsewhere: is it clipped?"
     return ""
 
 
