@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from . import errors as check
+from . import check
 from .cuda.faults import working_cupy
-from .errors import BackendError, MixedArraysError, ShapeError, as_numbers
+from .errors import BackendError, MixedArraysError, ShapeError
 
 Array = np.ndarray | Any  # NumPy's, or CuPy's, which no type checker here knows
 Rng = np.random.Generator | None  # None: a fresh one
@@ -94,7 +94,7 @@ def taken(data, whole=True, **named):
     ((name, array),) = named.items()
     xp, dtype = get_array_module(**named, data=data), getattr(data, "dtype", "float32")
     if type(array) is not np.ndarray and _module_of(array) in (None, np):  # a list; a subclass
-        numbers = as_numbers(name, array)
+        numbers = check.as_numbers(name, array)
         array = xp.asarray(numbers, dtype=dtype if numbers.dtype.kind == "f" else None)
     if array.dtype.kind not in "iufc":
         raise ShapeError(f"{name} is of type {array.dtype}, but must be of numbers")

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from .errors import labels_of, whole
+from .check import labels_of, whole
 
 
 def majority(labels, num_classes):

@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import errors as check
+from . import check
 from .backend import Dtype, asarray
-from .errors import DataError, places, whole
+from .errors import DataError
 from .measures import log_shares
 from .packing import order_of_rows
 
@@ -54,7 +54,7 @@ class Sequences:
                  ignore_index: int | None = None) -> None:  # fmt: skip
         sequences = check.listed("sequences", sequences, DataError)
         dtype, self.every_step = check.floating("dtype", dtype), labels is None
-        self.ignore_index = whole("ignore_index", ignore_index, least=None, none=True)
+        self.ignore_index = check.whole("ignore_index", ignore_index, least=None, none=True)
         self.labels, self.num_classes = check.targets_of(
             sequences, labels, targets, num_classes, self.ignore_index, dtype
         )  # num_classes: of numbers, how many there are at once
@@ -80,7 +80,7 @@ class Sequences:
         index: places [N], or a mask; `DataError` for anything else. state: what the net begins
         with, for these sequences and perhaps more after them; see `streams`.
         """
-        index = places("index", index, len(self))
+        index = check.places("index", index, len(self))
         rows, sizes, order = order_of_rows(self.starts[index], self.lengths[index])
         labels = self.labels[rows if self.every_step else index[order]]
         state = check.carried(state, len(index))
@@ -88,7 +88,7 @@ class Sequences:
 
     def targets(self, index):
         """The targets of the sequences at `index`, one sequence after the other, on the host."""
-        index = places("index", index, len(self))
+        index = check.places("index", index, len(self))
         if not self.every_step:
             return self.labels[index]
         ends = self.starts + self.lengths
@@ -178,7 +178,7 @@ def side_by_side(lengths, number):
 def _checked(sequences, index, batch_size, rng):
     """What a sampler is given, with places for a mask."""
     index = check.places_in("index", index, sequences)
-    return index, whole("batch_size", batch_size), check.generator(rng)
+    return index, check.whole("batch_size", batch_size), check.generator(rng)
 
 
 # Each takes places or a mask for `index`, and raises `DataError` where it is neither.

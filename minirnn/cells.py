@@ -28,7 +28,7 @@ CuPy's arrays `RNN`, `LSTM` and `GRU` run the same equations as kernels, in `cud
 
 from typing import Any, NamedTuple
 
-from .errors import one_of
+from .check import one_of
 from .functions import d_identity, d_relu, d_sigmoid, d_tanh, identity, relu, sigmoid, tanh
 
 

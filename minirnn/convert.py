@@ -24,7 +24,8 @@ import numpy as np
 
 from .backend import asnumpy
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
-from .errors import CheckpointError, ShapeError, one_of, short
+from .check import one_of, short
+from .errors import CheckpointError, ShapeError
 
 PYTORCH = {"h": "h", "ifgo": "ifgo", "rzn": "rzn"}  # {our gates: the same letters in their order}
 KERAS = {"h": "h", "ifgo": "ifgo", "rzn": "zrn"}

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from .backend import Rng
-from .errors import (
+from .check import (
     SWITCH,
-    DataError,
     absent,
     each_once,
     generator,
@@ -25,6 +24,7 @@ from .errors import (
     three_shares,
     whole,
 )
+from .errors import DataError
 
 LONGEST_NAME = 60  # letters; a longer line is taken for dirt
 LONGEST_LINE = LONGEST_NAME * 4  # in case much of it is dropped; no more is looked at

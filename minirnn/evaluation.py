@@ -6,8 +6,8 @@ import numpy as np
 
 from .backend import asarray, asnumpy
 from .batches import Sequences, side_by_side
+from .check import evaluated, one_output_each, places, whole
 from .cuda.faults import is_out_of_memory
-from .errors import check_outputs, evaluated, places, whole
 from .losses import CrossEntropy
 from .measures import Evaluation, measure_of
 from .packing import order_of_rows
@@ -102,7 +102,7 @@ def _outputs(net, sequences, index, batch_size, streams, part):
     for rows in [rows[part] for rows in batches if len(rows[part])]:
         batch = sequences.batch(index[rows], state)
         y, cache = net.forward(batch)
-        check_outputs(y, batch)
+        one_output_each(y, batch)
         state = cache.state if streams else None
         if sequences.every_step:  # lengths never grow within a batch, which keeps its order
             rows = order_of_rows((ends - lengths)[rows], lengths[rows])[0]

@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from . import errors as check
+from . import check
 from .backend import Array, Dtype, Rng, get_array_module, taken
-from .errors import SHARE, check_shape, floating, generator, in_range, real, whole
 from .parameters import Module, Parameter, uniform
 
 
@@ -34,8 +33,8 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, rng: Rng = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
-        in_features, dtype = whole("in_features", in_features), floating("dtype", dtype)
-        out_features, bound = whole("out_features", out_features), in_features**-0.5
+        in_features, dtype = check.whole("in_features", in_features), check.floating("dtype", dtype)
+        out_features, bound = check.whole("out_features", out_features), in_features**-0.5
         self.W = Parameter(uniform(rng, (in_features, out_features), bound, dtype))
         bias = check.one_of("bias", bias, (True, False))
         self.b = Parameter(uniform(rng, (out_features,), bound, dtype)) if bias else None
@@ -55,7 +54,7 @@ class Linear(Module):
         Raises `ShapeError` where dy has not the shape of y.
         """
         x, dy = check.cached(cache, self.W), taken(self.W.data, whole=False, dy=dy)
-        check_shape("dy", dy, (*x.shape[:-1], self.W.shape[1]), "y had")
+        check.of_shape("dy", dy, (*x.shape[:-1], self.W.shape[1]), "y had")
         rows_x, rows_dy = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
         # y = x W + b
         if self.b is not None:
@@ -84,21 +83,21 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, *, rng: Rng = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
-        shape = whole("num_embeddings", num_embeddings), whole("embedding_dim", embedding_dim)
-        numbers = generator(rng).standard_normal(shape)
-        self.W = Parameter(numbers.astype(floating("dtype", dtype)))
+        V, dtype = check.whole("num_embeddings", num_embeddings), check.floating("dtype", dtype)
+        E = check.whole("embedding_dim", embedding_dim)
+        self.W = Parameter(check.generator(rng).standard_normal((V, E)).astype(dtype))
 
     def forward(self, ids: Array) -> tuple[Array, Any]:
         """Return y [..., E] of ids [...], and a cache; `ShapeError` for an id without a row."""
         ids = taken(self.W.data, ids=ids)
-        in_range("id", ids, self.W.shape[0])
+        check.in_range("id", ids, self.W.shape[0])
         return self.W.data[ids], ids
 
     def backward(self, dy: Array, cache: Any) -> None:
         """Add to dW; ids have no gradient, so None comes back. `ShapeError` for another dy."""
         ids = check.cached_ids(cache, self.W).reshape(-1)
         dy = taken(self.W.data, whole=False, dy=dy)
-        check_shape("dy", dy, (*cache.shape, self.W.shape[1]), "y had")
+        check.of_shape("dy", dy, (*cache.shape, self.W.shape[1]), "y had")
         self.W.grad += one_hot(ids, self.W.shape[0], dy.dtype).T @ dy.reshape(len(ids), -1)
         return None
 
@@ -122,7 +121,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float, *, rng: Rng = None) -> None:
-        self.p, self.rng = real("dropout", p, SHARE), generator(rng)
+        self.p, self.rng = check.real("dropout", p, check.SHARE), check.generator(rng)
 
     def forward(self, x: Array, training: bool = False) -> tuple[Array, Any]:
         """Return x with a new mask, or x itself when not training, and a cache."""

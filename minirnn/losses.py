@@ -6,7 +6,7 @@ another choice changes the size of every gradient, and with it what a learning r
 
 from typing import Any
 
-from . import errors as check
+from . import check
 from .backend import Array, asarray, get_array_module, taken
 from .functions import log_softmax
 from .layers import one_hot
@@ -99,7 +99,7 @@ class CrossEntropy:
     def _for_each(self, name, logits):
         """log_prior or class_weight, in the type of the logits; `ShapeError` where not [K]."""
         given, xp = getattr(self, name), get_array_module(logits)
-        check.check_shape(name, given, logits.shape[-1:], note=": [K]")
+        check.of_shape(name, given, logits.shape[-1:], note=": [K]")
         return xp.asarray(given, dtype=logits.real.dtype)
 
 

@@ -14,19 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from .backend import taken
-from .errors import (
-    ArgumentError,
-    DataError,
+from .check import (
     as_numbers,
-    check_shape,
     labels_of,
     not_empty,
+    of_shape,
     one_for_each_row,
     one_of,
     short,
     told,
     whole,
 )
+from .errors import ArgumentError, DataError
 
 LOWER_IS_BETTER = "loss", "bits", "perplexity", "rmse"
 
@@ -196,7 +195,7 @@ def two_guesses(scores, log_prior):
     (Menon et al. 2021, arXiv 2007.07314).
     """
     scores = as_numbers("scores", scores, axes=2)
-    log_prior = check_shape("log_prior", as_numbers("log_prior", log_prior), scores.shape[-1:])
+    log_prior = of_shape("log_prior", as_numbers("log_prior", log_prior), scores.shape[-1:])
     return (scores + log_prior).argmax(axis=-1), scores.argmax(axis=-1)
 
 
@@ -226,7 +225,7 @@ class Regression:
         them, else 0. Raises `ShapeError` for another y, `DataError` where there is no target.
         """
         target = as_numbers("target", target, axes=1).astype("float64")
-        y = check_shape("y", as_numbers("y", y), target.shape, "target has").astype("float64")
+        y = of_shape("y", as_numbers("y", y), target.shape, "target has").astype("float64")
         if not y.size:
             raise DataError("there are no targets, but there must be one")
         squares = float(((y - target) ** 2).sum())
@@ -258,7 +257,7 @@ def off_by(y, target):
     """y - target; `ShapeError` where the two are not of one shape."""
     y = taken(None, whole=False, y=y)
     target = taken(y, whole=False, target=target)
-    check_shape("y", y, target.shape, "the target has")
+    of_shape("y", y, target.shape, "the target has")
     not_empty("y", y)
     return y - target
 

@@ -4,7 +4,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .backend import Array, Dtype, Rng, get_array_module, taken
-from .errors import MinirnnError, batch_of, cache_of, check_shape, embedding_of, net_of, whole
+from .check import batch_of, cache_of, embedding_of, net_of, of_shape, whole
+from .errors import MinirnnError
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
 from .stacked import GRU, LSTM, RNN, Stack
@@ -55,7 +56,7 @@ class NameClassifier(Module):
             self.embedding = Embedding(num_symbols, width, rng=rng, dtype=dtype)
         if given:
             W = self.embedding.W.data
-            W[...] = check_shape("embedding", taken(W, embedding=embedding), W.shape)
+            W[...] = of_shape("embedding", taken(W, embedding=embedding), W.shape)
         layers = cells[cell] if isinstance(cell, str) else partial(Stack, cell)
         self.recurrent = layers(width, hidden_size, **options)
         hidden_size = self.recurrent.hidden_size

@@ -9,7 +9,7 @@ gradient cannot spoil them before the host notices.
 import math
 from operator import is_
 
-from . import errors as check
+from . import check
 from .backend import Array, asnumpy, get_array_module
 from .parameters import Parameter, join, split
 

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, asnumpy, get_array_module
-from .errors import ShapeError, filling, joined, one_of, padded, steps_of, unpackable
+from .check import filling, joined, one_of, padded, steps_of, unpackable
+from .errors import ShapeError
 
 
 def pack(sequences: list[np.ndarray]) -> tuple[np.ndarray, list[int], np.ndarray]:

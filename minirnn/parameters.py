@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from .backend import asarray, asnumpy, get_array_module
-from .errors import check_saved, floating, generator, mapping, numbers_in, of_one_type
+from .check import floating, generator, mapping, numbers_in, of_one_type, of_parameters
 
 
 class Parameter:
@@ -116,7 +116,7 @@ class Module:
         """
         given, named = mapping("the saved state", state), self.named_parameters()
         saved = {name: asnumpy(array) for name, array in given.items()}
-        check_saved(saved, named)
+        of_parameters(saved, named)
         for name, parameter in named.items():
             data = parameter.data
             data[...] = get_array_module(data).asarray(saved[name], dtype=data.dtype)

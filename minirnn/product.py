@@ -4,7 +4,7 @@ from functools import reduce
 from operator import add
 
 from .backend import get_array_module
-from .errors import CellError, once_a_step, one_for_each
+from .check import once_a_step, one_for_each, place_of
 
 ROWS_FOR_A_COPY = 8  # from so many on, a transposed copy of Wh costs less than it saves (measured)
 
@@ -36,9 +36,7 @@ class Product:
         """
         if gates is None:
             return slice(None)
-        first = self.gates.find(gates)
-        if first < 0 or not gates:
-            raise CellError(f"product(v, {gates!r}): the cell's gates are {self.gates!r}")
+        first = place_of(gates, self.gates)
         return first if len(gates) == 1 else slice(first, first + len(gates))
 
 

@@ -6,7 +6,7 @@ one product before it, and each weight gradient is one product after it.
 
 from typing import Any, NamedTuple
 
-from . import errors as check
+from . import check
 from .backend import Array, Dtype, Rng, get_array_module, keep_freed_memory, taken
 from .contract import check_cell, check_gradients, check_state
 from .layers import one_hot
@@ -249,7 +249,7 @@ class Recurrent(Module):
 
     def _checked(self, array, shape, name, other, note=""):
         array = taken(self.Wh.data, whole=False, **{name: array})
-        return check.check_shape(name, array, shape, other, note)
+        return check.of_shape(name, array, shape, other, note)
 
     def extra_repr(self):
         return f"{type(self.cell).__name__}, {self.input_size}, {self.hidden_size}"

@@ -3,11 +3,11 @@
 import warnings
 from typing import Any
 
-from . import errors as check
+from . import check
 from .backend import Array, Dtype, Rng, current, get_array_module, taken
 from .cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
 from .cuda.recurrent import CudaRecurrent
-from .errors import ArgumentError, cache_of, check_shape, one_of, whole
+from .errors import ArgumentError
 from .layers import Dropout
 from .packing import as_rows, reversal
 from .parameters import Module
@@ -30,15 +30,15 @@ class Stack(Module):
         num_layers=1, bidirectional=False, reverse=False, dropout=0.0, **options,
     ):  # fmt: skip
         self.dropout = Dropout(dropout, rng=rng)
-        if one_of("reverse", reverse, (False, True)) and bidirectional:
+        if check.one_of("reverse", reverse, (False, True)) and bidirectional:
             raise ArgumentError("reverse is True, but must be False where bidirectional is True")
         if dropout and num_layers == 1:
             text = f"dropout={dropout} has no effect with one layer: it acts between layers"
             warnings.warn(text, stacklevel=3)
-        self.input_size = whole("input_size", input_size)
-        self.hidden_size = H = whole("hidden_size", hidden_size)
-        self.num_layers, self.reverse = whole("num_layers", num_layers), bool(reverse)
-        self.directions = 1 + bool(one_of("bidirectional", bidirectional, (False, True)))
+        self.input_size = check.whole("input_size", input_size)
+        self.hidden_size = H = check.whole("hidden_size", hidden_size)
+        self.num_layers, self.reverse = check.whole("num_layers", num_layers), bool(reverse)
+        self.directions = 1 + bool(check.one_of("bidirectional", bidirectional, (False, True)))
         sizes = [self.input_size] + [H * self.directions] * (self.num_layers - 1)
         layer = CudaRecurrent if current() == "cupy" else Recurrent
         self.layers = [
@@ -88,11 +88,11 @@ class Stack(Module):
 
         Raises `ShapeError` where doutput has not the shape of the output.
         """
-        caches, masks, order, shape = cache_of(cache, self.layers)
+        caches, masks, order, shape = check.cache_of(cache, self.layers)
         H = self.hidden_size
         if doutput is not None:
             doutput = taken(self.layers[0].Wx.data, whole=False, doutput=doutput)
-            check_shape("doutput", doutput, shape, "the output had")
+            check.of_shape("doutput", doutput, shape, "the output had")
             doutput = doutput if order is None else doutput.reshape(-1, shape[-1])
         dfinals = [None] * len(caches) if dfinal is None else self._split(dfinal, "dfinal")
         dstates = [None] * len(caches)
@@ -121,7 +121,7 @@ class Stack(Module):
         [S, H] or [T, N, H] as the output; step t of the backward direction stands where it read
         element t. cache: what forward returned.
         """
-        caches, _, order, (*shape, _) = cache_of(cache, self.layers)
+        caches, _, order, (*shape, _) = check.cache_of(cache, self.layers)
         states_of = [layer.states(one) for layer, one in zip(self.layers, caches, strict=True)]
         if order is not None:
             for k, states in enumerate(states_of):
@@ -275,7 +275,7 @@ class GRU(Stack):
                  reverse: bool = False, dropout: float = 0.0, biases: int = 2,
                  init: str = "pytorch", forget_bias: float | None = None,
                  dtype: Dtype = "float32") -> None:  # fmt: skip
-        cell = GRUCell if one_of("reset_after", reset_after, (True, False)) else GRUBeforeCell
+        cell = GRUCell if check.one_of("reset_after", reset_after, (True, False)) else GRUBeforeCell
         super().__init__(cell, input_size, hidden_size, rng=rng, num_layers=num_layers,
                          bidirectional=bidirectional, reverse=reverse, dropout=dropout, init=init,
                          biases=biases, forget_bias=forget_bias, dtype=dtype)  # fmt: skip

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from . import errors as check
+from . import check
 from .backend import Rng, asnumpy, current
 from .batches import Sequences, samplers
 from .cuda.faults import is_out_of_memory, out_of_memory
+from .errors import BackendError
 from .evaluation import evaluate, predict
 from .measures import Evaluation, History, Regression, better, measure_of, shown
 from .optim import Optimizer, clip_grad_norm, grad_norm
@@ -191,7 +192,7 @@ class Trainer:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            raise check.BackendError(out_of_memory(len(index))) from None
+            raise BackendError(out_of_memory(len(index))) from None
         self.step += 1
         self.ok = ok if self.ok is None else self.ok & ok
         self.unread.append((self.step, self.position + 1, index, before, self.ok))
@@ -222,7 +223,7 @@ class Trainer:
         """
         batch = self.sequences.batch(index, self.state)
         outputs, cache = self.net.forward(batch, training=True)
-        check.check_outputs(outputs, batch, self.sequences.num_classes)
+        check.one_output_each(outputs, batch, self.sequences.num_classes)
         loss, loss_cache = self.loss.forward(outputs, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)
         if self.carries:

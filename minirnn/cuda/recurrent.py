@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..backend import get_array_module, taken
 from ..cells import GRUBeforeCell, GRUCell, LSTMCell, RNNCell
-from ..errors import cache_of, parts_of, whole
+from ..check import cache_of, parts_of, whole
 from ..layers import one_hot
 from ..recurrent import Recurrent
 from .kernels import THREADS, kernel

@@ -24,7 +24,8 @@ import time
 from pathlib import Path
 
 from .. import cli
-from ..errors import DataError, absent
+from ..check import absent
+from ..errors import DataError
 from . import typed
 from .added import added
 from .catalogue import BY_NUMBER, EXERCISES

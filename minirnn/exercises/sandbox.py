@@ -32,7 +32,7 @@ from .runner.source_scan import WORDS
 HERE = Path(__file__).resolve().parent
 RUNNER = HERE / "runner"  # all that runs beside a hand-in
 # of minirnn, as copies
-SUPPORT = ("errors", "cuda.faults", "backend", "parameters", "product", "packing")
+SUPPORT = ("errors", "check", "cuda.faults", "backend", "parameters", "product", "packing")
 PRINTED = 1_000_000  # characters that a hand-in may print
 REPLIES = 20_000_000  # bytes of all answers together
 SIZE = 300_000  # bytes of the largest file that is looked at
@@ -156,7 +156,12 @@ class HandIn:
             shutil.copyfile(file, runner / file.name)
         shutil.copyfile(HERE.parent / "gradcheck" / "shapes.py", runner / "shapes.py")
         for name in self.support:
-            place = Path("minirnn", *name.split(".")).with_suffix(".py")
+            place = Path("minirnn", *name.split("."))
+            if (HERE.parents[1] / place).is_dir():
+                unneeded = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(HERE.parents[1] / place, runner / place, ignore=unneeded)
+                continue
+            place = place.with_suffix(".py")
             (runner / place).parent.mkdir(exist_ok=True)
             shutil.copyfile(HERE.parents[1] / place, runner / place)
             # the real one of the package imports everything

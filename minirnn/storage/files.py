@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..check import absent, path_of
 from ..cuda.faults import is_out_of_memory
-from ..errors import CheckpointError, DataError, absent, path_of
+from ..errors import CheckpointError, DataError
 
 LARGEST = 2**30  # bytes of one file, unpacked
 LEFTOVER = re.compile(r"\..+\.\d+\.tmp")  # the names that write_atomic gives

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..batches import Sequences
+from ..check import path_of
 from ..data import printable, read_text
-from ..errors import DataError, path_of
+from ..errors import DataError
 
 HELD_OUT = 0.1  # the share at the end that nothing is trained on
 

@@ -90,7 +90,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
      "test_optim.py"),
     # sequences
     ("packing.py", "sequences[order[k]]", "sequences[k]", "test_batches.py"),
-    ("errors.py", "sizes[-1] < 1", "sizes[-1] < 0", "test_batches.py"),
+    ("check/sequences.py", "sizes[-1] < 1", "sizes[-1] < 0", "test_batches.py"),
     ("batches.py", " + rng.random(len(index))", " + 0 * rng.random(len(index))",
      "test_batches.py"),
     ("batches.py", "for k in rng.permutation(len(batches))", "for k in range(len(batches))",
@@ -119,7 +119,8 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     ("evaluation.py", "state = cache.state if streams", "state = None if streams",
      "test_targets.py"),
     ("batches.py", "np.arange(number) < n % number", "np.arange(number) < 0", "test_targets.py"),
-    ("errors.py", "array[:, :number]", "array[:, len(array[0]) - number :]", "test_targets.py"),
+    ("check/parts.py", "array[:, :number]", "array[:, len(array[0]) - number :]",
+     "test_targets.py"),
     ("losses.py", ".sum() / difference.shape[-1]", ".sum()", "test_targets.py"),
     ("models.py", "x, batch.sizes, batch.state)", "x, batch.sizes, None)", "test_targets.py"),
     ("stacked.py", "s[order] if self.reverse or k % self.directions", "s if self.reverse",
