@@ -43,11 +43,13 @@ def test_differences_are_paired():
 
 def test_a_seed_whose_loss_became_infinite_is_counted():
     lost = document()
-    del lost["runs"][1]["train"]
+    lost["runs"][1] = {k: v for k, v in lost["runs"][1].items() if k != "train"} | {"diverged": 4}
     mean = seeds.Results(lost, APART, "it").mean("train", "A", "held-out")
     assert (mean.mean, mean.count, mean.lost) == (pytest.approx(0.45), 2, 1)
     assert f"{mean}" == "0.450 ± 0.050 (1 of 3 infinite)"
     assert f"{seeds.mean_of([math.nan])}" == "infinite loss"
+    asked_something_else = seeds.Results(document(), APART, "it").mean("new", "A", "held-out")
+    assert f"{asked_something_else}" == "-"
 
 
 @pytest.mark.parametrize("degrees", range(1, len(seeds.T95) + 1))

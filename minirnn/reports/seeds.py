@@ -119,8 +119,11 @@ class Results:
         return np.array([by_seed[seed].get(measure, np.nan) for seed in self.seeds], float)
 
     def mean(self, measure, *key):
-        """The `Mean` of a measure over the seeds; without a seed where there is no such run."""
-        return mean_of(self.values(measure, *key) if key in self.runs else [])
+        """The `Mean` of a measure over the seeds; without a seed where there is no such run, or none
+        that is asked this."""
+        runs = [self.runs[key][seed] for seed in self.seeds] if key in self.runs else []
+        asked = [run for run in runs if measure in run or "diverged" in run]
+        return mean_of([run.get(measure, np.nan) for run in asked])
 
     def difference(self, measure, one, other):
         """The `Interval` of one less the other, seed by seed: both had the same parts of the data.
