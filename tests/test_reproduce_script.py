@@ -487,7 +487,10 @@ def test_the_page_takes_numbers_from_a_run(reproduced, tmp_path, monkeypatch):
     module = filler()
     monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(module, "FIGURES", tmp_path / "figures")
+    monkeypatch.setattr(module, "PAGES", [tmp_path / "page.md"])
+    module.PAGES[0].write_text("<!-- picture: mine/B-loss.png its loss --><!-- end -->")
     module.take("mine", reproduced[0])
+    module.take("without a picture", reproduced[0])
     taken = json.loads((tmp_path / "results" / "mine.json").read_text())
     by = {(run["kind"], run["protocol"]): run for run in taken["runs"]}
     assert not {"history", "confusion", "source"} & set(by["B", "reports"])
@@ -507,6 +510,7 @@ def test_the_page_takes_numbers_from_a_run(reproduced, tmp_path, monkeypatch):
     assert f"| B LSTM | 88 to 90 % | {train:.3f} | {by['B', 'held-out']['unseen']:.3f} |" in text
     assert module.filled(text) == text
     assert (tmp_path / "figures" / "mine" / "B-confusion.png").is_file()
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["mine"]
 
 
 def test_a_results_file_that_is_not_whole_fills_nothing_in(

@@ -23,12 +23,15 @@ def short(value, longest=60):
 
 
 def many(what):
+    """Return the plural of a noun."""
     return f"{what}es" if what.endswith("s") else f"{what}s"
 
 
 def is_masked(given):
+    """Whether this is one of NumPy's masked arrays, whose gaps no computation here knows."""
     return isinstance(given, np.ndarray) and hasattr(given, "mask")
 
 
 def is_scalar(given):
+    """Whether this is an array without axes."""
     return getattr(given, "shape", None) == ()

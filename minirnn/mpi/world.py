@@ -73,7 +73,7 @@ def last_words(text):
     What all ranks find wrong is said once: the others wait, and the first ends them meanwhile.
     """
     let_the_first_speak()
-    return f"rank {number()} of {size()}: {text}" if rank() else text
+    return f"rank {rank()} of {size()}: {text}" if rank() else text
 
 
 def let_the_first_speak():

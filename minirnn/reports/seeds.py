@@ -119,8 +119,8 @@ class Results:
         return np.array([by_seed[seed].get(measure, np.nan) for seed in self.seeds], float)
 
     def mean(self, measure, *key):
-        """The `Mean` of a measure over the seeds; without a seed where there is no such run, or none
-        that is asked this."""
+        """The `Mean` of a measure over the seeds; of none where there is no such run, or it is not
+        asked this."""
         runs = [self.runs[key][seed] for seed in self.seeds] if key in self.runs else []
         asked = [run for run in runs if measure in run or "diverged" in run]
         return mean_of([run.get(measure, np.nan) for run in asked])
