@@ -110,7 +110,7 @@ def parse():
         nargs="+",
         default=list(NETS),
         metavar="NET",
-        help="(default: all of NETS)",
+        help=f"of {', '.join(NETS)} (default: all)",
     )
     add(
         "--lengths",

@@ -53,6 +53,8 @@ class Parser(argparse.ArgumentParser):
         """End the script."""
         if status:
             world.let_the_first_speak()
+            if world.number():  # still here, so the first has had nothing to say
+                sys.stderr.write(message or "")
         super().exit(status, message)
 
 

@@ -36,7 +36,7 @@ class Linear(Module):
         in_features, dtype = check.whole("in_features", in_features), check.floating("dtype", dtype)
         out_features, bound = check.whole("out_features", out_features), in_features**-0.5
         self.W = Parameter(uniform(rng, (in_features, out_features), bound, dtype))
-        bias = check.one_of("bias", bias, (True, False))
+        bias = check.switch("bias", bias)
         self.b = Parameter(uniform(rng, (out_features,), bound, dtype)) if bias else None
 
     def forward(self, x: Array) -> tuple[Array, Any]:

@@ -69,7 +69,7 @@ def carried(state, number):
 
 
 def carrying(net, given="sampling is streams"):
-    """Raises `ArgumentError` where a net can not go on with the state of an earlier batch."""
+    """Raise `ArgumentError` where a net cannot go on with the state of an earlier batch."""
     if not hasattr(net, "first_state"):
         raise ArgumentError(
             f"{given}, but {type(net).__name__} carries no state on; take a StepModel"

@@ -1,4 +1,4 @@
-"""What was saved, and shall be put into a net, an optimiser or a trainer."""
+"""What was saved, to be put into a net, an optimiser or a trainer."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""How a value, or what lacks on disk, is named in a message."""
+"""How a value, or what is missing on disk, is named in a message."""
 
 import os
 
