@@ -261,6 +261,7 @@ class HandIn:
         except queue.Empty:
             raise Stopped("time", f"it has not come to an end after {self.seconds} s") from None
         if line is None:
+            self.replies.put(None)  # whoever asks again hears the same
             raise self._why_it_ended()
         try:
             reply = json.loads(line)

@@ -105,6 +105,8 @@ class CellJudge:
 
     def unusual(self, judge):
         """[(case in words, the judge of this name in that case)], drawn again."""
+        if isinstance(self.ending, Stopped):  # nobody is left to be asked
+            return []
         made = [self.hand_in, self.name, self.target, self.conventions, self.rng]
         return [(case, getattr(CellJudge(*made, **how), judge)) for case, how in UNUSUAL.items()]
 
