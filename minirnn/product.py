@@ -23,11 +23,11 @@ class Product:
     def __call__(self, v, gates=None):
         if gates not in self._weights:
             part = self.part(gates)
-            bh = None if self.bh is None else self.bh[part][..., None, :]
+            bh = None if self.bh is None else self.bh[part]
             self._weights[gates], self.inputs[gates] = (self.Wh[part], bh), []
         Wh, bh = self._weights[gates]
         self.inputs[gates].append(v)
-        return v @ Wh if bh is None else v @ Wh + bh
+        return plus_bias(v @ Wh, bh)
 
     def part(self, gates):
         """The index of these gates on the gate axis: all, some neighbours, or just one.
@@ -116,3 +116,14 @@ def in_time(gates):
     arrays = [array for steps in gates for array in reversed(steps)]
     rows = get_array_module(*arrays[:1]).concatenate(arrays)
     return rows.reshape(len(gates), -1, rows.shape[-1])
+
+
+def plus_bias(a, bias):
+    """a [G, n, H] + bias [G, H], a row for each gate, or one gate of both; a itself is changed."""
+    if bias is None:
+        return a
+    bias = bias[..., None, :]
+    if a.dtype != bias.dtype:  # one of them is complex: a gradient check
+        return a + bias
+    a += bias  # a new array costs 1 to 3 % of a step of 32 x 256 (measured)
+    return a

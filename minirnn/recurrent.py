@@ -12,7 +12,7 @@ from .contract import check_cell, check_gradients, check_state
 from .layers import one_hot
 from .packing import as_rows
 from .parameters import Module, Parameter, glorot_uniform, orthogonal, uniform
-from .product import Product, ProductBackward, in_time
+from .product import Product, ProductBackward, in_time, plus_bias
 
 
 class RecurrentCache(NamedTuple):
@@ -191,14 +191,8 @@ class Recurrent(Module):
         if x.dtype.kind in "iu":  # a one-hot row picks a row of Wx
             if bias is not None and len(x) > Wx.shape[1]:  # fewer additions before than after
                 return (Wx + bias[:, None]).take(x, axis=1)
-            gx = Wx.take(x, axis=1)
-        else:
-            gx = x @ Wx
-        if bias is not None:
-            if gx.dtype != bias.dtype:  # one of them is complex: a gradient check
-                gx = gx.astype(get_array_module(gx).result_type(gx, bias))
-            gx += bias[:, None]
-        return gx
+            return plus_bias(Wx.take(x, axis=1), bias)
+        return plus_bias(x @ Wx, bias)
 
     def _bias(self):
         """Return what x Wx gets added [G, H]: bx, or bx + bh if the cell is `additive`, or None."""

@@ -5,8 +5,8 @@
 
 Both begin with the same weights and read the same pieces of the embedded text, one thread each,
 with the script's AdamW, falling rate and clipping. First all steps of so many epochs, or only the
-first --steps, then the bits a letter held out; then letters/s, the two in turn, the fastest of the
-rounds. PyTorch is needed.
+first --steps, then the bits a letter held out; then letters/s, the two in turn: medians of the
+rounds, and of the ratio of each round, with quartiles. PyTorch is needed.
 """
 
 import argparse
@@ -107,17 +107,21 @@ def main(arguments=None):
           f"PyTorch {other:.4f}")  # fmt: skip
 
     ours.draw_epoch()
-    theirs.state, times = None, {"ours": [], "PyTorch": []}
-    for index in ours.batches[: args.rounds]:
-        for name in times:
-            started = time.perf_counter()
-            if name == "ours":
-                ours.train_step(index)
-            else:
-                theirs.step(sequences.batch(index), schedule(ours.step))
-            times[name].append(time.perf_counter() - started)
-    for name, seconds in times.items():
-        print(f"{name}: {STREAMS * T / min(seconds):,.0f} letters/s on one thread")
+    theirs.state, times = None, np.empty((args.rounds, 2))
+    for row, index in zip(times, ours.batches, strict=False):
+        started = time.perf_counter()
+        ours.train_step(index)
+        between = time.perf_counter()
+        theirs.step(sequences.batch(index), schedule(ours.step))
+        row[:] = between - started, time.perf_counter() - between
+    speeds = STREAMS * T / times
+    for name, values, form in [
+        ("ours, letters/s on one thread", speeds[:, 0], ",.0f"),
+        ("PyTorch, letters/s on one thread", speeds[:, 1], ",.0f"),
+        ("ours / PyTorch", speeds[:, 0] / speeds[:, 1], ".3f"),
+    ]:
+        low, middle, high = (format(q, form) for q in np.quantile(values, (0.25, 0.5, 0.75)))
+        print(f"{name}: {middle} ({low} to {high})")
     return int(abs(bits - other) > 0.02)
 
 
