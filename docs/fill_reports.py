@@ -187,6 +187,9 @@ def lengths_table(results):
     for problem, net in dict.fromkeys((problem, net) for problem, net, _ in results.runs):
         cells = []
         for T in lengths:
+            if (problem, net, T) not in results.runs:
+                cells.append("-")
+                continue
             batches = results.values("needed", problem, net, T)
             there = batches[np.isfinite(batches)]
             after = f", {np.median(there):,.0f}" if len(there) else ""

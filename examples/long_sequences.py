@@ -6,7 +6,8 @@ python examples/long_sequences.py --only adding --lengths 20 50
 python examples/long_sequences.py --resume             go on after Ctrl-C, or worse
 
 1  After how many batches do an RNN, an LSTM and a GRU solve it, at every length? Each as it
-   comes, and with first values that are said to help it remember (NETS).
+   comes, and with first values that are said to help it remember (NETS). Where no seed solves it,
+   longer sequences are not tried.
 2  The gradient on its way back in just these nets, before and after training.
 
 What is in the folder is never trained again: the same command goes on, and --resume sees to it
@@ -187,8 +188,25 @@ def work(task, progress, stopped):
         return task.store({**finish(), "solved": False, "diverged": trainer.iteration})
 
 
+def runs_so_far(args, folder):
+    """For every problem and net the runs at the lengths up to the first that no seed solves; where
+    some are not done, longer ones are not yet known."""
+    runs = []
+    for problem in args.only:
+        for net in args.nets:
+            for T in args.lengths:
+                those = [Run(problem, net, T, seed, args.batches, folder) for seed in args.seeds]
+                runs += those
+                results = [one.result() for one in those]
+                if None in results or not any(result["solved"] for result in results):
+                    break
+    return sorted(runs, key=lambda one: (one.T, one.seed))
+
+
 def told(by_seed, *key):
-    """How many seeds solved it, and after how many batches: their median."""
+    """How many seeds solved it, and after how many batches: their median; "-" if not tried."""
+    if key not in by_seed.runs:
+        return "-"
     batches = by_seed.values("needed", *key)
     there = batches[np.isfinite(batches)]
     after = f" in {np.median(there):,.0f}" if len(there) else ""
@@ -202,9 +220,10 @@ def solving(by_seed, nets, lengths, problem, output):
     curves = {}
     for net in nets:
         print(f"  {net:16s}" + "".join(f"{told(by_seed, problem, net, T):>17s}" for T in lengths))
-        batches = [by_seed.values("needed", problem, net, T) for T in lengths]
+        tried = [T for T in lengths if (problem, net, T) in by_seed.runs]
+        batches = [by_seed.values("needed", problem, net, T) for T in tried]
         most = [np.median(np.nan_to_num(b, nan=np.inf)) for b in batches]  # of all seeds
-        curves[net] = lengths, np.where(np.isfinite(most), most, np.nan)
+        curves[net] = tried, np.where(np.isfinite(most), most, np.nan)
     solved = any(np.isfinite(y).any() for _, y in curves.values())
     figure = plotting.plot_curves(
         {"": curves}, "T", "batches to solve it, median of the seeds", log=solved, marks=True
@@ -262,26 +281,34 @@ def run():
         return
     output = cli.output_folder(args.output)
     folder = str(cli.output_folder(output / "nets"))
-    asked = [
-        Run(problem, net, T, seed, args.batches, folder)
-        for seed in args.seeds for T in args.lengths for problem in args.only for net in args.nets
+    near = min(args.lengths, key=lambda T: (abs(T - FLOW_T), T))
+    followed = {
+        net: Run("adding", net, near, args.seeds[0], args.batches, folder)
+        for net in (args.nets if "adding" in args.only else [])
+    }
+    shortest = [
+        Run(problem, net, args.lengths[0], seed, args.batches, folder)
+        for seed in args.seeds for problem in args.only for net in args.nets
     ]  # fmt: skip
     settings = {"batches": args.batches}
-    with cli.remaining_runs(output, settings, asked, args.resume) as waiting:
-        for one, result in processes.run(work, waiting, args.jobs):
+
+    def still_to_do():
+        return [one for one in runs_so_far(args, folder) if one.result() is None]
+
+    first = list({one.name: one for one in (*shortest, *followed.values())}.values())
+    with cli.remaining_runs(output, settings, first, args.resume) as waiting:
+        for one, result in processes.run(work, waiting, args.jobs, still_to_do):
             print(f"{one.name}: {'stopped' if result is None else 'done'}", flush=True)
         document = {
-            "settings": {**settings, "seeds": args.seeds}, "runs": [one.result() for one in asked],
+            "settings": {**settings, "seeds": args.seeds},
+            "runs": [one.result() for one in runs_so_far(args, folder)],
         }  # fmt: skip
         by_seed = seeds.Results(document, ("problem", "net", "T"), "this run")
         for problem in args.only:
             solving(by_seed, args.nets, args.lengths, problem, output)
-        if "adding" in args.only:
+        if followed:
             print("\n2 the gradient on its way back, over the numbers to add")
-            trained_at = min(args.lengths, key=lambda T: (abs(T - FLOW_T), T))
-            flow = ("adding", trained_at, args.seeds[0])
-            theirs = {one.net: one for one in asked if (one.problem, one.T, one.seed) == flow}
-            document["gradients"] = gradients(theirs, output)
+            document["gradients"] = gradients(followed, output)
         write_atomic(output / "results.json", json.dumps(document, indent=1).encode() + b"\n")
         print(f"\nwritten: {output / 'results.json'} and the figures beside it")
 

@@ -2,15 +2,16 @@
 
 python examples/why_lstm.py --quick               does it run? 2,000 names, in two minutes
 python examples/why_lstm.py --seeds 0 1 2 3 4     300,000 names each, in some hours
+python examples/why_lstm.py --only repairs --rates  the first part, at the reports' rates alone
 python examples/why_lstm.py --resume              go on after Ctrl-C, or worse
 mpiexec -n 5 python examples/why_lstm.py          four nets at a time, on any machines
 
 1  The RNN that stays at 60 % is repaired, one part at a time, and stands beside LSTM and GRU:
-   at the learning rate of the reports, and at the rate of RATES that is best for it on the
+   at the learning rate of the reports, and at the one of --rates that is best for it on the
    validation part of the first seed.
 2  Memory is taken away: the cell state emptied before every letter, only the last letters shown,
    the letters in disorder.
-3  The gates of LSTM and GRU while a name is read.
+3  The gates of LSTM and GRU while a name is read (with 1).
 
 The folder is that of reproduce.py: what one has trained the other does not train again. What is
 in it is never trained twice; --resume sees to it that there is something to go on with.
@@ -33,8 +34,9 @@ from minirnn.mpi import pool
 from minirnn.reports import processes, runs, seeds
 from minirnn.storage.files import write_atomic, write_figure
 
+QUESTIONS = ("repairs", "memory")
 PARTS = ("A", "A+tanh", "A+new", "A+both", "A+wide", "B", "C")
-RATES = (0.005, 0.01, 0.02)
+RATES = (0.0025, 0.005, 0.01, 0.02)
 REMEMBERS = (
     "B+empty",
     "A+shuffled",
@@ -53,9 +55,27 @@ def parse():
     add("--jobs", type=cli.whole, default=processes.cores(), help="processes (default: all cores)")
     add("--data", metavar="DIR", help="a folder of <Language>.txt (default: the embedded names)")
     add("--seeds", type=cli.seed, nargs="+", default=[0], metavar="SEED", help="(default: 0)")
+    add(
+        "--only",
+        choices=QUESTIONS,
+        nargs="+",
+        default=list(QUESTIONS),
+        metavar="PART",
+        help=f"of {', '.join(QUESTIONS)} (default: both)",
+    )
+    add(
+        "--rates",
+        type=cli.positive,
+        nargs="*",
+        default=RATES,
+        metavar="LR",
+        help=f"to choose from; none: the reports' (default: {' '.join(map(str, RATES))})",
+    )
     add("--resume", action="store_true", help=cli.RESUME)
     add("--output", type=Path, metavar="DIR", help="(default: runs/reports, or why-lstm-quick)")
     args = parser.parse_args()
+    if "repairs" not in args.only:
+        cli.refuse_idle(parser, args, ["rates"], "without repairs")
     if args.iterations and args.output:
         cli.refuse_idle(parser, args, ["quick"], "with --iterations and --output")
     args.seeds = list(dict.fromkeys(args.seeds))
@@ -73,7 +93,7 @@ def best_rates(tasks):
 
 
 def tables(by_seed, rates):
-    """Print means and standard errors of every net."""
+    """Print means and standard errors of every net that there is."""
     both = [("trained on", "reports", "train"), *HONEST]
     own = [("its own names", "held-out", "train"), *HONEST]
     for title, kinds, rate_of, columns in [
@@ -81,9 +101,12 @@ def tables(by_seed, rates):
         ("  at the rate that is best on the validation part", PARTS, rates.get, both),
         ("2 with less to remember, or less to remember with", REMEMBERS, default_rate, own),
     ]:
+        there = {kind: rate_of(kind) for kind in kinds}
+        there = {k: rate for k, rate in there.items() if (k, "held-out", rate) in by_seed.runs}
+        if not there:
+            continue
         print(f"\n{title}\n  {'net':50s}{'lr':>7s}" + "".join(f"{c[0]:>32s}" for c in columns))
-        for kind in kinds:
-            rate = rate_of(kind)
+        for kind, rate in there.items():
             means = [f"{by_seed.mean(m, kind, protocol, rate)}" for _, protocol, m in columns]
             numbers = "".join(f"{mean:>32s}" for mean in means)
             print(f"  {runs.KINDS[kind].title:50s}{rate:7g}{numbers}")
@@ -96,7 +119,8 @@ def default_rate(kind):
 
 def figure(by_seed):
     """Every net a row, at the reports' rates: accuracy never seen and trained on."""
-    shown = [(kind, default_rate(kind)) for kind in (*PARTS, *REMEMBERS)]
+    every = [(kind, default_rate(kind)) for kind in (*PARTS, *REMEMBERS)]
+    shown = [(kind, rate) for kind, rate in every if (kind, "held-out", rate) in by_seed.runs]
     panels = {
         title: {
             f"{runs.KINDS[kind].title}": by_seed.mean(measure, kind, protocol, rate)
@@ -112,10 +136,7 @@ def figure(by_seed):
 
 def curves(tasks):
     """Accuracy on names trained on, of the parts, with the first seed."""
-    rows = {
-        runs.KINDS[task.kind].title: task.result()["history"]
-        for task in tasks if task.kind in PARTS and task.protocol == "reports"
-    }  # fmt: skip
+    rows = {runs.KINDS[task.kind].title: task.result()["history"] for task in tasks}
     lines = {
         title: ([row["iteration"] for row in history], [row["train"] for row in history])
         for title, history in rows.items()
@@ -161,11 +182,13 @@ def run():
             kind, protocol, seed, args.iterations, settings["names"], args.data, folder, lr
         )
 
-    trials = [task(kind, "held-out", args.seeds[0], lr) for kind in PARTS for lr in RATES]
+    parts = PARTS if "repairs" in args.only else ()
+    rest = REMEMBERS if "memory" in args.only else ()
+    trials = [task(kind, "held-out", args.seeds[0], lr) for kind in parts for lr in args.rates]
     usual = [
         task(kind, protocol, seed, default_rate(kind))
-        for seed in args.seeds for kind in (*PARTS, *REMEMBERS)
-        for protocol in (runs.PROTOCOLS if kind in PARTS else ["held-out"])
+        for seed in args.seeds for kind in (*parts, *rest)
+        for protocol in (runs.PROTOCOLS if kind in parts else ["held-out"])
     ]  # fmt: skip
 
     def at_the_best():
@@ -190,13 +213,14 @@ def run():
         by_seed = seeds.Results(document, APART, "this run")
         tables(by_seed, rates)
         write_figure(output / "why-lstm.png", figure(by_seed))
-        trained = [
-            one for one in asked if one.seed == args.seeds[0] and one.lr == default_rate(one.kind)
-        ]
-        write_figure(output / "plateau.png", curves(trained))
-        print("\n3 the gates over names")
-        reports = {one.kind: one for one in trained if one.protocol == "reports"}
-        document["gates"] = gates(reports, names, output)
+        if parts:
+            trained = [
+                one for one in usual if one.seed == args.seeds[0] and one.protocol == "reports"
+            ]
+            write_figure(output / "plateau.png", curves(trained))
+            print("\n3 the gates over names")
+            reports = {one.kind: one for one in trained}
+            document["gates"] = gates(reports, names, output)
         write_atomic(output / "why-lstm.json", json.dumps(document, indent=1).encode() + b"\n")
         print(f"\nwritten: {output / 'why-lstm.json'} and the figures beside it")
 

@@ -295,6 +295,23 @@ def test_why_lstm(data, tmp_path, monkeypatch, capsys):
     assert {path: path.read_bytes() for path in (tmp_path / "nets").iterdir()} == written
 
 
+def test_one_part_of_why_lstm_at_the_reports_rates(data, tmp_path, monkeypatch, capsys):
+    script = loaded("why_lstm.py")
+    script.PARTS, script.REMEMBERS = ("B", "C"), ("A+last2",)
+    monkeypatch.setattr(script.processes, "run", in_this_process(None))
+    options = ["why_lstm.py", "--iterations", "2", "--data", str(data), "--output", str(tmp_path)]
+    for only, kinds in {"memory": {"A+last2"}, "repairs --rates": {"B", "C"}}.items():
+        monkeypatch.setattr(sys, "argv", [*options, "--only", *only.split()])
+        assert cli.main(script.run) == 0
+        document = json.loads((tmp_path / "why-lstm.json").read_text())
+        found = {(run["kind"], run["lr"]) for run in document["runs"]}
+        assert found == {(kind, script.default_rate(kind)) for kind in kinds}
+        out = capsys.readouterr().out
+        assert ("1 class-balanced" in out) == (only != "memory") == ("gates" in document)
+        assert ("2 with less" in out) == (only == "memory")
+        assert "best on the validation part" not in out
+
+
 def test_both_scripts_share_a_folder(data, tmp_path, monkeypatch, capsys):
     """With a name that one alphabet has and the other has not."""
 
@@ -320,12 +337,29 @@ def test_long_sequences(refused, tmp_path):
     names = {"adding.png", "copying.png", "gradient-flow.png", "jacobians.png"}
     assert {path.name for path in tmp_path.glob("*.png")} == names
     document = json.loads((tmp_path / "results.json").read_text())
-    assert len(document["runs"]) == 2 * 2 * 2 * 7 and len(document["gradients"]) == 2 * 7
+    assert len(document["runs"]) == 2 * 2 * 7  # no seed solves T = 4, so T = 6 is not tried
+    assert len(document["gradients"]) == 2 * 7
     for run in document["runs"]:
         assert not run["solved"] and "needed" not in run and len(run["history"]) == 6
-    assert out.count("0 of 2") == 2 * 2 * 7
+    assert out.count("0 of 2") == 2 * 7
     said = refused("long_sequences.py", *options[2:], "--batches", 7)
     assert "made with batches = " in said
+
+
+@pytest.mark.parametrize("solved, asked", [
+    ({}, [2]), ({(2, 0): False}, [2]), ({(2, 0): False, (2, 1): False}, [2]),
+    ({(2, 0): False, (2, 1): True}, [2, 3]),
+    ({(T, seed): True for T in (2, 3) for seed in (0, 1)}, [2, 3, 5]),
+])  # fmt: skip
+def test_longer_sequences_wait_for_a_seed_that_solves_shorter_ones(solved, asked, monkeypatch):
+    script = loaded("long_sequences.py")
+    results = {key: {"solved": value} for key, value in solved.items()}
+    monkeypatch.setattr(script.Run, "result", lambda run: results.get((run.T, run.seed)))
+    args = SimpleNamespace(
+        only=["adding"], nets=["GRU"], lengths=[2, 3, 5], seeds=[0, 1], batches=4
+    )
+    runs = script.runs_so_far(args, "nowhere")
+    assert [(run.T, run.seed) for run in runs] == [(T, seed) for T in asked for seed in (0, 1)]
 
 
 def test_first_values_of_the_nets_that_remember():
@@ -430,16 +464,18 @@ def test_tasks_and_their_results():
 
 
 def test_more_tasks_after_the_first():
-    """They may depend on the results of the first, and are asked for once."""
+    """They may depend on the results of the ones before, and are asked for until there are none."""
     results = {}
 
     def more():
-        return [Task(name, 10 * value) for name, value in results.items() if value < 2]
+        tasks = [Task(2 * name, 10 * value) for name, value in results.items() if value in (1, 10)]
+        return [task for task in tasks if task.name not in results]
 
-    for task, result in processes.run(do, [Task(str(k), k) for k in range(3)], 2, more):
-        results[task.name if len(results) < 3 else f"more {task.name}"] = result
-    assert results == {"0": 0, "1": 1, "2": 2, "more 0": 0, "more 1": 10}
-    none_first = [task.name for task, _ in processes.run(do, [], 1, lambda: [Task("only", 1)])]
+    for task, result in processes.run(do, [Task(f"-{k}", k) for k in range(3)], 2, more):
+        results[task.name] = result
+    assert results == {"-0": 0, "-1": 1, "-2": 2, "-1-1": 10, "-1-1-1-1": 100}
+    given = iter([[Task("only", 1)], []])
+    none_first = [task.name for task, _ in processes.run(do, [], 1, lambda: next(given))]
     assert none_first == ["only"]
 
 

@@ -28,10 +28,10 @@ def run(function, tasks, jobs, then=None):
     started this process and `serve` was called, else in `jobs` processes at a time.
 
     The function may call progress(steps), for its bar, and should end soon once stopped() is
-    true; a task has `name` and `iterations`. then() is called once all are done, and gives more
-    tasks, which may depend on the results. On Ctrl-C or SIGTERM the tasks that run are let to
-    their end, their results yielded, and then `cli.interruption` is raised; a second one ends all
-    at once. The first task that fails stops the others likewise; its error is raised as
+    true; a task has `name` and `iterations`. then() is called whenever all are done, and gives more
+    tasks, which may depend on the results, or none. On Ctrl-C or SIGTERM the tasks that run are let
+    to their end, their results yielded, and then `cli.interruption` is raised; a second one ends
+    all at once. The first task that fails stops the others likewise; its error is raised as
     `MinirnnError`.
     """
     pool = Ranks(function) if world.size() > 1 else Processes(function, jobs)
@@ -40,7 +40,7 @@ def run(function, tasks, jobs, then=None):
         while True:
             ending = user.stopped or error is not None
             if not (waiting or running or ending) and then is not None:
-                waiting, then = list(then()), None
+                waiting = list(then())
                 bars.expect(waiting)
             if not running and (ending or not waiting):
                 break

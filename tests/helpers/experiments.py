@@ -112,8 +112,9 @@ class Task:
 
 
 def more(then):
-    """The tasks of then(), which is called once the first of them is asked for."""
-    yield from then()
+    """The tasks of then(), which is called again until it gives none."""
+    while tasks := list(then()):
+        yield from tasks
 
 
 def say_and_wait(task, progress, stopped):
