@@ -6,7 +6,7 @@ import numpy as np
 
 from .backend import asarray, asnumpy
 from .batches import Sequences, side_by_side
-from .check import evaluated, one_output_each, places, whole
+from .check import one_output_each, parts_of_evaluation, places, whole
 from .cuda.faults import is_out_of_memory
 from .losses import CrossEntropy
 from .measures import Evaluation, measure_of
@@ -34,7 +34,7 @@ def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None,
         >>> int(evaluation.confusion.sum()), 0 <= evaluation.accuracy <= 1
         (3, True)
     """
-    evaluated(net, sequences, loss, streams), measure_of(loss, sequences)
+    parts_of_evaluation(net, sequences, loss, streams), measure_of(loss, sequences)
     index = places("index", index, len(sequences))
     return measured(outputs_of(net, sequences, index, AT_ONCE, streams), sequences, index, loss)
 
@@ -72,7 +72,7 @@ def predict(net: Any, sequences: Sequences, index: Any, batch_size: int = 256,
         >>> predict(NameClassifier(2, 3, hidden_size=4), sequences, [1, 0]).shape
         (2, 3)
     """
-    evaluated(net, sequences, streams=streams)
+    parts_of_evaluation(net, sequences, streams=streams)
     index = places("index", index, len(sequences))
     outputs = outputs_of(net, sequences, index, whole("batch_size", batch_size), streams)
     if not sequences.every_step:

@@ -16,13 +16,13 @@ import numpy as np
 from .backend import taken
 from .check import (
     as_numbers,
+    functions_or_none,
     labels_of,
     not_empty,
     of_shape,
     one_for_each_row,
     one_of,
     short,
-    told,
     whole,
 )
 from .errors import ArgumentError, DataError
@@ -392,7 +392,7 @@ def shown(progress, trainer, checkpoint=None):
     The bar is there in a notebook too. Raises `ArgumentError` for what is neither, and for a
     checkpoint that is no function.
     """
-    told(checkpoint=checkpoint)
+    functions_or_none(checkpoint=checkpoint)
     if progress is True:
         unit = "step" if trainer.sequences.every_step else "sequence"
         done = {"total": trainer.epochs * trainer.batches_per_epoch(), "initial": trainer.step}

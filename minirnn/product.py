@@ -4,7 +4,7 @@ from functools import reduce
 from operator import add
 
 from .backend import get_array_module
-from .check import once_a_step, one_for_each, place_of
+from .check import first_gate_of, once_a_step, one_for_each
 
 ROWS_FOR_A_COPY = 8  # from so many on, a transposed copy of Wh costs less than it saves (measured)
 
@@ -36,7 +36,7 @@ class Product:
         """
         if gates is None:
             return slice(None)
-        first = place_of(gates, self.gates)
+        first = first_gate_of(gates, self.gates)
         return first if len(gates) == 1 else slice(first, first + len(gates))
 
 

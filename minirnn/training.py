@@ -62,7 +62,7 @@ class Trainer:
                  batch_size: int = 128, sampling: str = "natural", schedule: Any = None,
                  clip: float | None = None, patience: int | None = None,
                  monitor: str | None = None) -> None:  # fmt: skip
-        check.trained(net, loss, optimizer, sequences)
+        check.parts_of_trainer(net, loss, optimizer, sequences)
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.sequences, self.train = sequences, check.places("train", train, len(sequences))
         self.validation = check.places("validation", validation, len(sequences))
@@ -246,7 +246,7 @@ class Trainer:
     def not_finite(self, what):
         """The error that says this, which parameter is the first, and what to try."""
         gradients = {name: asnumpy(p.grad) for name, p in self.net.named_parameters().items()}
-        return check.not_finite(what, self.net.state_dict(), gradients, self.clip)
+        return check.not_finite_error(what, self.net.state_dict(), gradients, self.clip)
 
     @property
     def first_loss(self):

@@ -5,15 +5,12 @@ exception of `errors.py` with one sentence otherwise.
 """
 
 from .arrays import (
-    FEW_IDS,
-    as_array,
     as_host,
     as_numbers,
     class_weight_of,
     embedding_of,
     filling,
     finite,
-    first_outside,
     in_range,
     multiplied,
     not_empty,
@@ -29,11 +26,11 @@ from .parts import (
     batch_of,
     carried,
     carrying,
-    evaluated,
+    first_gate_of,
     forget_bias_of,
     made,
     net_of,
-    not_finite,
+    not_finite_error,
     of_layers,
     of_one_type,
     once_a_step,
@@ -42,8 +39,8 @@ from .parts import (
     parameters_of,
     part,
     parts_of,
-    place_of,
-    trained,
+    parts_of_evaluation,
+    parts_of_trainer,
     truncation,
 )
 from .saved import mapping, of_parameters, saved_arrays
@@ -62,14 +59,10 @@ from .sequences import (
     targets_of,
     three_shares,
     unpackable,
-    whole_sizes,
 )
 from .values import (
-    ABOVE_0,
-    FINITE,
     LARGEST,
     LIMIT,
-    NORMALISER,
     NOT_NEGATIVE,
     PART,
     SHARE,
@@ -77,6 +70,7 @@ from .values import (
     SWITCH,
     above_0,
     floating,
+    functions_or_none,
     generator,
     nesterov_of,
     normaliser_of,
@@ -90,9 +84,8 @@ from .values import (
     single,
     switch,
     text_of,
-    told,
     truth,
     two_betas,
     whole,
 )
-from .words import absent, is_masked, is_scalar, many, short
+from .words import absent, many, short

@@ -26,7 +26,7 @@ def part(name, given, methods=None):
         raise ArgumentError(f"{name} is {short(given)}, but must be {wanted}")
 
 
-def evaluated(net, sequences, loss=None, streams=None):
+def parts_of_evaluation(net, sequences, loss=None, streams=None):
     """Raise `ArgumentError` where one of those that an evaluation joins is something else."""
     part("net", net, ("forward",)), part("sequences", sequences)
     if loss is not None:
@@ -35,7 +35,7 @@ def evaluated(net, sequences, loss=None, streams=None):
         carrying(net, f"streams is {streams}")
 
 
-def trained(net, loss, optimizer, sequences):
+def parts_of_trainer(net, loss, optimizer, sequences):
     """Raise `ArgumentError` where one of the four that a trainer joins is something else."""
     part("net", net), part("loss", loss), part("optimizer", optimizer), part("sequences", sequences)
     if hasattr(net, "parameters") and hasattr(optimizer, "parameters"):
@@ -147,7 +147,7 @@ def one_for_each(gates, da):
             )
 
 
-def place_of(gates, own):
+def first_gate_of(gates, own):
     """Return where these gates begin among the cell's own; `CellError` unless they are there side
     by side."""
     first = own.find(gates)
@@ -214,7 +214,7 @@ def net_of(settings, cls, nets):
     return nets[name]
 
 
-def not_finite(what, weights, gradients, clip):
+def not_finite_error(what, weights, gradients, clip):
     """Return the `NumberError` that says what is not finite, which array of these is the first, and
     what to try. weights, gradients: {name: array}."""
     cure = f"try a smaller --lr, or --clip {clip / 10 if clip else 1.0:g}"

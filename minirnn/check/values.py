@@ -94,7 +94,7 @@ def path_of(name, given):
     return Path(given)
 
 
-def told(**given):
+def functions_or_none(**given):
     """Raise `ArgumentError` where one of these is neither None nor a function."""
     for name, one in given.items():
         if one is not None and (not callable(one) or isinstance(one, type)):
