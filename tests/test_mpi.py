@@ -187,6 +187,18 @@ def test_what_all_ranks_find_wrong_is_said_once(options, line):
 
 
 @needs_mpi
+@pytest.mark.slow  # it waits for the first rank to say it
+def test_what_one_rank_alone_finds_wrong_is_said_by_it(tmp_path):
+    names = [ROOT / "examples" / "names.py", "--mpi", "--output", tmp_path]
+    other = [":", "-n", 1, sys.executable, *names, "--batch-size", 0]
+    _, err = start(1, *names, *other).communicate(timeout=60)
+    assert re.findall(r"error: .*", err) == [
+        "error: argument --batch-size: '0' must be a whole number from 1 to 1,000,000"
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+@needs_mpi
 def test_tasks_on_ranks(tmp_path):
     """Each rank but the first takes some; a failure lets the others to their end."""
     _, err = on(3, "tasks", tmp_path)
