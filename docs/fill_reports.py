@@ -45,7 +45,7 @@ MARK = re.compile(
 )
 UNKNOWN = "(not run yet)"
 WRITTEN = {"results.json": "", "why-lstm.json": "-why-lstm"}  # by a script: what its copy adds
-CURVES = ("history", "confusion", "samples", "languages", "source")  # of a run: not on the page
+LEFT_OUT = ("history", "confusion", "samples", "languages", "source", "seconds")  # not on a page
 
 
 def apart(name):
@@ -65,7 +65,7 @@ def take(name, folder):
         document = json.loads((folder / written).read_text(encoding="utf-8"))
         document["settings"].pop("source", None)  # a path of the machine
         document["runs"] = [
-            {key: value for key, value in run.items() if key not in CURVES}
+            {key: value for key, value in run.items() if key not in LEFT_OUT}
             for run in document["runs"]
         ]
         path = RESULTS / f"{name}{ending}.json"

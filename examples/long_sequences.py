@@ -221,13 +221,9 @@ def solving(by_seed, nets, lengths, problem, output):
     for net in nets:
         print(f"  {net:16s}" + "".join(f"{told(by_seed, problem, net, T):>17s}" for T in lengths))
         tried = [T for T in lengths if (problem, net, T) in by_seed.runs]
-        batches = [by_seed.values("needed", problem, net, T) for T in tried]
-        most = [np.median(np.nan_to_num(b, nan=np.inf)) for b in batches]  # of all seeds
-        curves[net] = tried, np.where(np.isfinite(most), most, np.nan)
-    solved = any(np.isfinite(y).any() for _, y in curves.values())
-    figure = plotting.plot_curves(
-        {"": curves}, "T", "batches to solve it, median of the seeds", log=solved, marks=True
-    )
+        needed = [by_seed.values("needed", problem, net, T) for T in tried]
+        curves[net] = tried, [np.nan_to_num(batches, nan=np.inf) for batches in needed]
+    figure = plotting.plot_medians(curves, "T", "batches to solve it: each seed, and the median")
     write_figure(output / f"{problem}.png", figure)
 
 

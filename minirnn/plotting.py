@@ -155,16 +155,13 @@ _DASHES = ("-", (0, (5, 1)), (0, (1, 1)), (0, (5, 1, 1, 1)), (0, (8, 2)))
 
 
 def plot_curves(
-    panels, xlabel, ylabel, *, title=None, log=False, ylim=None, levels=None, marks=False
+    panels, xlabel, ylabel, *, title=None, log=False, ylim=None, levels=None
 ):  # fmt: skip
     """Curves side by side: panels {title: {label: (x, y)}}, on one y axis, one legend for all.
 
     Each has a dash pattern beside its colour, so that they can be told apart in print. log: a
-    logarithmic y axis; marks: points are shown, and x is logarithmic too. levels, {label: y}:
-    dashed lines across every panel.
+    logarithmic y axis. levels, {label: y}: dashed lines across every panel.
     """
-    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
-
     many = max(map(len, panels.values())) + len(levels or {}) > 5  # they would lie over the curves
     figure = _blank(1.5 + 4.3 * len(panels) + 3 * many, 3.8)
     first = None
@@ -172,8 +169,7 @@ def plot_curves(
         axes = figure.add_subplot(1, len(panels), k + 1, sharey=first)
         first = first or axes
         for j, (label, (x, y)) in enumerate(curves.items()):
-            look = {"marker": "osD^vP*"[j % 7], "ms": 4} if marks else {}
-            axes.plot(x, y, label=printable(label, 60), lw=1.5, ls=_DASHES[j % 5], **look)
+            axes.plot(x, y, label=printable(label, 60), lw=1.5, ls=_DASHES[j % 5])
         for j, (label, y) in enumerate((levels or {}).items()):
             axes.axhline(y, color="0.4", ls=("--", ":")[j % 2], lw=1, label=printable(label, 60))
         axes.set(xlabel=xlabel, ylabel=ylabel if k == 0 else None)
@@ -181,15 +177,6 @@ def plot_curves(
             axes.set_title(printable(name), parse_math=False)
         if log:
             axes.set_yscale("log")
-        if marks:
-            axes.set_xscale("log")
-            at = sorted({place for x, _ in curves.values() for place in x})
-            axes.set_xticks(at, map(str, at))
-            axes.xaxis.set_minor_locator(NullLocator())
-        if marks and log:
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter("{x:,.0f}")
-            axes.yaxis.set_minor_formatter(NullFormatter())
         if ylim:
             axes.set_ylim(ylim)
         axes.grid(alpha=0.3)
@@ -201,6 +188,43 @@ def plot_curves(
         first.legend(frameon=False, fontsize="small")
     if title:
         figure.suptitle(printable(title), parse_math=False)
+    return figure
+
+
+def plot_medians(curves, xlabel, ylabel):
+    """Points with lines through their medians, both axes logarithmic: {label: (x, rows)}.
+
+    rows: at every x a list of numbers; infinity is one that was never reached. Where the median is
+    infinite, the line ends. The curves stand a little beside each other, so that none hides
+    another.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+    figure = _blank(8.8, 3.8)
+    axes = figure.add_subplot()
+    for j, (label, (x, rows)) in enumerate(curves.items()):
+        beside = np.array(x) * 1.035 ** (j - (len(curves) - 1) / 2)
+        medians = np.array([np.median(row) for row in rows])
+        there = np.isfinite(medians)
+        look = {"color": f"C{j}", "marker": "osD^vP*"[j % 7]}
+        points = np.repeat(beside, [len(row) for row in rows]), np.concatenate(rows)
+        reached = np.isfinite(points[1])
+        axes.plot(beside[there], medians[there], lw=1.5, ls=_DASHES[j % 5], ms=5, **look,
+                  label=printable(label, 60))  # fmt: skip
+        axes.plot(*(part[reached] for part in points), ls="", ms=3, alpha=0.5, **look)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
+    at = sorted({place for x, _ in curves.values() for place in x})
+    axes.set_xticks(at, map(str, at))
+    axes.set_xlim(at[0] / 1.2, at[-1] * 1.2)
+    axes.xaxis.set_minor_locator(NullLocator())
+    if any(np.isfinite(row).any() for _, rows in curves.values() for row in rows):
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(frameon=False, fontsize="small", loc="outside right center")
     return figure
 
 

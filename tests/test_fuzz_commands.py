@@ -86,7 +86,7 @@ def quick(monkeypatch):
         monkeypatch.setattr(module, "quick_classifier", lambda *data: classifier(*data, epochs=1))
 
     def prepare(script):
-        names = "plot_curves", "plot_confusion", "plot_gates", "plot_means"
+        names = "plot_curves", "plot_confusion", "plot_gates", "plot_means", "plot_medians"
         fake = SimpleNamespace(**dict.fromkeys(names, nothing))
         monkeypatch.setattr(script, "plotting", fake)
         monkeypatch.setattr(script, "write_figure", lambda path, _: write_atomic(path, b"drawn"))

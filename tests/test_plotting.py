@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from minirnn.errors import CheckpointError
-from minirnn.plotting import plot_accuracy, plot_confusion, plot_gates, plot_loss, plot_measure
+from minirnn.plotting import (
+    plot_accuracy,
+    plot_confusion,
+    plot_gates,
+    plot_loss,
+    plot_measure,
+    plot_medians,
+)
 from minirnn.storage.files import write_figure
 from minirnn.training import Evaluation, History, Regression
 
@@ -179,3 +186,15 @@ def test_a_figure_that_cannot_be_written(tmp_path):
     with pytest.raises(CheckpointError, match="figure.png cannot be written"):
         write_figure(tmp_path / "figure.png", plot_loss(history()))
     assert [p.name for p in tmp_path.iterdir()] == ["figure.png"]
+
+
+def test_medians_stand_beside_each_other_and_end_where_most_were_not_reached():
+    inf = np.inf
+    rows = [[3, 1, 2], [4, inf, 6], [inf, inf, 9]]
+    figure = plot_medians({"a": ([2, 3, 4], rows), "b": ([2, 3], rows[:2])}, "T", "y")
+    (line, points), other = (figure.axes[0].get_lines()[k : k + 2] for k in (0, 2))
+    assert list(line.get_ydata()) == [2, 6] and list(points.get_ydata()) == [3, 1, 2, 4, 6, 9]
+    np.testing.assert_allclose(line.get_xdata() / [2, 3], line.get_xdata()[0] / 2)
+    assert not set(line.get_xdata()) & set(other[0].get_xdata())
+    nothing = plot_medians({"a": ([2], [[inf]])}, "T", "y")
+    assert nothing.axes[0].get_yscale() == "linear"
