@@ -545,7 +545,7 @@ WITHOUT = {
     "02-arrays-and-backends.md#backends": {
         "equation": "about where arrays live: the numbers are the same",
     },
-    "04-one-step.md#three-lines-first": {
+    "04-one-step.md#a-plain-step": {
         "code": "the library's two lines are an exercise, which is asked two sections on",
     },
     "07-gru.md#other-frameworks": {
