@@ -103,7 +103,7 @@ def parse():
         nargs="+",
         default=list(PROBLEMS),
         metavar="PROBLEM",
-        help="(default: both)",
+        help=f"of {', '.join(PROBLEMS)} (default: both)",
     )
     add(
         "--nets",

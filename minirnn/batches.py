@@ -126,8 +126,8 @@ def balanced(sequences, index, batch_size, rng):
     """
     index, batch_size, rng = _checked(sequences, index, batch_size, rng)
     check.balanceable(sequences)
-    labels = sequences.labels[index]
-    by_class = [index[labels == c] for c in np.unique(labels)]
+    labels, ignored = sequences.labels[index], sequences.ignore_index
+    by_class = [index[labels == c] for c in np.unique(labels) if c != ignored]
     draws = np.ceil(len(index) / batch_size).astype(int) * batch_size
     classes = rng.integers(len(by_class), size=draws)
     sizes = np.array([len(members) for members in by_class])

@@ -20,7 +20,7 @@ plots can ask for by name.
 
 A cell may set `additive = True` if every one of its pre-activations is just gx + product(...).
 Nothing depends on it but speed: bh may then be added before the loop, and dgx is kept once, as
-what reached product.backward; the dgx that backward returns is then not looked at.
+what reached product.backward; the numbers of the dgx that backward returns are then not used.
 
 These lines are what runs, on NumPy and for every cell of your own. There is one exception: on
 CuPy's arrays `RNN`, `LSTM` and `GRU` run the same equations as kernels, in `cuda/recurrent.py`.

@@ -13,7 +13,7 @@ def check_cell(cell):
     if not isinstance(gates, str) or not gates or len(set(gates)) != len(gates):
         wanted = "name each gate by one letter, like 'ifgo'"
         raise CellError(f"{name}.gates must {wanted}; it is {gates!r}")
-    if isinstance(states, str) or not states:
+    if not isinstance(states, (tuple, list)) or not states or len(set(states)) != len(states):
         wanted = "a tuple of names, like ('h', 'c')"
         raise CellError(f"{name}.states must be {wanted}; it is {states!r}")
     for method in ("forward", "backward"):

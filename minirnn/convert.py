@@ -40,11 +40,11 @@ def from_pytorch(net, state, prefix="", reset_after=True):
     reset_after: the form of the GRU that the weights come from. `torch.nn.GRU` has True; a
     module of your own, in the same layout, may have False. The nonlinearity of a `torch.nn.RNN` is
     in no array: make the net with the same one.
-    Raises `CheckpointError` for a name that is missing or too many and for numbers that cannot be
-    taken over, `ShapeError` for another shape.
+    Raises `CheckpointError` where PyTorch has no such net, for a name that is missing or too many
+    and for numbers that cannot be taken over, `ShapeError` for another shape.
     https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     """
-    theirs = _order(net, PYTORCH, "PyTorch")
+    theirs = _pytorch_order(net)
     _check_reset(net, reset_after, f"reset_after={reset_after}")
     shapes, filled = {}, []
     for names, layer in _pytorch_names(net):
@@ -64,7 +64,7 @@ def to_pytorch(net, reset_after=True):
     Raises `CheckpointError` where PyTorch has no such net; for a GRU whose reset gate acts before
     the product, `reset_after=False` says that the reader knows.
     """
-    _order(net, PYTORCH, "PyTorch")
+    _pytorch_order(net)
     _check_reset(net, reset_after, f"reset_after={reset_after}")
     return _to_pytorch(net, "data")
 
@@ -218,6 +218,19 @@ def _order(net, orders, framework):
             f"{framework} has no layer for a {type(cell).__name__}; it has RNN, LSTM and GRU"
         )
     return orders[cell.gates]
+
+
+def _pytorch_order(net):
+    """PyTorch's order of this net's gates; `CheckpointError` for a net that PyTorch has not."""
+    order, cell = _order(net, PYTORCH, "PyTorch"), net.layers[0].cell
+    if net.reverse:
+        raise CheckpointError(
+            "PyTorch has no net that reads from the end alone, but this one was made with "
+            "reverse=True; turn the sequences around instead"
+        )
+    if isinstance(cell, RNNCell) and cell.nonlinearity == "identity":
+        raise CheckpointError("PyTorch's RNN has tanh or relu, but this net's has the identity")
+    return order
 
 
 def _check_reset(net, reset_after, argument):

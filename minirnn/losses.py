@@ -134,7 +134,7 @@ class MeanSquaredError:
     def score(self, y: Array, target: Array) -> Array:
         """Return the sum over rows of the mean of (y - target)^2, a 0-d array."""
         difference = off_by(y, target)
-        return (difference**2).sum() / difference.shape[-1]
+        return (difference**2).sum() / (difference.shape or (1,))[-1]
 
 
 def _of_classes(name, given, checked):

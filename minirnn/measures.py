@@ -230,7 +230,8 @@ class Regression:
             raise DataError("there are no targets, but there must be one")
         squares = float(((y - target) ** 2).sum())
         spread = float(((target - target.mean(axis=0)) ** 2).sum())
-        r2 = 1 - squares / spread if spread else float(squares == 0)
+        alike = bool((target == target[0]).all())  # their mean may be rounded, and spread not 0
+        r2 = float(squares == 0) if alike else 1 - squares / spread
         return cls(math.nan, math.sqrt(squares / y.size), r2)
 
     @staticmethod

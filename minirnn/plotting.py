@@ -45,7 +45,7 @@ def plot_accuracy(history, baselines=None):
     """Accuracy against the epoch; baselines, {name: accuracy}, as dashed lines."""
     figure, axes = _figure(6, 4)
     curves = {
-        "training, with dropout": "train_accuracy",
+        "training": "train_accuracy",
         "validation": "validation_accuracy",
         "validation, class-balanced": "validation_balanced_accuracy",
     }
@@ -106,9 +106,10 @@ def plot_gates(gates, letters, title=None):
     figure = _blank(width * len(names) + 0.6, 4.6)
     for k, name in enumerate(names):
         axes = figure.add_subplot(1, len(names), k + 1)
-        low = 0 if values[name].min() >= 0 else -1  # sigmoids from 0, tanhs from -1
+        high = max(1, np.abs(values[name]).max())  # a relu has no limit
+        low = 0 if values[name].min() >= 0 else -high  # sigmoids from 0, tanhs from -1
         image = axes.imshow(
-            values[name][:, order].T, aspect="auto", interpolation="nearest", vmin=low, vmax=1,
+            values[name][:, order].T, aspect="auto", interpolation="nearest", vmin=low, vmax=high,
             cmap="viridis" if low == 0 else "RdBu_r",
         )  # fmt: skip
         shown = [printable(letter, 10) for letter in letters]

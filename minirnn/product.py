@@ -68,8 +68,8 @@ class ProductBackward:
 
     def _transposed(self, da, gates):
         """Wh^T of each of these gates, for products with as many rows as the first step has."""
-        names = gates or self.product.gates
-        one_for_each(names, da)
+        self.product.part(gates)
+        one_for_each(names := gates or self.product.gates, da)
         Wh_T = [self.product.Wh[self.product.gates.index(gate)].T for gate in names]
         rows = len(self.product.inputs.get(gates, da)[0])
         if rows < ROWS_FOR_A_COPY:

@@ -88,8 +88,8 @@ class Recurrent(Module):
         """Return the output of every step, the state of every sequence after its last, a cache.
 
         x: dense [T, N, D], or packed [S, D] with `sizes` (see `packing`); ids, [T, N] or [S],
-        stand for one-hot rows. state: a tuple of [N, H] arrays, zeros for what is left out or
-        None; where the cell has one, the bare array will do.
+        stand for one-hot rows. state: a tuple of [N, H] arrays, zeros for None, as a whole or in
+        the tuple; where the cell has one, the bare array will do.
         truncate: gradients go back at most that many steps (to the last multiple of it); the
         state goes on. Returns [T, N, H] or [S, H], a tuple of [N, H], and the cache, which looks
         at x, the state and the weights: write into none of them before backward, or the gradients

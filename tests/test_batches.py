@@ -31,7 +31,7 @@ def made(lengths, features=None, seed=0):
 @pytest.mark.parametrize(
     "sequences, labels, options, words",
     [
-        ([], [], {}, "0 sequences, but 0 labels"),
+        ([], [], {}, "there are no labels, but there must be one"),
         ([[1], [2]], [0], {}, "2 sequences, but 1 labels"),
         ([[1], [], [2]], [0, 1, 0], {}, "sequence 1 is empty"),
         ([[1], [2]], [0, 3], {"num_classes": 3}, "label 3 is out of range: it must be 0 to 2"),
@@ -44,8 +44,8 @@ def made(lengths, features=None, seed=0):
         ),
         ([[1], [5, 9]], [0, 1], {"num_symbols": 9}, "id 9 is out of range: it must be 0 to 8"),
         ([[1], [-2, 0]], [0, 1], {}, "id -2 is out of range"),
-        ([[[1.0, np.nan]]], [0], {}, "NaN or infinite"),
-        ([[[1.0, 2.0]], [[np.inf, 0.0]]], [0, 0], {}, "NaN or infinite"),
+        ([[[1.0, np.nan]]], [0], {}, "no finite number of float32"),
+        ([[[1.0, 2.0]], [[np.inf, 0.0]]], [0, 0], {}, "no finite number of float32"),
     ],
 )
 def test_what_is_refused(sequences, labels, options, words):
@@ -223,3 +223,9 @@ def test_features_take_the_type_asked_for_and_one_width():
         DataError, match=r"sequence 1 has shape \(1, 2\), but sequence 0 has \(2, 3\)"
     ):
         Sequences([np.ones((2, 3)), np.ones((1, 2))], [0, 1])
+
+
+def test_balanced_batches_leave_out_what_is_ignored():
+    data = Sequences([[0]] * 4, [0, 1, -100, -100], ignore_index=-100)
+    drawn = np.concatenate(balanced(data, range(4), 2, np.random.default_rng(0)))
+    assert set(drawn.tolist()) <= {0, 1}

@@ -28,8 +28,10 @@ from minirnn.models import NameClassifier
 from minirnn.optim import SGD, Adam, AdamW, clip_grad_norm
 from minirnn.packing import pack, unpack
 from minirnn.parameters import Parameter, orthogonal, uniform
+from minirnn.product import Product, ProductBackward
 from minirnn.recurrent import Recurrent
 from minirnn.stacked import GRU, LSTM, RNN
+from minirnn.text.continuation import go_on
 from minirnn.training import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -485,14 +487,85 @@ REFUSED = {
     ),
     "steps in words": (
         lambda: SGD([parameter()], 0.1).load_state_dict({"steps": "many", "lr": 0.1}),
-        "the optimiser's steps must be of finite",
+        "the optimiser's steps must be a whole number, at least 0, but the saved is not",
     ),
     "a velocity of NaN": (
         lambda: SGD([parameter()], 0.1, 0.9).load_state_dict(
             {"steps": 1, "lr": 0.1, "v.0": [np.nan, 1]}
         ),
-        r"the optimiser's v.0 must be of finite",
+        r"the optimiser's v.0 must be of finite numbers, but the saved is not",
     ),
+    "steps below 0": (
+        lambda: SGD([parameter()], 0.1).load_state_dict({"steps": -1, "lr": 0.1}),
+        "the optimiser's steps must be a whole number, at least 0",
+    ),
+    "half a step": (
+        lambda: SGD([parameter()], 0.1).load_state_dict({"steps": 2.5, "lr": 0.1}),
+        "the optimiser's steps must be a whole number",
+    ),
+    "a saved rate below 0": (
+        lambda: SGD([parameter()], 0.1).load_state_dict({"steps": 2, "lr": -0.1}),
+        "the optimiser's lr must be of finite numbers, at least 0",
+    ),
+    "a mean of squares below 0": (
+        lambda: Adam([parameter()]).load_state_dict(
+            {"steps": 2, "lr": 0.1, "m.0": [-1, 1], "v.0": [-1, 1]}
+        ),
+        r"the optimiser's v.0 must be of finite numbers, at least 0",
+    ),
+    "Adam's state for SGD": (
+        lambda: SGD([parameter()], 0.1).load_state_dict(Adam([parameter()]).state_dict()),
+        r"the saved optimiser has [mv].0, but this one has not",
+    ),
+    "a net from the end for PyTorch": (
+        lambda: convert.to_pytorch(LSTM(2, 3, reverse=True)),
+        "PyTorch has no net that reads from the end alone",
+    ),
+    "a linear RNN from PyTorch's": (
+        lambda: convert.from_pytorch(RNN(2, 3, "identity"), {}),
+        "PyTorch's RNN has tanh or relu",
+    ),
+    "an unknown gate on the way back": (
+        lambda: ProductBackward(Product("rz", np.ones((2, 3, 3)), None), 1, "f").backward(
+            np.ones((1, 3)), "q"
+        ),
+        r"product\(v, 'q'\): the cell's gates are 'rz'",
+    ),
+    "one array for two gates": (
+        lambda: ProductBackward(Product("rz", np.ones((2, 3, 3)), None), 2, "f").backward(
+            np.ones((2, 3))
+        ),
+        r"was given one array of shape \(2, 3\), but must be given a tuple of 2",
+    ),
+    "gates in a tuple": (
+        lambda: Product("rz", np.ones((2, 3, 3)), None)(np.ones((1, 3)), ("r", "z")),
+        "the cell's gates are 'rz'",
+    ),
+    "states twice": (
+        lambda: Recurrent(type("Twice", (), {"gates": "h", "states": ("h", "h")}), 2, 3),
+        "Twice.states must be a tuple of names",
+    ),
+    "a number for states": (
+        lambda: Recurrent(type("Number", (), {"gates": "h", "states": 5}), 2, 3),
+        "Number.states must be a tuple of names",
+    ),
+    "a net's settings without languages": (
+        lambda: minirnn.NameClassifier.from_settings(
+            {"model": "lstm", "alphabet": "ab", **dict.fromkeys(minirnn.NameClassifier.SIZES, 2)}
+        ),
+        "must be a dict with languages",
+    ),
+    "a weight of a class that is infinite": (
+        lambda: CrossEntropy(class_weight=[1, np.inf]),
+        "class_weight must hold finite numbers",
+    ),
+    "a prior without any class": (
+        lambda: CrossEntropy(log_prior=[-np.inf, -np.inf]),
+        "log_prior is .* not all",
+    ),
+    "a temperature of 0": (lambda: next(go_on(lstm(), [0], R(0), 0)), "temperature is 0"),
+    "the best 0 letters": (lambda: next(go_on(lstm(), [0], R(0), 1, 0)), "top_k is 0"),
+    "nothing to go on with": (lambda: next(go_on(lstm(), [], R(0))), "the number of ids is 0"),
     "a net's state in a list": (lambda: lstm().load_state_dict([1]), "the saved state is .1., but"),
     "a schedule of NaN": (lambda: trainer(schedule=lambda step: np.nan), r"schedule\(0\) is nan"),
     "a schedule of words": (
@@ -769,7 +842,7 @@ REFUSED = {
     "a number to encode": (lambda: minirnn.Alphabet().encode(3), "name is 3, but must be text"),
     "text for an Alphabet": (
         lambda: minirnn.load_names(alphabet="abc"),
-        "alphabet is 'abc', but must be an object with clean and encode, as Alphabet",
+        "alphabet is 'abc', but must be an object with clean and encode and lost, as Alphabet",
     ),
     "merge in words": (lambda: minirnn.load_names(merge="no"), "merge is 'no'"),
     "a number for a folder": (lambda: minirnn.load_names(3), "folder is 3, but must be a path"),

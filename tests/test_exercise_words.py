@@ -441,7 +441,7 @@ def test_a_cell_of_a_notebook_is_checked_in_the_same_words():
     assert exercises.check(RNNCell, 3).result.mark == "own"
     with pytest.raises(DataError, match="exercise 1 asks for sigmoid"):
         exercises.check(twice, 1)
-    with pytest.raises(DataError, match="must be a number, 1 to 10"):
+    with pytest.raises(DataError, match="must be one of these: 1, 2"):
         exercises.check(Right, 11)
 
 

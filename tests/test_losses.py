@@ -222,3 +222,8 @@ def test_as_pytorch(normaliser, e, weighted, ignore_index):
     found, cache = ours.forward(logits, labels)
     assert float(found) == pytest.approx(expected.item(), rel=1e-12)
     np.testing.assert_allclose(ours.backward(cache), a.grad.numpy(), rtol=1e-10, atol=1e-14)
+
+
+def test_the_score_of_one_number():
+    loss = MeanSquaredError()
+    assert loss.score(np.array(1.0), np.array(3.0)) == loss.forward(1.0, 3.0)[0] == 4

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from minirnn.errors import DataError, MinirnnError
-from minirnn.measures import Comparison, Evaluation, log_shares, two_guesses
+from minirnn.measures import Comparison, Evaluation, Regression, log_shares, two_guesses
 
 
 def drawn(labels, right, rng):
@@ -119,3 +119,10 @@ def test_comparison_of_what_cannot_be():
     for labels, one, two in [([0, 1], [0], [0, 1]), ([0, 1], [0, 1], [0, 2]), ([], [], [])]:
         with pytest.raises(MinirnnError):
             Comparison.of(labels, one, two, 2)
+
+
+def test_targets_that_are_all_alike_have_no_spread_to_explain():
+    """Whose mean is rounded: .1 + .1 + .1 is not .3."""
+    alike = np.full((3, 1), 0.1)
+    assert Regression.of(alike, np.full((3, 1), 0.2)).r2 == 0
+    assert Regression.of(alike, alike).r2 == 1

@@ -111,7 +111,7 @@ def test_baselines_are_dashed_lines():
     assert line.get_label() == "trigrams" and set(line.get_ydata()) == {0.6}
     assert line.get_linestyle() == "--"
     shown = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert shown[0] == "training, with dropout" and shown[-1] == "trigrams"
+    assert shown[0] == "training" and shown[-1] == "trigrams"
     columns = ["train_accuracy", "validation_accuracy", "validation_balanced_accuracy"]
     for drawn, column in zip(axes.lines, columns, strict=False):
         np.testing.assert_array_equal(drawn.get_ydata(), history()[column])

@@ -90,3 +90,14 @@ def test_files_that_are_none(tmp_path, text):
         seeds.read_results(path, APART)
     path.write_text(json.dumps(document()))
     assert seeds.read_results(path, APART).seeds == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "freedom, within", [(1, 12.706), (9, 2.262), (10, 2.228), (20, 2.086), (60, 2.000)]
+)
+def test_student_s_distribution_for_many_seeds(freedom, within):
+    assert abs(seeds.t95(freedom) - within) < 0.0006
+    differences = np.arange(freedom + 1.0)
+    low, high = seeds.interval_of(differences)[1:]
+    error = differences.std(ddof=1) / (freedom + 1) ** 0.5
+    assert abs(high - low - 2 * within * error) < 0.002 * error

@@ -452,7 +452,7 @@ REFUSED = {
     "targets of text": (lambda: sequences(targets=["ab", "c", "dda"]), "targets of sequence 0 is"),
     "a target out of range": (lambda: sequences(targets=STEPS, num_classes=2), "target 2 is out"),
     "all are ignored": (lambda: sequences([5, 5, 5], ignore_index=5), "all labels are 5"),
-    "NaN in numbers": (lambda: sequences([0.0, np.nan, 1.0]), "labels hold NaN or infinite"),
+    "NaN in numbers": (lambda: sequences([0.0, np.nan, 1.0]), "labels hold what is no finite"),
     "numbers to ignore": (lambda: numbers(ignore_index=0), "but numbers have none"),
     "numbers of too few": (lambda: sequences([0.5, 1.5]), r"labels have shape \(2,\), but must be"),
     "ragged labels": (lambda: sequences([[0], [1, 2], [3]]), "labels are .*, but must be an array"),
@@ -490,7 +490,7 @@ REFUSED = {
         lambda: stream_trainer(batch_size=12), "12 streams need a sequence each, but .* only 11"),
     "pieces that grow": (lambda: streams(sequences([0, 1, 2]), [1, 2], 2, None), "of one length"),
     "weights of classes": (lambda: CrossEntropy(class_weight=[[1.0]]), r"class_weight is .*\[K\]"),
-    "weights below 0": (lambda: CrossEntropy(class_weight=[1.0, -1.0]), "a number below 0 or NaN"),
+    "weights below 0": (lambda: CrossEntropy(class_weight=[1.0, -1.0]), "numbers, at least 0"),
     "weights of other classes": (
         lambda: CrossEntropy(class_weight=[1.0]).forward(np.zeros((1, 3)), np.array([0])),
         r"class_weight has shape \(1,\), but must have \(3,\): \[K\]"),

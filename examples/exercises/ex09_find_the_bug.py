@@ -7,7 +7,8 @@ forward passes are right. Find the five lines and fix them.
     python -m minirnn gradcheck ex09_find_the_bug.py:CellA
 
 The second command shows which gates are off at which steps. Its last lines name the mistake: cover
-them, and derive the suspicious line again: docs/06-lstm.md#backward, docs/07-gru.md#backward.
+them, and derive the suspicious line again: docs/04-one-step.md#backward, docs/06-lstm.md#backward,
+docs/07-gru.md#backward, docs/07-gru.md#backward-reset-before.
 """
 
 from typing import Any, NamedTuple

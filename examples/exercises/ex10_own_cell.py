@@ -1,6 +1,6 @@
 """Exercise 10: a cell of your own.
 
-A GRU with one gate for both jobs (the minimal gated unit), an LSTM whose gates see c (peepholes),
+A GRU with one gate for both jobs (the minimal gated unit), an LSTM with one gate less (i = 1 - f),
 something that nobody has tried: choose the gates and the states, write forward, derive backward. It
 is marked on its gradients alone. The three rules are in docs/04-one-step.md#the-chain-rule.
 

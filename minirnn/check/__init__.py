@@ -43,7 +43,7 @@ from .parts import (
     parts_of_trainer,
     truncation,
 )
-from .saved import mapping, of_parameters, saved_arrays
+from .saved import mapping, of_optimizer, of_parameters
 from .sequences import (
     balanceable,
     each_once,

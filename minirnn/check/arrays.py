@@ -121,7 +121,7 @@ def finite(what, array, dtype):
     with np.errstate(over="ignore"):  # said in words
         array = array.astype(dtype)
     if not np.isfinite(array).all():
-        raise DataError(f"{what} hold NaN or infinite numbers, but must be finite")
+        raise DataError(f"{what} hold what is no finite number of {np.dtype(dtype)}, but must not")
     return array
 
 
@@ -147,19 +147,21 @@ def one_for_each_row(labels, logits):
 
 
 def prior_of(log_prior):
-    """Return numbers [K] that are not NaN and below infinity; `ArgumentError` for others."""
-    if log_prior.ndim != 1 or not bool((log_prior < np.inf).all()):  # false of NaN too
+    """Return numbers [K] that are not NaN and below infinity, one at least above -infinity;
+    `ArgumentError` for others."""
+    good = log_prior.ndim == 1 and bool((log_prior < np.inf).all())  # false of NaN too
+    if not good or not bool((log_prior > -np.inf).any()):
         given = short(log_prior.tolist())
-        raise ArgumentError(f"log_prior is {given}, but must be [K], of numbers or -inf")
+        raise ArgumentError(f"log_prior is {given}, but must be [K], of numbers or, not all, -inf")
     return log_prior
 
 
 def class_weight_of(class_weight):
-    """Return numbers [K], each at least 0; `ArgumentError` for others."""
+    """Return finite numbers [K], each at least 0; `ArgumentError` for others."""
     if class_weight.ndim != 1:
         raise ArgumentError(f"class_weight is {short(class_weight)}, but must be [K]")
-    if not bool((class_weight >= 0).all()):
-        raise ArgumentError("class_weight holds a number below 0 or NaN, but must not")
+    if not bool(((class_weight >= 0) & (class_weight < np.inf)).all()):
+        raise ArgumentError("class_weight must hold finite numbers, at least 0, but does not")
     return class_weight
 
 

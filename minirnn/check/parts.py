@@ -11,9 +11,12 @@ PARTS = {  # of training and evaluation: the methods that are called, and how su
     "loss": (("forward", "backward"), "CrossEntropy()"),
     "optimizer": (("step", "zero_grad"), "Adam(net.parameters())"),
     "sequences": (("batch", "counts"), "Sequences(sequences, labels)"),
-    "alphabet": (("clean", "encode"), "Alphabet()"),
+    "alphabet": (("clean", "encode", "lost"), "Alphabet()"),
     "names": (("digest", "counts"), "load_names()"),
 }
+
+
+LISTS = "alphabet", "languages"  # what a net's settings hold beside numbers
 
 
 def part(name, given, methods=None):
@@ -132,8 +135,8 @@ def made(cell):
 
 def one_for_each(gates, da):
     """Raise `CellError` unless da holds an array for each of these gates."""
-    if len(da) != len(gates):
-        shape = getattr(da, "shape", None)
+    shape = getattr(da, "shape", None)
+    if len(da) != len(gates) or shape is not None and len(shape) != 3:
         given = f"{len(da)} arrays" if shape is None else f"one array of shape {shape}"
         raise CellError(
             f"product.backward was given {given}, but must be given a tuple of {len(gates)}, "
@@ -150,9 +153,12 @@ def one_for_each(gates, da):
 def first_gate_of(gates, own):
     """Return where these gates begin among the cell's own; `CellError` unless they are there side
     by side."""
-    first = own.find(gates)
+    first = own.find(gates) if isinstance(gates, str) else -1
     if first < 0 or not gates:
-        raise CellError(f"product(v, {gates!r}): the cell's gates are {own!r}")
+        raise CellError(
+            f"product(v, {gates!r}): the cell's gates are {own!r}; ask for some that stand there "
+            "side by side"
+        )
     return first
 
 
@@ -205,19 +211,21 @@ def net_of(settings, cls, nets):
     they are a dict with all that a net is made from."""
     name = settings.get("net", cls.__name__) if isinstance(settings, dict) else cls.__name__
     one_of("net", name, nets)
-    names = "model", "alphabet", *cls.SIZES
+    names = "model", "alphabet", *["languages"] * (name == "NameClassifier"), *cls.SIZES
     lacking = [name for name in names if not isinstance(settings, dict) or name not in settings]
-    lacking += [n for n in ("alphabet", "languages") if not lacking and n in settings
+    lacking += [n for n in LISTS if not lacking and n in settings
                 and not hasattr(settings[n], "__len__")]  # fmt: skip
     if lacking:
-        raise ArgumentError(f"settings is {short(settings)}, but must be a dict with {lacking[0]}")
+        wanted = f"a dict with {lacking[0]}{', a list or a text' * (lacking[0] in LISTS)}"
+        raise ArgumentError(f"settings is {short(settings)}, but must be {wanted}")
     return nets[name]
 
 
 def not_finite_error(what, weights, gradients, clip):
     """Return the `NumberError` that says what is not finite, which array of these is the first, and
     what to try. weights, gradients: {name: array}."""
-    cure = f"try a smaller --lr, or --clip {clip / 10 if clip else 1.0:g}"
+    smaller = clip / 10 if clip and clip < np.inf else 1.0
+    cure = f"try a smaller --lr, or --clip {smaller:g}"
     return NumberError(f"{what}{_first_bad(weights, gradients)}; {cure}")
 
 

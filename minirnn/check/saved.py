@@ -16,20 +16,29 @@ def mapping(what, state):
     return state
 
 
-def saved_arrays(what, state, shapes):
-    """Return {name: array} of a saved state; `CheckpointError` unless it has a finite number in
-    each place of these shapes."""
-    state = mapping(f"the state of {what}", state)
-    arrays = {name: as_array(state[name]) for name in shapes if name in state}
+def of_optimizer(optimizer, state, arrays):
+    """Return {name: array} of an optimiser's saved state; `CheckpointError` unless it has steps, a
+    learning rate, and finite numbers for each of these arrays: Adam's v is at least 0."""
+    squares = "v." if hasattr(optimizer, "betas") else "no slot"
+    state = mapping("the state of the optimiser", state)
+    shapes = {"steps": (), "lr": (), **{name: array.shape for name, array in arrays.items()}}
+    saved = {name: as_array(array) for name, array in state.items()}
+    for name in saved.keys() - shapes.keys():
+        raise CheckpointError(f"the saved optimiser has {name}, but this one has not")
     for name, shape in shapes.items():
-        if name not in arrays or arrays[name].shape != shape:
-            given = arrays[name].shape if name in arrays else "nothing"
-            raise CheckpointError(f"{what}'s {name} has shape {shape}, but the saved one: {given}")
-        if arrays[name].dtype.kind not in "iuf" or not np.isfinite(arrays[name]).all():
-            raise CheckpointError(
-                f"{what}'s {name} must be of finite numbers, but the saved is not"
-            )
-    return arrays
+        if name not in saved or saved[name].shape != shape:
+            given = saved[name].shape if name in saved else "nothing"
+            text = f"has shape {shape}, but the saved one: {given}"
+            raise CheckpointError(f"the optimiser's {name} {text}")
+        least, dtype = name in ("steps", "lr") or name.startswith(squares), arrays.get(name)
+        array, dtype = saved[name], "float64" if dtype is None else dtype.dtype
+        whole = name == "steps"
+        good = array.dtype.kind in ("iu" if whole else "iuf") and _stays_finite(array + 0.0, dtype)
+        if not good or least and (array < 0).any():
+            number = "a whole number" if whole else "of finite numbers"
+            wanted = f"{number}{', at least 0' * least}"
+            raise CheckpointError(f"the optimiser's {name} must be {wanted}, but the saved is not")
+    return saved
 
 
 def of_parameters(saved, parameters):
@@ -45,13 +54,13 @@ def of_parameters(saved, parameters):
         if array.shape != shape:
             text = f"has shape {array.shape}, but this net's has {shape}"
             raise CheckpointError(f"the saved {name} {text}")
+        if array.dtype.kind not in "fc" or not np.can_cast(array.dtype, dtype, "same_kind"):
+            raise CheckpointError(f"the saved {name} is of {array.dtype}, but must be of {dtype}")
         if not _stays_finite(array, dtype):
-            raise CheckpointError(f"the saved {name} holds something that is not a number")
+            raise CheckpointError(f"the saved {name} holds what is no finite number of {dtype}")
 
 
 def _stays_finite(array, dtype):
     """Return whether an array holds numbers that are finite in this dtype too."""
-    if array.dtype.kind not in "fc" or not np.can_cast(array.dtype, dtype, "same_kind"):
-        return False
     with np.errstate(over="ignore"):
         return bool(np.isfinite(array.astype(dtype)).all())

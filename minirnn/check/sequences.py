@@ -87,7 +87,9 @@ def labels_of(what, labels, number, size):
     """
     array = as_array(labels)
     number = array.size if number is None else number
-    if array.shape != (number,) or not number:
+    if not number:
+        raise DataError(f"there are no {many(what)}, but there must be one")
+    if array.shape != (number,):
         shape = "" if array.ndim == 1 else f" of shape {array.shape}, which is not [N]"
         raise DataError(f"there are {number} sequences, but {array.size} {many(what)}{shape}")
     in_range(what, array, 2**62 if size is None else whole("num_classes", size), DataError)

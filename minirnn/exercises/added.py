@@ -61,7 +61,11 @@ def _fault(exercise, folder, numbers, files):
         return f"exercise {number} must have three hints, a tuple of three sentences"
     try:
         rungs = exercise.steps(None, Conventions(), np.random.default_rng(0))
-        good = bool(rungs) and all(callable(judge) for _, _, judge in rungs)
+        good = bool(rungs) and all(
+            callable(judge) and len(unusual) < 2 and all(map(callable, unusual))
+            for _, _, judge, *unusual in rungs
+        )
     except Exception as error:
         return f"steps(None, ...) of exercise {number} fails: {type(error).__name__}: {error}"
-    return "" if good else f"steps of exercise {number} must give (name, section, judge) triples"
+    wanted = "(name, section, judge), each perhaps with a function for unusual cases"
+    return "" if good else f"steps of exercise {number} must give {wanted}"

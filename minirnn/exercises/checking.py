@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import GraderError
-from .catalogue import EXERCISES
 from .conventions import Conventions, read_conventions
 from .file_names import encoding_advice, instead
 from .handouts import starter
@@ -129,11 +128,6 @@ def conventions_of(folder):
     """Those that `start` has written into the folder, or the usual ones."""
     path = Path(folder) / "conventions.json"
     return read_conventions(path) if path.is_file() else Conventions()
-
-
-def check_all(folder, exercises=EXERCISES, **options):
-    """The results of several exercises of one hand-in."""
-    return [check(exercise, folder, **options) for exercise in exercises]
 
 
 def _line(path, number):

@@ -11,8 +11,8 @@ gradescope FILE.zip   the package that grades on Gradescope
 classroom FILE.yml    the workflow that checks in GitHub Classroom
 
 Without DIR, `start` takes my-work, and check, watch, solution and milestone take
-this folder. Every command takes --exercises FILE.py: exercises of your own,
-beside the ten.
+this folder. Every command but classroom takes --exercises FILE.py: exercises of
+your own, beside the ten.
 Exit codes: 0 done, or all right; 1 `check` has found something that is not
 right, or a milestone is not reached; 2 bad input; 130 ended by Ctrl-C, 143 by
 SIGTERM.
@@ -121,14 +121,15 @@ def _run(arguments, prog, exercises):
 def _split(words):
     """(folder, numbers) of the words after a command: this folder where the first is a number."""
     folder, numbers = Path("."), words
-    if words and (not words[0].isdigit() or Path(words[0]).is_dir()):
+    if words and (not words[0].isdecimal() or Path(words[0]).is_dir()):
         folder, numbers = Path(words[0]), words[1:]
     return folder, list(dict.fromkeys(map(_number, numbers)))  # each once
 
 
 def _number(text):
-    if not text.isdigit() or int(text) not in BY_NUMBER:
-        raise argparse.ArgumentTypeError(f"{text!r} must be an exercise, 1 to {len(BY_NUMBER)}")
+    if not text.isdecimal() or int(text) not in BY_NUMBER:
+        numbers = ", ".join(map(str, BY_NUMBER))
+        raise argparse.ArgumentTypeError(f"{text!r} must be an exercise: {numbers}")
     return int(text)
 
 

@@ -61,10 +61,14 @@ def check(things, number, seconds=SECONDS):
     or module goes along: imports, constants, functions and classes. Raises `DataError` where
     there is no such exercise, or where Python does not know the lines of a thing.
     """
-    if number not in BY_NUMBER:
-        raise DataError(f"the exercise is {number!r}, but must be a number, 1 to {len(BY_NUMBER)}")
+    if not isinstance(number, int) or number not in BY_NUMBER:
+        numbers = ", ".join(map(str, BY_NUMBER))
+        raise DataError(f"the exercise is {number!r}, but must be one of these: {numbers}")
     exercise = BY_NUMBER[number]
     things = list(things) if isinstance(things, (list, tuple)) else [things]
+    for thing in things:
+        if not isinstance(thing, (type, types.FunctionType)):
+            raise DataError(f"{thing!r} was given, but must be a class or a function")
     wanted = _asked_for(exercise)
     names = [thing.__name__ for thing in things]
     strangers = [name for name in names if name not in wanted]

@@ -72,7 +72,7 @@ def bugs_of(target, other_sense):
 def step(cell, arrays, upstream):
     """{name: array} of everything that one step of a reference cell gives, forward and backward.
 
-    Gradients are called dgx i, da i, dh_prev ..., where da is what product.backward was given.
+    Gradients are called dgx i, dh_prev, dWh, dbh, ...
     """
     problem = cell_problem_of(cell, arrays)
     outputs, context = problem.forward(arrays)

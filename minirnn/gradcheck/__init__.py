@@ -6,11 +6,12 @@
     print(gradcheck.check_layer(my_layer, x))                  # in a script: a report
     $ python -m minirnn gradcheck my_file.py:MyCell            # from a shell
 
-Every check draws random inputs, parameters, initial states and upstream gradients in float64,
-compares all gradients with the complex step (to 1e-12; central differences, to 1e-6, where code
-cannot run on complex numbers), and looks after everything else that makes a backward pass wrong:
-arrays changed in place, shared memory, wrong shapes and types, results that differ from call to
-call. The `CheckResult` is true where all is right; printed, it says what is wrong.
+Every check draws random upstream gradients; those of a cell and of a recurrent net draw inputs,
+parameters and initial states too, and the others take what they are given, in float64. It compares
+all gradients with the complex step (to 1e-12; central differences, to 1e-6, where code cannot run
+on complex numbers), and looks after everything else that makes a backward pass wrong: arrays
+changed in place, shared memory, wrong shapes and types, results that differ from call to call. The
+`CheckResult` is true where all is right; printed, it says what is wrong.
 """
 
 import numpy as np

@@ -25,7 +25,7 @@ ROUNDING = 1e-15  # a saturated gate's derivative, y (1 - y) with y near 1, is r
 class Finding:
     """One thing that is wrong."""
 
-    kind: str  # missing, error, shape, dtype, value, changed, alias, unsteady or twice
+    kind: str  # missing, error, shape, dtype, value, linear, changed, alias, unsteady or twice
     where: str  # the name of the array that is concerned
     message: str
     claimed: np.ndarray | None = None

@@ -74,7 +74,7 @@ def rungs(cell, recurrent, seed, scale=1.0):
 
 def randomised(net, rng):
     """Every parameter drawn again, biases too: zeros hide mistakes."""
-    for parameter in net.parameters():
+    for parameter in net.named_parameters().values():  # of frozen ones too
         scale = parameter.shape[-1] ** -0.5 if len(parameter.shape) > 1 else 1.0
         parameter.data = parameter.data.astype("float64")
         parameter.data[...] = scale * rng.standard_normal(parameter.shape)

@@ -110,8 +110,15 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
     )  # fmt: skip
 
 
+def in_double(given):
+    """An array of float64, or of whole numbers where these are given."""
+    array = np.asarray(given)
+    return array.astype("float64") if array.dtype.kind == "f" else array
+
+
 def layer_problem(layer, x, title=None):
     """A layer with forward(x) -> y, cache and backward(dy, cache) -> dx; ids x have no gradient."""
+    x = in_double(x)
     ids = x.dtype.kind in "iu"
 
     def run(layer, inputs):
@@ -129,6 +136,7 @@ def layer_problem(layer, x, title=None):
 
 def loss_problem(loss, prediction, target, title=None):
     """A loss with forward(prediction, target) -> loss, cache and backward(cache, dloss)."""
+    prediction, target = in_double(prediction), in_double(target)
 
     def forward(arrays):
         value, cache = loss.forward(arrays["prediction"], target)

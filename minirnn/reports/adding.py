@@ -37,7 +37,7 @@ class Adder(LastState):
 class AddingTrainer(DrawnTrainer):
     """Adam on batches of new sequences, until the error on 512 others is below `SOLVED`.
 
-    The history has (iteration, mean squared error on the 512) forty times in a run.
+    The history has (iteration, mean squared error on the 512) at most forty times in a run.
     """
 
     def __init__(self, net, T, rng, *, iterations, batch_size=32, lr=5e-3, clip=1.0):

@@ -50,7 +50,7 @@ class CopyingTrainer(DrawnTrainer):
     """Adam on batches of new sequences, until of 256 others fewer than `SOLVED` of the symbols are
     wrong.
 
-    The history has (iteration, share of wrong symbols) forty times in a run.
+    The history has (iteration, share of wrong symbols) at most forty times in a run.
     """
 
     def __init__(self, net, T, rng, *, iterations, batch_size=32, lr=5e-3, clip=1.0):

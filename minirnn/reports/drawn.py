@@ -51,7 +51,7 @@ class DrawnTrainer(IterationTrainer):
     """Adam on batches of new sequences, until the error on others is below `solved`.
 
         draw(rng)      (x, target) of a batch
-        measure(net)   the error; the history has (iteration, error) forty times in a run
+        measure(net)   the error; the history has (iteration, error) at most forty times in a run
         solved         None: never, all iterations are made
         schedule       a function of the step that gives its learning rate
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import optim
 from ..batches import Batch, Sequences
+from ..check import above_0
 from ..data import split
 from ..errors import DataError
 from ..functions import softmax
@@ -19,7 +20,9 @@ def write_name(net, label, start, rng, temperature=1.0, longest=LONGEST):
 
     Each next letter is drawn with probability softmax(logits / temperature): below 1 the likely
     ones gain, above 1 the unlikely. The name ends where the net says so, or after `longest`.
+    Raises `ArgumentError` for a temperature that is not above 0.
     """
+    above_0(temperature=temperature)
     ids, end, state = list(start), net.num_symbols - 1, None
     unread = ids  # what the net has not seen yet: first all of `start`, then one letter a time
     while len(ids) < longest:
@@ -94,9 +97,10 @@ def judge_of(net, alphabet):
 
 
 def quick_classifier(names, alphabet, epochs=8, progress=None):
-    """(net, its class-balanced accuracy on names never seen): a GRU in both directions.
+    """(net, its class-balanced accuracy on names that it was not trained on): a GRU both ways.
 
-    A few epochs, half a minute: enough to say what language a written name looks like.
+    A few epochs, half a minute: enough to say what language a written name looks like. The epoch
+    is the one that is best on these names, so the accuracy is a little too good.
     """
     rng, K = np.random.default_rng(0), len(names.languages)
     net = small_classifier(len(alphabet), K, rng)

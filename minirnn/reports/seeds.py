@@ -18,6 +18,22 @@ from ..errors import CheckpointError
 T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
+def t95(freedom):
+    """Within so many standard errors lie 95 % of Student's distribution with so many degrees of
+    freedom.
+
+    Above the table, four terms of its series in powers of 1 / freedom are good to three decimals.
+    """
+    if freedom <= len(T95):
+        return T95[freedom - 1]
+    z = 1.959964  # the same of the normal distribution
+    terms = [
+        z, (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    ]  # fmt: skip
+    return sum(term / freedom**k for k, term in enumerate(terms))
+
+
 class Mean(NamedTuple):
     """A mean over the seeds, with its standard error."""
 
@@ -66,7 +82,7 @@ def interval_of(differences):
     differences = np.asarray(differences, float)
     differences = differences[np.isfinite(differences)]
     mean, error, n, _ = mean_of(differences)
-    reach = T95[n - 2] * error if 2 <= n <= len(T95) + 1 else np.nan
+    reach = t95(n - 1) * error if n > 1 else np.nan
     return Interval(mean, mean - reach, mean + reach)
 
 

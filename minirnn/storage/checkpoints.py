@@ -211,6 +211,6 @@ class Snapshots(Checkpoint):
     def begin(self, trainer):
         """Remove what another run has left, and keep the net that is not trained yet."""
         with alone_in(self.path.parent):
-            for old in self.path.parent.glob("epoch-[0-9][0-9][0-9].npz"):
+            for old in self.path.parent.glob("epoch-[0-9][0-9][0-9]*.npz"):
                 old.unlink()
             self.write_snapshot(trainer)

@@ -75,10 +75,7 @@ def _text(args):
     if output.is_file() or output.is_symlink():
         raise DataError(f"{_shown(output)} exists already; remove it, or choose another --output")
     text = _fetched(args, TEXT_URL, TEXT_SHA256)
-    try:
-        write_atomic(output, text)
-    except OSError as error:
-        raise DataError(f"{_shown(output)} cannot be written: {error.strerror}") from None
+    write_atomic(output, text)
     print(f"wrote {len(text):,} bytes to {_shown(output)}; train on them with\n")
     print("  python examples/text.py --text", _quoted(output))
 
@@ -166,7 +163,7 @@ def check(archive, sha256):
     digest = hashlib.sha256(archive).hexdigest()
     if digest != sha256:
         raise DataError(
-            f"the archive has SHA-256 {digest}, but must have {sha256}; nothing was unpacked"
+            f"what was fetched has SHA-256 {digest}, but must have {sha256}; nothing was written"
         )
 
 

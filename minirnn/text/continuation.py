@@ -4,6 +4,7 @@ import numpy as np
 
 from ..backend import asarray, asnumpy
 from ..batches import Batch
+from ..check import above_0, whole
 from ..functions import softmax
 
 
@@ -11,9 +12,12 @@ def go_on(net, ids, rng, temperature=1.0, top_k=None):
     """The ids of letters that follow those given, one after the other, without an end.
 
     Each is drawn with probability softmax(logits / temperature): below 1 the likely ones gain,
-    above 1 the unlikely; top_k: of the likeliest so many only. What was drawn is read next, with
-    the state in which the net was left.
+    above 1 the unlikely; top_k: of the likeliest so many only, and those that are as likely as the
+    last of them. What was drawn is read next, with the state in which the net was left. Raises
+    `ArgumentError` for a temperature that is not above 0, a top_k below 1, or no ids.
     """
+    above_0(temperature=temperature), whole("top_k", top_k, none=True)
+    whole("the number of ids", len(ids))
     state, unread = None, list(ids)
     while True:
         batch = Batch(asarray(np.array(unread)), [1] * len(unread), None, None, state)

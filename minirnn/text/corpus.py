@@ -43,9 +43,11 @@ class Text:
         number = -(-(len(known) - 1) // steps)
         if number < streams or len(held) < 2:
             least = int((steps * (streams - 1) + 2) / (1 - HELD_OUT)) + 1
+            least = max(least, int(1 / HELD_OUT) + 1)  # two of which are held out
+            given = f"{streams} stream{'s' * (streams > 1)} of {steps} step{'s' * (steps > 1)}"
             raise DataError(
-                f"{self.source} has {len(self):,} letters, but {streams} streams of {steps} steps "
-                f"need {least:,}; take a longer text, or fewer --streams or --steps"
+                f"{self.source} has {len(self):,} letters, but {given} need {least:,}; take a "
+                "longer text, or fewer --streams or --steps"
             )
         x = [*_cut(known[:-1], steps), *_cut(held[:-1], steps)]
         y = [*_cut(known[1:], steps), *_cut(held[1:], steps)]

@@ -59,7 +59,7 @@ def table(rows):
         first, *more = wrapped(text, " " * 20)
         lines += [f"{number:8d}  {count:8d}  {first.strip()}", *more]
     if rest:
-        lines.append(f"and {rest} others, each made by fewer: they are in the CSV file")
+        lines.append(f"and {rest} others, none made by more; a file of --csv has them all")
     return [line[:WIDTH] for line in lines]
 
 

@@ -115,7 +115,7 @@ class OwnJudge:
             raise Wrong(
                 "wrong value",
                 f"this is the {name} that the library has already",
-                "Change something: couple two gates, leave one out, add a peephole.",
+                "Change something: couple two gates, leave one out.",
             )
 
     def gradients(self):

@@ -208,13 +208,12 @@ def compare(name, yours, expected, explain=None, axes=(), given=None):
     if given is not None:
         where += f", {given[0]} = {float(given[1][entry]):.6g}"
     error = relative_error(yours, expected)
-    if error < 1e-5:
+    sentence = explain() if explain else ""
+    if error < 1e-5 and not sentence:
         sentence = (
             f"It is right to {error:.0e} only: is something rounded, float32, or taken by "
             "differences? A formula is exact."
         )
-    else:
-        sentence = explain() if explain else ""
     raise Wrong(
         "wrong value",
         f"{name} is wrong",

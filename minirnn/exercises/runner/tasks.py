@@ -132,7 +132,6 @@ def cell(hand_in, given, stage):
         stage[0] = "backward"
         alone = copied(_undone(made, given, cache, product)[0])
         _forward_again(made, given, state, stage)
-    observed["cache"] = None if cache is None else "something"
     stage[0] = "backward"
     for name in ("first", "second"):
         for parameter in own.values():
@@ -141,7 +140,6 @@ def cell(hand_in, given, stage):
         if alone is not None and _alike(alone, observed[name]):
             observed["kept"] = []  # whatever it is, backward does without
         observed[f"{name} given"] = upstream
-        observed[f"{name} da"] = undo.da.copy()
         observed["asked"] = "".join(made.gates if g is None else g for g in product.inputs)
         observed["undone"] = "".join(gate for gate, noted in undo.noted.items() if noted)
         stage[0] = "weights"
