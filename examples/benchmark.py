@@ -65,7 +65,14 @@ def parse():
     if args.load:
         timed = "backend", "threads", "rounds", "quick", "only", "peers"
         cli.refuse_idle(parser, args, timed, "with --load")
-    cli.files_of_their_own(json=args.json, plot=args.plot, markdown=args.markdown)
+    cli.files_of_their_own(
+        json=args.json, plot=args.plot, markdown=args.markdown, compare=args.compare
+    )
+    if args.plot and args.plot.suffix.lower() != ".png":
+        parser.error(f"argument --plot: {str(args.plot)!r} must end in .png")
+    for given in (args.compare, args.markdown):
+        if given and not given.is_file():
+            parser.error(f"there is no file {given}")  # said before anything is timed
     args.rounds = args.rounds or (3 if args.quick else 7)
     return args
 

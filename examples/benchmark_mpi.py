@@ -108,7 +108,7 @@ def run():
     parser.add_argument("--json", type=Path, help="where to write the numbers")
     parser.add_argument("--seconds", type=cli.positive, default=1.5, help="for each time (1.5)")
     args = parser.parse_args()
-    comm = world.join()
+    comm = world.join(ranks=2, option="")
     if comm.size != 2:
         raise ArgumentError(f"there are {comm.size} ranks, but must be 2: mpiexec -n 2")
     names = load_names()

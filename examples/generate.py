@@ -98,7 +98,7 @@ def classifier(args, names):
             path,
             lambda settings: NameClassifier.from_settings(settings, rng=np.random.default_rng(0)),
         )
-        if settings["languages"] == names.languages:
+        if settings.get("languages") == names.languages:
             return generation.judge_of(net, Alphabet(settings["alphabet"])), f"the net in {path}"
     path = args.output / "classifier.npz"
     if not path.is_file():

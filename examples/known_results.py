@@ -7,7 +7,7 @@ python examples/known_results.py --resume         go on after Ctrl-C, or worse
 mpiexec -n 5 python examples/known_results.py     four nets at a time, on any machines
 
 mnist1d  ten digits as noisy lines of 40 points: a bidirectional GRU of 6 and of 12 units
-parity   is the number of ones even? trained on 1 to 40 letters, asked 41 to 500
+parity   is the number of ones even? trained on 1 to 40 letters, asked 41 to 481
 adding   the sum of two marked numbers among 100: after how many batches is it solved?
 """
 
@@ -83,7 +83,7 @@ def bits(rng, T, N):
 
 
 def parity_trainer(run, rng):
-    """32 units, batches of 128 of one length; measured on 64 of every 20th length to 500."""
+    """32 units, batches of 128 of one length; measured on 64 of the lengths 41, 61 .. 481."""
     net = LastState(Recurrent(cell(run.net), 2, 32, rng=rng), 2, rng=rng)
     test = [bits(asked, T, 64) for asked in [np.random.default_rng(1)] for T in range(41, 501, 20)]
 

@@ -7,9 +7,10 @@ python examples/reproduce.py --seeds 0 1 2 3 4   means with their standard error
 python examples/reproduce.py --resume            go on after Ctrl-C, or worse
 mpiexec -n 5 python examples/reproduce.py        four nets at a time, on any machines
 
-Each net is trained twice: on all names, and asked about the same names, as in the reports; and
-with a fifth of the names held back. What is in the folder is never trained again: the same
-command goes on, and --resume sees to it that there is something to go on with.
+Each net but the generator is trained twice: on all names, and asked about the same names, as in the
+reports; and with a fifth of the names held back for the test, and a tenth to say when to stop. What
+is in the folder is never trained again: the same command goes on, and --resume sees to it that
+there is something to go on with.
 """
 
 # ruff: noqa: E402

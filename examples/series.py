@@ -91,7 +91,7 @@ def trained(model, seed, series, known, args):
     streams, steps = 8, args.epochs * -(-cut // 8)
     trainer = Trainer(
         net, MeanSquaredError(), optim.Adam(net.parameters(), args.lr), sequences, np.arange(cut),
-        np.arange(cut, len(x)), rng=rng, epochs=args.epochs, batch_size=streams, clip=1.0,
+        np.arange(cut, len(x)), rng=rng, epochs=args.epochs, batch_size=streams, clip=args.clip,
         sampling="streams", schedule=optim.cosine(args.lr, steps), monitor="rmse",
     )  # fmt: skip
     trainer.fit()
@@ -105,6 +105,7 @@ def parse():
     add("--hidden-size", type=cli.whole, default=32, help="numbers in a state")
     add("--epochs", type=cli.whole, default=300, help="times through the series")
     add("--lr", type=cli.positive, default=0.02, help="the first rate; it falls to 0")
+    add("--clip", type=cli.positive, default=1.0, help="largest norm of all gradients")
     add("--seeds", type=cli.whole, default=3, help="how many of them")
     add("--output", type=Path, metavar="DIR", default=Path("runs/series"), help="what is written")
     return parser.parse_args()

@@ -192,7 +192,7 @@ class Trainer:
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            raise BackendError(out_of_memory(len(index))) from None
+            raise BackendError(out_of_memory(len(index), self.carries)) from None
         self.step += 1
         self.ok = ok if self.ok is None else self.ok & ok
         self.unread.append((self.step, self.position + 1, index, before, self.ok))

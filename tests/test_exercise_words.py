@@ -455,3 +455,47 @@ def d_sigmoid(y):
 
 def tanh(a):
     return np.tanh(a)
+
+
+@pytest.mark.parametrize("line, words", [
+    ("from minirnn.functions import sigmod, tanh", "cannot import name 'sigmod' from 'minirnn"),
+    ("from numpy import ones_lik", "cannot import name 'ones_lik' from 'numpy'"),
+])  # fmt: skip
+def test_a_name_that_is_spelt_otherwise_in_an_import(line, words, tmp_path):
+    """A mistake, not a use of what is forbidden."""
+    shutil.copy(SOLUTIONS / "ex05_lstm_forward.py", tmp_path)
+    path = tmp_path / "ex05_lstm_forward.py"
+    path.write_text(
+        path.read_text("utf-8").replace("\nclass ", f"\n{line}\n\n\nclass ", 1), "utf-8"
+    )
+    result = check(BY_NUMBER[5], tmp_path)
+    assert result.mark == "error" and words in result.text and "minirnn-" not in result.text
+    assert result.mistake == "The module has nothing of this name: is it spelt otherwise?"
+
+
+def test_a_variable_may_be_called_input(tmp_path):
+    """And what is kept on self may be called save; the functions stay forbidden."""
+    path = tmp_path / "ex03_rnn_cell.py"
+    right = (SOLUTIONS / path.name).read_text("utf-8")
+    assert "(a,) = gx + product(h_prev)" in right and "tanh(a)" in right
+    named = right.replace("(a,) = gx", "(input,) = gx").replace("tanh(a)", "tanh(input)")
+    path.write_text(named, "utf-8")
+    assert check(BY_NUMBER[3], tmp_path)
+    path.write_text(right.replace("(a,) = gx", "input()\n        (a,) = gx"), "utf-8")
+    assert check(BY_NUMBER[3], tmp_path).mark == "files"
+
+
+def test_start_keeps_to_the_conventions_of_the_folder(tmp_path, capsys):
+    """A starter that is asked for again is the term's; others do not come between."""
+    term = tmp_path / "term.json"
+    term.write_text('{"gru_gates": "zrn", "z_keeps": "new"}', "utf-8")
+    folder = tmp_path / "work"
+    assert cli.main(lambda: run(["start", str(folder), "--conventions", str(term)], "x")) == 0
+    handed = (folder / "ex07_gru.py").read_text("utf-8")
+    (folder / "ex07_gru.py").unlink()
+    assert cli.main(lambda: run(["start", str(folder)], "x")) == 0
+    assert (folder / "ex07_gru.py").read_text("utf-8") == handed and '"zrn"' in handed
+    term.write_text('{"gru_gates": "nrz"}', "utf-8")
+    capsys.readouterr()
+    assert cli.main(lambda: run(["start", str(folder), "--conventions", str(term)], "x")) == 2
+    assert "was handed out with other conventions" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -495,3 +496,15 @@ def test_a_cell_of_ones_own_is_not_the_librarys_with_something_for_show():
     results = judged_table.all_judged([(10, text) for text in hand_ins.values()])
     for words, result in zip(hand_ins, results, strict=True):
         assert result.mark == "wrong value" and words in result.text, (words, result.text)
+
+
+def test_no_feedback_takes_the_place_of_another(tmp_path):
+    from minirnn.exercises.grading.feedback import Feedback
+
+    graded = [SimpleNamespace(name=name, total=0, most=10, remark="", results=[])
+              for name in ("anna", "anna.", "a/b", "a-b", "Anna")]  # fmt: skip
+    feedback = Feedback(tmp_path / "fb")
+    for one in graded:
+        feedback.add(one)
+    texts = [path.read_text("utf-8") for path in (tmp_path / "fb").iterdir()]
+    assert len(texts) == 5 and len(set(texts)) == 5

@@ -16,6 +16,7 @@ from stepper_pages import Runs, command, saved
 
 from minirnn import cells
 from minirnn.batches import Sequences
+from minirnn.functions import sigmoid, tanh
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier
 from minirnn.recurrent import Recurrent
@@ -24,6 +25,7 @@ from minirnn.stepper.equations import equations
 from minirnn.stepper.export import kind_of, run_of
 from minirnn.stepper.page import page
 from minirnn.stepper.trace import watched
+from minirnn.storage.checkpoints import save_net
 
 DOCS = str(Path(__file__).resolve().parent.parent / "docs")
 sys.path.insert(0, DOCS)
@@ -213,6 +215,33 @@ def test_values_are_noted_at_their_line_and_moment():
     ]  # fmt: skip
 
 
+def test_a_value_that_is_changed_in_place_is_noted_as_it_was():
+    def f(x):
+        y = x * 2
+        y += 1
+        return y
+
+    noted = watched(f, np.ones(2))[1]
+    assert [value.tolist() for _, _, value in noted] == [[2, 2], [3, 3]]
+
+
+class NamedGates(cells.GRUBeforeCell):
+    """The product's gates are given by name."""
+
+    def forward(self, gx, state, product):
+        (h_prev,) = state
+        n = tanh(gx[2] + product(h_prev, gates="n"))
+        which = "n"
+        r = sigmoid(gx[0] + product(h_prev, which))
+        return (n,), (r,)
+
+
+def test_gates_that_are_given_by_name_stand_in_the_equation():
+    found = [plain(e.equal) for e in equations(NamedGates(), "forward")]
+    assert "n = tanh(gx_{n} + h_{t−1} W_{h,n})" in found
+    assert any("product(h_prev, which)" in text for text in found)
+
+
 def test_equations_are_those_of_the_chapters():
     lstm = {e.variable: plain(e.equal) for e in equations(cells.LSTMCell(), "forward")}
     assert lstm["c"] == "c_{t} = f ⊙ c_{t−1} + i ⊙ g"
@@ -334,6 +363,15 @@ def test_command_writes_a_page_of_its_own(tmp_path, capsys):
     data = json.loads(re.search(r'id="stepper-data">(.*?)</script>', text, re.S)[1])
     assert [n["text"] for n in data["names"]][1] == "Muller"
     assert len(data["kinds"][0]["layers"]) == 2 and data["guessed"]
+
+
+def test_a_net_that_guesses_no_language_has_no_steps_to_show(tmp_path, capsys):
+    settings = {"net": "StepModel", "model": "lstm", "alphabet": "ab", "hidden_size": 2,
+                "num_layers": 1, "bidirectional": False, "embedding": 2}  # fmt: skip
+    save_net(tmp_path / "text.npz", NameClassifier.from_settings(settings), settings)
+    assert command("ab", "--model", tmp_path / "text.npz", "-o", tmp_path / "out.html") == 2
+    error = capsys.readouterr().err
+    assert "text.npz holds a StepModel, which guesses no language; give" in error
 
 
 def test_several_models_make_a_slider(tmp_path, capsys):

@@ -18,9 +18,11 @@ def is_out_of_memory(error):
     return False
 
 
-def out_of_memory(size):
-    """The sentence for a batch of this size that the memory has no room for."""
-    smaller = f"--batch-size {size // 2}" if size > 1 else "a smaller --hidden-size"
+def out_of_memory(size, streams=False):
+    """The sentence for a batch of this size, or of so many streams, that the memory has no room
+    for."""
+    option = "--streams" if streams else "--batch-size"
+    smaller = f"{option} {size // 2}" if size > 1 else "a smaller --hidden-size"
     return f"out of memory with a batch of {size}; try {smaller}"
 
 

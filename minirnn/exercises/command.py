@@ -30,7 +30,7 @@ from . import typed
 from .added import added
 from .catalogue import BY_NUMBER, EXERCISES
 from .checking import SECONDS, check, conventions_of
-from .conventions import Conventions, read_conventions
+from .conventions import read_conventions
 from .grading import command as grading
 from .grading import github, gradescope
 from .grading.command import chosen, grade, options_of
@@ -142,10 +142,19 @@ def _folder(path):
 
 
 def start(args):
-    """Copy the starters into `args.folder`, and say what to run next; the exit code 0."""
-    conventions = Conventions()
+    """Copy the starters into `args.folder`, and say what to run next; the exit code 0.
+
+    Raises `DataError` where others were handed out there, in other conventions.
+    """
+    conventions = conventions_of(args.folder)
     if args.conventions:
-        conventions = read_conventions(args.conventions)
+        given = read_conventions(args.conventions)
+        if given != conventions and any((args.folder / e.file).exists() for e in EXERCISES):
+            raise DataError(
+                f"{args.folder} was handed out with other conventions than {args.conventions}; use "
+                "another folder"
+            )
+        conventions = given
         print(explanation(conventions))
     written, left = hand_out(args.folder, conventions)
     for path in left:
@@ -260,6 +269,8 @@ def milestone(args):
 def package(args):
     """Write Gradescope's package for these exercises; the exit code 0."""
     chosen(args)  # what is wrong with the options is said now
+    if args.conventions:
+        read_conventions(args.conventions)
     gradescope.package(args.file, options_of(args), args.exercises, args.conventions)
     print(f"{args.file} is the autograder: upload it to the assignment as it is")
     return 0

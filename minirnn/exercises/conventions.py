@@ -29,6 +29,8 @@ WORDS = {
         "z near 1 keeps the old state; here it takes the new one",
     "forward lets z take the new state, backward lets it keep the old one":
         "forward lets z keep the old state, backward lets it take the new one",
+    "forward lets z keep the old state, backward lets it take the new one":
+        "forward lets z take the new state, backward lets it keep the old one",
     "dh z": "dh (1 - z)", "1 - z": "z", "z": "1 - z",
     "h_prev - n": "n - h_prev", "n - h_prev": "h_prev - n",
 }  # fmt: skip

@@ -311,7 +311,9 @@ class HandIn:
             raise Stopped("memory", "it asks for more memory than it may have", line)
         if error["type"] == "SystemExit":
             raise Stopped("ended", "it calls sys.exit, or exit", line)
-        if error["type"] in ("ModuleNotFoundError", "ImportError"):
+        if error["text"].startswith("cannot import name"):  # of a module that may be imported
+            error["text"] = re.sub(r" \([^()]*\)$", "", error["text"])  # without its place
+        elif error["type"] in ("ModuleNotFoundError", "ImportError"):
             kind = "own" if "minirnn" in error["text"] else "import"
             raise Stopped(kind, error["text"], line)
         raise Failed(error)

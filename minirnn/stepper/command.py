@@ -89,6 +89,11 @@ def load(paths, cell=None):
 
     for path in paths:
         net, settings = load_net(path, build)
+        if "languages" not in settings:
+            raise DataError(
+                f"{printable(str(path))} holds a {type(net).__name__}, which guesses no language; "
+                "give a net that names.py has trained"
+            )
         first = first or settings
         for name in SAME:
             if settings[name] != first[name]:

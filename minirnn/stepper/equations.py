@@ -156,7 +156,8 @@ class Writer:
                 return self._indexed("gx", self.gates[k])
             case ast.Subscript(value=ast.Name(id=self.gx), slice=ast.Slice()) if gate is not None:
                 return self._indexed("gx", self.gates[gate])
-            case ast.Call(func=func, args=[argument, *rest]):
+            case ast.Call(func=func, args=[argument, *rest], keywords=named):
+                rest += [keyword.value for keyword in named]
                 known = self._call(ast.unparse(func), argument, rest, gate, inside)
                 if known is not None:
                     return known
@@ -165,6 +166,8 @@ class Writer:
     def _call(self, function, argument, rest, gate, inside):
         if function.startswith("self."):  # the function that this cell was made with
             function = getattr(getattr(self.cell, function[5:], None), "__name__", function)
+        if rest and function.startswith("product") and not isinstance(rest[0], ast.Constant):
+            return None
         if function == "product":
             return self._product(argument, rest, gate, inside)
         if function == "product.backward":
@@ -179,9 +182,7 @@ class Writer:
 
     def _asked(self, rest):
         """The gates that a call of product asks for."""
-        if rest and isinstance(rest[0], ast.Constant):
-            return rest[0].value
-        return self.gates
+        return rest[0].value if rest and rest[0].value is not None else self.gates
 
     def _product(self, argument, rest, gate, inside):
         asked = self._asked(rest)

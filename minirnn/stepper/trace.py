@@ -59,7 +59,9 @@ def watched(function, *arguments):
         if pending is not None:
             for name in targets(pending.node):
                 if name in frame.f_locals:
-                    noted.append((pending.first, name, frame.f_locals[name]))
+                    value = frame.f_locals[name]
+                    value = value.copy() if isinstance(value, np.ndarray) else value
+                    noted.append((pending.first, name, value))
 
     def look(frame, event, _):
         nonlocal pending

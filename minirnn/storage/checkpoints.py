@@ -136,7 +136,7 @@ class Checkpoint:
             if not np.isfinite(array).all():
                 raise NumberError(
                     f"{name} holds NaN or infinity, so no checkpoint was written; try a smaller "
-                    "--lr, or --clip 1"
+                    "learning rate"
                 )
         _write(self.path, "training run", {"settings": self.settings, "run": facts}, arrays)
         self.written, self.saved = time.monotonic(), True
@@ -190,8 +190,11 @@ def _every():
         seconds = float(text or EVERY_SECONDS)
     except ValueError:
         seconds = math.nan
-    if not seconds >= 0:
-        raise CheckpointError(f"MINIRNN_CHECKPOINT_SECONDS is {short(repr(text))}, not a number")
+    if not 0 <= seconds < math.inf:
+        raise CheckpointError(
+            f"MINIRNN_CHECKPOINT_SECONDS is {short(repr(text))}, but must be a number of seconds, "
+            "at least 0"
+        )
     return seconds
 
 

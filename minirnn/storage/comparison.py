@@ -35,6 +35,12 @@ def unseen(names, saved):
     Raises `CheckpointError` where one was trained on other names, or they were split otherwise.
     """
     digest, seeds = names.digest(), []
+    if len({repr(settings.get("names")) for settings in saved.values()}) > 1:
+        one, two = saved
+        raise CheckpointError(
+            f"{one} and {two} were trained on different names, so they cannot be compared; train "
+            "both on the same"
+        )
     for path, settings in saved.items():
         if settings.get("names") != digest or settings["languages"] != names.languages:
             raise CheckpointError(f"{path} was trained on other names; give its own with --data")
@@ -54,11 +60,14 @@ def compare(names, nets):
     """Print how two nets do on the same unseen names. nets: {path: (net, settings)}."""
     test = unseen(names, {path: settings for path, (_, settings) in nets.items()})
     labels, K, rows, guesses = names.labels[test], len(names.languages), {}, []
-    for path, (net, settings) in nets.items():
+    folders = [printable(str(path.parent), 27) for path in nets]
+    if len(set(folders)) < 2:  # alike where they are cut off
+        folders = [f"{k} ...{printable(str(path.parent))[-21:]}" for k, path in enumerate(nets, 1)]
+    for folder, (path, (net, settings)) in zip(folders, nets.items(), strict=True):
         sequences = Sequences.of_names(names, Alphabet(settings["alphabet"]))
         scores = predict(net, sequences, test)
         guesses.append(two_guesses(scores, log_prior_of(path, settings)))
-        rows[printable(str(path.parent), 27)] = Answers.of(labels, guesses[-1], K).numbers()
+        rows[folder] = Answers.of(labels, guesses[-1], K).numbers()
     natural, balanced = (Comparison.of(labels, *pair, K) for pair in zip(*guesses, strict=True))
     rows[DIFFERENCE] = (
         natural.difference, natural.standard_error,

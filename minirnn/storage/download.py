@@ -134,9 +134,10 @@ def _fetch(url):
         raise DataError(f"{shown} answers {error.code} {printable(str(error.reason))}") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
+        mistyped = isinstance(error, (ValueError, http.client.InvalidURL))
+        cure = "is the address typed rightly?" if mistyped else "is there a network?"
         raise DataError(
-            f"{shown} cannot be fetched ({type(error).__name__}: {printable(str(reason))}); "
-            "is there a network?"
+            f"{shown} cannot be fetched ({type(error).__name__}: {printable(str(reason))}); {cure}"
         ) from None
     if len(data) > LARGEST_ARCHIVE:
         raise DataError(f"{shown} is too large: more than {LARGEST_ARCHIVE >> 20} MiB")
@@ -163,7 +164,8 @@ def check(archive, sha256):
     digest = hashlib.sha256(archive).hexdigest()
     if digest != sha256:
         raise DataError(
-            f"what was fetched has SHA-256 {digest}, but must have {sha256}; nothing was written"
+            f"what was fetched has SHA-256 {digest}, but must have {sha256}; nothing was written: "
+            "another file needs its own hash, with --sha256"
         )
 
 

@@ -140,6 +140,9 @@ PLANTED = {
         ("product.backward((d_rec_n, pre_u, pre_r))",
          "product.backward((d_rec_n, pre_r, pre_u))")]),
     "gru-forward-sides": ("LateGRU", [("y + u * (n - y)", "n + u * (y - n)")]),
+    "gru-backward-sides": ("LateGRU", [
+        ("d_n = d_new * u", "d_n = d_new * (1 - u)"), ("d_y = d_new * (1 - u)",
+         "d_y = d_new * u"), ("d_new * (n - y)", "d_new * (y - n)")]),
     # GRU, reset before
     "before-reset-path-lost": ("EarlyGRU", [("        d_s = d_s + d_gated * g\n", "")]),
     "before-reset-skipped": ("EarlyGRU", [("d_gated * g\n", "d_gated\n")]),

@@ -1,8 +1,10 @@
 """Exercise 10: a cell of your own.
 
-A GRU with one gate for both jobs (the minimal gated unit), an LSTM whose gates see c (peepholes),
+A GRU with one gate for both jobs (the minimal gated unit), an LSTM with one gate less (i = 1 - f),
 something that nobody has tried: choose the gates and the states, write forward, derive backward. It
-is marked on its gradients alone. The three rules are in docs/04-one-step.md#the-chain-rule.
+counts that it keeps the contract, that every gate, state and weight matters, that the library has
+no such cell, and that its gradients are right; not how well it learns. The three rules are in
+docs/04-one-step.md#the-chain-rule.
 
     python -P -m minirnn exercises check . 10
     python ex10_own_cell.py

@@ -12,11 +12,15 @@ class Feedback:
     """A folder with one text file for each hand-in. Raises `DataError` where it takes none."""
 
     def __init__(self, folder):
-        self.folder = cli.output_folder(Path(folder))
+        self.folder, self.names = cli.output_folder(Path(folder)), set()
 
     def add(self, graded):
         """Write the file of one hand-in; one of an earlier run gives way."""
         name = graded.name.replace("/", "-").replace("\\", "-").strip(".") or "hand-in"
+        again = 2
+        while name.casefold() in self.names:  # of another student: anna and anna., a/b and a-b
+            name, again = f"{name.rpartition('-')[0] if again > 2 else name}-{again}", again + 1
+        self.names.add(name.casefold())
         write_atomic(self.folder / f"{name}.txt", text(graded).encode("utf-8", "backslashreplace"))
 
 

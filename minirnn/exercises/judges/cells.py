@@ -496,7 +496,8 @@ class CellJudge:
                 raise Wrong(
                     "wrong value",
                     f"backward gives another {name} when it is called a second time",
-                    "It writes into the cache, which it must leave as it is.",
+                    "It writes into the cache, or keeps something on self: both must stay as they "
+                    "are.",
                 )
 
 

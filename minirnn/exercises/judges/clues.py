@@ -27,7 +27,10 @@ def general(name, yours, expected, axes=()):
             "does the array hold whole numbers?"
         )
     if equal(yours, np.trunc(expected), CLOSE):
-        return f"{name} is cut down to whole numbers: the array that it is put into holds integers."
+        return (
+            f"{name} is cut down to whole numbers: does an array that it is put into hold "
+            "integers, or is it cast to int?"
+        )
     if equal(yours, -expected, CLOSE):
         return f"{name} has the wrong sign everywhere."
     scale = (expected * expected).sum()

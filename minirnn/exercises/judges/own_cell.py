@@ -57,11 +57,15 @@ class OwnJudge:
         try:
             return self.hand_in.ask("describe", name="OwnCell")
         except Failed as failed:
-            raise Wrong(
-                "error",
-                f"OwnCell() fails with {failed.type}: {failed.text}",
-                "A cell must be made without arguments.",
-            ) from None
+            if failed.text.endswith("has no attribute 'OwnCell'"):
+                raise Wrong("error", "there is no OwnCell in the file") from None
+            advice = ""
+            if failed.type == "TypeError" and "missing" in failed.text:
+                advice = "A cell must be made without arguments."
+            elif failed.text.endswith(("attribute 'gates'", "attribute 'states'")):
+                advice = "Every cell has gates and states, as in the starter."
+            text = f"OwnCell() fails with {failed.type}: {failed.text}"
+            raise Wrong("error", text, advice) from None
 
     def outputs(self, arrays, upstream=None):
         """({state: array [N, H]} after one step, the whole reply), on these arrays.
@@ -104,8 +108,10 @@ class OwnJudge:
                 raise Wrong(
                     "wrong value",
                     f"nothing that OwnCell.forward returns depends on {name}",
-                    "Without the state before, a cell is not recurrent."
-                    if name == "Wh" or name.endswith("_prev")
+                    "This exercise asks for a cell that uses product at least once."
+                    if name == "Wh"
+                    else "Without the state before, a cell is not recurrent."
+                    if name.endswith("_prev")
                     else "Every parameter of its own must be used.",
                 )
         self._is_new(base)
@@ -245,7 +251,8 @@ class OwnJudge:
                     raise Wrong(
                         "wrong value",
                         "backward gives something else when it is called a second time",
-                        "It writes into the cache, or into what it was given.",
+                        "It writes into the cache or into what it was given, or keeps something "
+                        "on self.",
                     )
             claimed = {"gx": Gates(dgx[g] for g in self.gates)}
             claimed |= {f"{s}_prev": dstate[s] for s in self.states}

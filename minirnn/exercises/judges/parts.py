@@ -155,9 +155,9 @@ LINEAR = {
         "b is subtracted": lambda x, W, b, dy: x @ W - b,
     },
     "x": {
-        "dx is taken with x instead of dy": lambda x, W, b, dy: x @ W @ W.T,
+        "dx is taken with x W instead of dy": lambda x, W, b, dy: x @ W @ W.T,
+        "dx is taken with y instead of dy": lambda x, W, b, dy: (x @ W + b) @ W.T,
         "dx is divided by the batch size": lambda x, W, b, dy: dy @ W.T / len(x),
-        "W is not transposed for dx": lambda x, W, b, dy: dy @ W,
         "dx holds x itself": lambda x, W, b, dy: x,
     },
     "W": {
@@ -366,7 +366,7 @@ def judge_loss(hand_in, backward, rng, rows=5):
             raise Wrong(
                 "wrong value",
                 "CrossEntropy.backward gives another dlogits when it is called a second time",
-                "It writes into the cache, which it must leave as it is: work on a copy.",
+                "It writes into the cache, or keeps something on self: both must stay as they are.",
             )
         with_another(
             hand_in.ask("loss", **given, another=np.flip(a)), where,

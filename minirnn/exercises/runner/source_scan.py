@@ -24,6 +24,7 @@ CALLS = {
     ),
     "complex": "complex",
 }
+MAY_BE_OWN = ("input", "compile", "load", "save")  # a variable's name, or an attribute of self
 BY_NAME = ("getattr", "setattr", "delattr")
 ATTRIBUTES = {
     **dict.fromkeys(
@@ -58,9 +59,23 @@ def scan(source, siblings=(), support=()):
     siblings: the modules beside it, which it may import. support: what it may of minirnn.
     Raises `SyntaxError` (or `ValueError`, `RecursionError`) where this is no Python.
     """
-    reader = _Reader(set(siblings), set(support))
-    reader.visit(ast.parse(source))
+    tree = ast.parse(source)
+    reader = _Reader(set(siblings), set(support), _own_names(tree))
+    reader.visit(tree)
     return reader.problems, reader.imports
+
+
+def _own_names(tree):
+    """{names, ".names"} that a file gives to variables, or to what it keeps on self."""
+    own = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            own.add(node.id)
+        elif isinstance(node, ast.arg):
+            own.add(node.arg)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            own |= {f".{node.attr}"} if getattr(node.value, "id", "") == "self" else set()
+    return own
 
 
 def classes(source):
@@ -81,8 +96,8 @@ def _is_text(node):
 
 
 class _Reader(ast.NodeVisitor):
-    def __init__(self, siblings, support):
-        self.siblings, self.support = siblings, support
+    def __init__(self, siblings, support, own):
+        self.siblings, self.support, self.own = siblings, support, own
         self.problems, self.modules, self.imports = [], set(), set()
 
     def add(self, kind, node, text):
@@ -123,13 +138,16 @@ class _Reader(ast.NodeVisitor):
                 self.modules.add(name.asname or name.name)
 
     def visit_Name(self, node):
+        if node.id in MAY_BE_OWN and node.id in self.own:
+            return
         if node.id in CALLS and isinstance(node.ctx, ast.Load):
             self.add(CALLS[node.id], node, node.id)
         elif node.id in ("__builtins__", "__loader__", "__spec__", *BY_NAME):
             self.add("loads", node, node.id)  # a getattr that is not called, but passed on
 
     def visit_Attribute(self, node):
-        if node.attr in ATTRIBUTES:
+        on_self = getattr(node.value, "id", "") == "self" and f".{node.attr}" in self.own
+        if node.attr in ATTRIBUTES and not (on_self and node.attr in MAY_BE_OWN):
             self.add(ATTRIBUTES[node.attr], node, f".{node.attr}")
         if isinstance(node.ctx, (ast.Store, ast.Del)) and self.is_module(node.value):
             self.add("patched", node, ast.unparse(node))
