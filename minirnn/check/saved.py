@@ -19,24 +19,23 @@ def mapping(what, state):
 def of_optimizer(optimizer, state, arrays):
     """Return {name: array} of an optimiser's saved state; `CheckpointError` unless it has steps, a
     learning rate, and finite numbers for each of these arrays: Adam's v is at least 0."""
-    squares = "v." if hasattr(optimizer, "betas") else "no slot"
+    own = {"steps": np.array(0), "lr": np.array(0.0), **arrays}
     state = mapping("the state of the optimiser", state)
-    shapes = {"steps": (), "lr": (), **{name: array.shape for name, array in arrays.items()}}
     saved = {name: as_array(array) for name, array in state.items()}
-    for name in saved.keys() - shapes.keys():
-        raise CheckpointError(f"the saved optimiser has {name}, but this one has not")
-    for name, shape in shapes.items():
-        if name not in saved or saved[name].shape != shape:
+    for name in saved:
+        if name not in own:
+            raise CheckpointError(f"the saved optimiser has {name}, but this one has not")
+    for name, array in own.items():
+        if name not in saved or saved[name].shape != array.shape:
             given = saved[name].shape if name in saved else "nothing"
-            text = f"has shape {shape}, but the saved one: {given}"
+            text = f"has shape {array.shape}, but the saved one: {given}"
             raise CheckpointError(f"the optimiser's {name} {text}")
-        least, dtype = name in ("steps", "lr") or name.startswith(squares), arrays.get(name)
-        array, dtype = saved[name], "float64" if dtype is None else dtype.dtype
-        whole = name == "steps"
-        good = array.dtype.kind in ("iu" if whole else "iuf") and _stays_finite(array + 0.0, dtype)
-        if not good or least and (array < 0).any():
-            number = "a whole number" if whole else "of finite numbers"
-            wanted = f"{number}{', at least 0' * least}"
+        not_below_0 = name in ("steps", "lr") or name[:2] == "v." and hasattr(optimizer, "betas")
+        kinds = "iu" if name == "steps" else "iuf"
+        good = saved[name].dtype.kind in kinds and _stays_finite(saved[name], array.dtype)
+        if not good or not_below_0 and (saved[name] < 0).any():
+            number = "a whole number" if name == "steps" else "of finite numbers"
+            wanted = f"{number}{', at least 0' * not_below_0}"
             raise CheckpointError(f"the optimiser's {name} must be {wanted}, but the saved is not")
     return saved
 
