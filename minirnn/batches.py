@@ -125,7 +125,7 @@ def balanced(sequences, index, batch_size, rng):
     Raises `DataError` where the sequences have not a class each.
     """
     index, batch_size, rng = _checked(sequences, index, batch_size, rng)
-    check.balanceable(sequences)
+    check.balanceable(sequences, index)
     labels, ignored = sequences.labels[index], sequences.ignore_index
     by_class = [index[labels == c] for c in np.unique(labels) if c != ignored]
     draws = np.ceil(len(index) / batch_size).astype(int) * batch_size

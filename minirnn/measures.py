@@ -231,7 +231,7 @@ class Regression:
         squares = float(((y - target) ** 2).sum())
         spread = float(((target - target.mean(axis=0)) ** 2).sum())
         alike = bool((target == target[0]).all())  # their mean may be rounded, and spread not 0
-        r2 = float(squares == 0) if alike else 1 - squares / spread
+        r2 = float(squares == 0) if alike or not spread else 1 - squares / spread
         return cls(math.nan, math.sqrt(squares / y.size), r2)
 
     @staticmethod

@@ -229,3 +229,5 @@ def test_balanced_batches_leave_out_what_is_ignored():
     data = Sequences([[0]] * 4, [0, 1, -100, -100], ignore_index=-100)
     drawn = np.concatenate(balanced(data, range(4), 2, np.random.default_rng(0)))
     assert set(drawn.tolist()) <= {0, 1}
+    with pytest.raises(DataError, match="all labels to be balanced are -100, the ignore_index"):
+        balanced(data, [2, 3], 2, np.random.default_rng(0))

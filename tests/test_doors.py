@@ -842,7 +842,7 @@ REFUSED = {
     "a number to encode": (lambda: minirnn.Alphabet().encode(3), "name is 3, but must be text"),
     "text for an Alphabet": (
         lambda: minirnn.load_names(alphabet="abc"),
-        "alphabet is 'abc', but must be an object with clean and encode and lost, as Alphabet",
+        "alphabet is 'abc', but must be an object with clean and encode, as Alphabet",
     ),
     "merge in words": (lambda: minirnn.load_names(merge="no"), "merge is 'no'"),
     "a number for a folder": (lambda: minirnn.load_names(3), "folder is 3, but must be a path"),

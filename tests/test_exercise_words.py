@@ -473,16 +473,24 @@ def test_a_name_that_is_spelt_otherwise_in_an_import(line, words, tmp_path):
     assert result.mistake == "The module has nothing of this name: is it spelt otherwise?"
 
 
-def test_a_variable_may_be_called_input(tmp_path):
-    """And what is kept on self may be called save; the functions stay forbidden."""
+@pytest.mark.parametrize("old, new, mark", [
+    ("(a,) = gx + product(h_prev)\n        h = tanh(a)",
+     "(input,) = gx + product(h_prev)\n        h = tanh(input)", None),
+    ("h = tanh(a)", "self.save = a\n        h = tanh(self.save)", None),
+    ("h = tanh(a)", "input()\n        h = tanh(a)", "files"),
+    ("h = tanh(a)", "h = tanh(a)\n        self.save = 1\n        self.save('x', h)", "files"),
+    ("    gates =", "    def get(self, p):\n        return self.load(p)\n\n    gates =", "files"),
+    ("    gates =", "    def keep(self, compile=None):\n        return compile\n\n    gates =",
+     "loads"),
+])  # fmt: skip
+def test_a_variable_may_be_called_input_and_save(old, new, mark, tmp_path):
+    """In the function that binds it, or on self; the functions stay forbidden."""
     path = tmp_path / "ex03_rnn_cell.py"
     right = (SOLUTIONS / path.name).read_text("utf-8")
-    assert "(a,) = gx + product(h_prev)" in right and "tanh(a)" in right
-    named = right.replace("(a,) = gx", "(input,) = gx").replace("tanh(a)", "tanh(input)")
-    path.write_text(named, "utf-8")
-    assert check(BY_NUMBER[3], tmp_path)
-    path.write_text(right.replace("(a,) = gx", "input()\n        (a,) = gx"), "utf-8")
-    assert check(BY_NUMBER[3], tmp_path).mark == "files"
+    assert right.count(old) == 1
+    path.write_text(right.replace(old, new), "utf-8")
+    result = check(BY_NUMBER[3], tmp_path)
+    assert result.mark == mark if mark else result.mark != "files"
 
 
 def test_start_keeps_to_the_conventions_of_the_folder(tmp_path, capsys):

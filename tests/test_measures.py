@@ -126,3 +126,5 @@ def test_targets_that_are_all_alike_have_no_spread_to_explain():
     alike = np.full((3, 1), 0.1)
     assert Regression.of(alike, np.full((3, 1), 0.2)).r2 == 0
     assert Regression.of(alike, alike).r2 == 1
+    tiny = np.array([[0.0], [1e-200]])  # whose squares are nothing
+    assert Regression.of(tiny, tiny).r2 == 1

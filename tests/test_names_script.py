@@ -408,16 +408,17 @@ def test_compare(script, trained):
 
 @pytest.mark.usefixtures("without_figures")
 def test_two_folders_that_begin_alike_have_two_rows(script, trained):
-    """And nets of different names are told so, whichever of the lists is given."""
     folder = Path(trained[0])
     alike = [folder.parent / f"experiments-of-this-year-{k}" for k in "ab"]
     for one in alike:
         shutil.copytree(folder, one)
     code, out, _ = script("--compare", *alike)
     assert code == 0
-    assert re.search(r"^1 .*year-a ", out, re.M) and re.search(r"^2 .*year-b ", out, re.M), out
+    assert re.search(r"^the first: .*year-a/model.npz$", out, re.M), out
+    assert re.search(r"^the second +[\d.]+", out, re.M), out
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_compare_with_a_cell_of_ones_own(script, trained, cell_file):
     cell = "--cell", f"{cell_file}:MyCell"
     assert script(*cell)[0] == 0

@@ -474,6 +474,8 @@ def test_more_tasks_after_the_first():
     for task, result in processes.run(do, [Task(f"-{k}", k) for k in range(3)], 2, more):
         results[task.name] = result
     assert results == {"-0": 0, "-1": 1, "-2": 2, "-1-1": 10, "-1-1-1-1": 100}
+    with pytest.raises(MinirnnError, match="x was done, but its result is not to be found"):
+        list(processes.run(do, [Task("x", 1)], 1, lambda: [Task("x", 1)]))
     given = iter([[Task("only", 1)], []])
     none_first = [task.name for task, _ in processes.run(do, [], 1, lambda: next(given))]
     assert none_first == ["only"]

@@ -11,7 +11,7 @@ PARTS = {  # of training and evaluation: the methods that are called, and how su
     "loss": (("forward", "backward"), "CrossEntropy()"),
     "optimizer": (("step", "zero_grad"), "Adam(net.parameters())"),
     "sequences": (("batch", "counts"), "Sequences(sequences, labels)"),
-    "alphabet": (("clean", "encode", "lost"), "Alphabet()"),
+    "alphabet": (("clean", "encode"), "Alphabet()"),
     "names": (("digest", "counts"), "load_names()"),
 }
 

@@ -257,11 +257,17 @@ def unpackable(rows, sizes, order):
     return rows, sizes, order
 
 
-def balanceable(sequences):
-    """Raise `DataError` unless each of the sequences has a class."""
+def balanceable(sequences, index):
+    """Raise `DataError` unless each of the sequences has a class, and one of these is not
+    ignored."""
     if sequences.every_step or sequences.labels.dtype.kind == "f":
         raise DataError(
             "sampling is balanced, but only sequences with a class each can be balanced"
+        )
+    if (sequences.labels[index] == sequences.ignore_index).all():
+        raise DataError(
+            f"all labels to be balanced are {sequences.ignore_index}, the ignore_index: one must "
+            "be a class"
         )
 
 

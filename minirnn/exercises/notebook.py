@@ -7,6 +7,7 @@ import tempfile
 import types
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral
 from pathlib import Path
 
 from ..data import printable
@@ -61,7 +62,7 @@ def check(things, number, seconds=SECONDS):
     or module goes along: imports, constants, functions and classes. Raises `DataError` where
     there is no such exercise, or where Python does not know the lines of a thing.
     """
-    if not isinstance(number, int) or number not in BY_NUMBER:
+    if not isinstance(number, Integral) or number not in BY_NUMBER or number is True:
         numbers = ", ".join(map(str, BY_NUMBER))
         raise DataError(f"the exercise is {number!r}, but must be one of these: {numbers}")
     exercise = BY_NUMBER[number]

@@ -111,9 +111,10 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
 
 
 def in_double(given):
-    """An array of float64, or of whole numbers where these are given."""
-    array = np.asarray(given)
-    return array.astype("float64") if array.dtype.kind == "f" else array
+    """Floating-point numbers in float64, a list as an array; anything else as it is."""
+    given = np.asarray(given) if isinstance(given, list) else given
+    kind = getattr(getattr(given, "dtype", None), "kind", "")
+    return given.astype("float64") if kind == "f" else given
 
 
 def layer_problem(layer, x, title=None):

@@ -36,11 +36,17 @@ def run(function, tasks, jobs, then=None):
     """
     pool = Ranks(function) if world.size() > 1 else Processes(function, jobs)
     waiting, running, error, user = list(tasks), {}, None, SimpleNamespace(stopped=False)
+    names = set()  # of all that were begun
     with Bars(waiting) as bars, stop_on_interrupt(user), pool:
         while True:
             ending = user.stopped or error is not None
             if not (waiting or running or ending) and then is not None:
                 waiting = list(then())
+                if again := names.intersection(task.name for task in waiting):
+                    raise MinirnnError(
+                        f"{min(again)} was done, but its result is not to be found; is its folder "
+                        "on a disk that all share?"
+                    )
                 bars.expect(waiting)
             if not running and (ending or not waiting):
                 break
@@ -48,6 +54,7 @@ def run(function, tasks, jobs, then=None):
                 task = waiting.pop(0)
                 pool.start(task)
                 running[task.name] = task
+                names.add(task.name)
             if ending:
                 pool.stop()
             kind, name, value = pool.message()

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import time
 from pathlib import Path
 
@@ -214,6 +215,7 @@ class Snapshots(Checkpoint):
     def begin(self, trainer):
         """Remove what another run has left, and keep the net that is not trained yet."""
         with alone_in(self.path.parent):
-            for old in self.path.parent.glob("epoch-[0-9][0-9][0-9]*.npz"):
-                old.unlink()
+            for old in self.path.parent.glob("epoch-*.npz"):
+                if re.fullmatch(r"epoch-\d{3,}\.npz", old.name):
+                    old.unlink()
             self.write_snapshot(trainer)

@@ -62,7 +62,10 @@ def compare(names, nets):
     labels, K, rows, guesses = names.labels[test], len(names.languages), {}, []
     folders = [printable(str(path.parent), 27) for path in nets]
     if len(set(folders)) < 2:  # alike where they are cut off
-        folders = [f"{k} ...{printable(str(path.parent))[-21:]}" for k, path in enumerate(nets, 1)]
+        folders = ["the first", "the second"]
+        for folder, path in zip(folders, nets, strict=True):
+            print(f"{folder}: {printable(str(path))}")
+        print()
     for folder, (path, (net, settings)) in zip(folders, nets.items(), strict=True):
         sequences = Sequences.of_names(names, Alphabet(settings["alphabet"]))
         scores = predict(net, sequences, test)

@@ -17,8 +17,12 @@ def go_on(net, ids, rng, temperature=1.0, top_k=None):
     `ArgumentError` for a temperature that is not above 0, a top_k below 1, or no ids.
     """
     above_0(temperature=temperature), whole("top_k", top_k, none=True)
-    whole("the number of ids", len(ids))
-    state, unread = None, list(ids)
+    whole("the number of ids", len(ids := list(ids)))
+    return _go_on(net, ids, rng, temperature, top_k)
+
+
+def _go_on(net, unread, rng, temperature, top_k):
+    state = None
     while True:
         batch = Batch(asarray(np.array(unread)), [1] * len(unread), None, None, state)
         logits, cache = net.forward(batch)

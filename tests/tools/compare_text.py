@@ -107,7 +107,7 @@ def main(arguments=None):
           f"PyTorch {other:.4f}")  # fmt: skip
 
     ours.draw_epoch()
-    theirs.state, times = None, np.empty((args.rounds, 2))
+    theirs.state, times = None, np.empty((min(args.rounds, len(ours.batches)), 2))
     for row, index in zip(times, ours.batches, strict=False):
         started = time.perf_counter()
         ours.train_step(index)

@@ -24,7 +24,7 @@ CALLS = {
     ),
     "complex": "complex",
 }
-MAY_BE_OWN = ("input", "compile", "load", "save")  # a variable's name, or an attribute of self
+MAY_BE_OWN = ("input", "load", "save")  # as a function's variable, or kept on self
 BY_NAME = ("getattr", "setattr", "delattr")
 ATTRIBUTES = {
     **dict.fromkeys(
@@ -60,21 +60,29 @@ def scan(source, siblings=(), support=()):
     Raises `SyntaxError` (or `ValueError`, `RecursionError`) where this is no Python.
     """
     tree = ast.parse(source)
-    reader = _Reader(set(siblings), set(support), _own_names(tree))
+    reader = _Reader(set(siblings), set(support), _own_nodes(tree))
     reader.visit(tree)
     return reader.problems, reader.imports
 
 
-def _own_names(tree):
-    """{names, ".names"} that a file gives to variables, or to what it keeps on self."""
-    own = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            own.add(node.id)
-        elif isinstance(node, ast.arg):
-            own.add(node.arg)
-        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            own |= {f".{node.attr}"} if getattr(node.value, "id", "") == "self" else set()
+def _own_nodes(tree):
+    """The nodes that read what the file itself has called input, load or save: a variable of the
+    function that binds it, or what a class keeps on self and reads there, without a call."""
+    own, called = set(), {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+            bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+            own |= {n for n in names if n.id in bound and n.id in MAY_BE_OWN and n not in called}
+        elif isinstance(function, ast.ClassDef):
+            kept = [
+                node for node in ast.walk(function)
+                if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "self"
+            ]  # fmt: skip
+            stored = {node.attr for node in kept if isinstance(node.ctx, ast.Store)}
+            own |= {
+                n for n in kept if n.attr in stored and n.attr in MAY_BE_OWN and n not in called
+            }
     return own
 
 
@@ -138,7 +146,7 @@ class _Reader(ast.NodeVisitor):
                 self.modules.add(name.asname or name.name)
 
     def visit_Name(self, node):
-        if node.id in MAY_BE_OWN and node.id in self.own:
+        if node in self.own:
             return
         if node.id in CALLS and isinstance(node.ctx, ast.Load):
             self.add(CALLS[node.id], node, node.id)
@@ -146,8 +154,7 @@ class _Reader(ast.NodeVisitor):
             self.add("loads", node, node.id)  # a getattr that is not called, but passed on
 
     def visit_Attribute(self, node):
-        on_self = getattr(node.value, "id", "") == "self" and f".{node.attr}" in self.own
-        if node.attr in ATTRIBUTES and not (on_self and node.attr in MAY_BE_OWN):
+        if node.attr in ATTRIBUTES and node not in self.own:
             self.add(ATTRIBUTES[node.attr], node, f".{node.attr}")
         if isinstance(node.ctx, (ast.Store, ast.Del)) and self.is_module(node.value):
             self.add("patched", node, ast.unparse(node))
