@@ -32,6 +32,7 @@ def made(lengths, features=None, seed=0):
     "sequences, labels, options, words",
     [
         ([], [], {}, "there are no labels, but there must be one"),
+        ([], [0, 1], {}, "0 sequences, but 2 labels"),
         ([[1], [2]], [0], {}, "2 sequences, but 1 labels"),
         ([[1], [], [2]], [0, 1, 0], {}, "sequence 1 is empty"),
         ([[1], [2]], [0, 3], {"num_classes": 3}, "label 3 is out of range: it must be 0 to 2"),

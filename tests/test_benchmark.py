@@ -229,6 +229,9 @@ def test_compare_names_what_fell(timed, benchmark_here):
         (["--load", "x.json", "--no-torch"], "--no-torch has no effect with --load"),
         (["--load", DOCS / "performance.md"], "holds no results"),
         (["--rounds", "0"], "a whole number from 1"),
+        (["--compare", "nowhere.json"], "there is no file nowhere.json"),
+        (["--json", "x.json", "--compare", "x.json"], "is the same file"),
+        (["--plot", "x.pdf"], "must end in .png"),
     ],
 )
 def test_bad_input_ends_in_one_line(benchmark_here, arguments, words):

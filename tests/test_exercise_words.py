@@ -477,6 +477,7 @@ def test_a_name_that_is_spelt_otherwise_in_an_import(line, words, tmp_path):
     ("(a,) = gx + product(h_prev)\n        h = tanh(a)",
      "(input,) = gx + product(h_prev)\n        h = tanh(input)", None),
     ("h = tanh(a)", "self.save = a\n        h = tanh(self.save)", None),
+    ("    gates =", "    def bent(self, input):\n        return tanh(input)\n\n    gates =", None),
     ("h = tanh(a)", "input()\n        h = tanh(a)", "files"),
     ("h = tanh(a)", "h = tanh(a)\n        self.save = 1\n        self.save('x', h)", "files"),
     ("    gates =", "    def get(self, p):\n        return self.load(p)\n\n    gates =", "files"),
@@ -507,3 +508,20 @@ def test_start_keeps_to_the_conventions_of_the_folder(tmp_path, capsys):
     capsys.readouterr()
     assert cli.main(lambda: run(["start", str(folder), "--conventions", str(term)], "x")) == 2
     assert "was handed out with other conventions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("old, new, words, advice", [
+    ("class OwnCell", "class Other", "there is no OwnCell in the file", ""),
+    ('    gates = "fn"', "", "no attribute 'gates'", "Every cell has gates and states"),
+    ('    gates = "fn"', "    def __init__(self, size):\n        pass\n\n    gates = 'fn'",
+     "missing 1 required", "A cell must be made without arguments."),
+    ('    gates = "fn"', "    def __init__(self):\n        spelt_otherwise\n\n    gates = 'fn'",
+     "fails with NameError", ""),
+])  # fmt: skip
+def test_why_a_cell_of_ones_own_cannot_be_looked_at(old, new, words, advice, tmp_path):
+    text = (SOLUTIONS / "ex10_own_cell.py").read_text("utf-8")
+    assert text.count(old) == 1
+    (tmp_path / "ex10_own_cell.py").write_text(text.replace(old, new), "utf-8")
+    result = check(BY_NUMBER[10], tmp_path)
+    assert words in result.text and result.mistake.startswith(advice)
+    assert advice or "without arguments" not in result.mistake

@@ -1,5 +1,6 @@
 """The oracles against each other and against BPTT; the ladder, the report, the command."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -25,10 +26,16 @@ from minirnn.gradcheck.oracles import (
     step_sizes,
     why_not_complex,
 )
-from minirnn.gradcheck.problems import example_problem, loss_problem, recurrent_problem
+from minirnn.gradcheck.problems import (
+    example_problem,
+    in_double,
+    loss_problem,
+    recurrent_problem,
+)
 from minirnn.gradcheck.result import draw_picture
 from minirnn.gradcheck.rtrl import rtrl
-from minirnn.losses import CrossEntropy
+from minirnn.layers import Linear
+from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.recurrent import Recurrent
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -303,3 +310,18 @@ class TwiceForOneRow(RNNCell):
 def test_what_is_right_at_usual_sizes_only(cell, words):
     report = gradcheck.check_cell(cell)
     assert not report and words in " ".join(str(report).split())
+
+
+def test_what_is_given_is_checked_in_double_precision():
+    """A list, float32, a frozen layer; what a loss alone knows stays as it is."""
+    layer = Linear(3, 2, rng=np.random.default_rng(0), dtype="float64")
+    assert gradcheck.check_layer(layer, [[1.0, 2.0, 3.0]])
+    rng = np.random.default_rng(0)
+    y, target = rng.standard_normal((2, 3, 2)).astype("float32")
+    assert gradcheck.check_loss(MeanSquaredError(), y, target)
+    net = Recurrent(LSTMCell, 2, 3, rng=rng).freeze()
+    before = net.Wh.data.copy()
+    drawn = randomised(copy.deepcopy(net), rng)
+    assert drawn.Wh.data.dtype == "float64" and not np.allclose(drawn.Wh.data, before)
+    given = {"target": target}
+    assert in_double(given) is given

@@ -372,6 +372,15 @@ def test_what_is_no_python_is_compared_as_far_as_it_can_be_read(tmp_path):
 # Other graders
 
 
+def test_no_package_with_conventions_that_are_none(tmp_path, capsys):
+    """Every student would get 0 points for it."""
+    (tmp_path / "bad.json").write_text("{")
+    for name, words in {"bad.json": "is not JSON", "nowhere.json": "there is no file"}.items():
+        path = tmp_path / "autograder.zip"
+        assert command("gradescope", path, "--conventions", tmp_path / name) == 2
+        assert words in capsys.readouterr().err and not path.exists()
+
+
 def test_the_package_for_gradescope_grades_by_itself(tmp_path):
     term = tmp_path / "term.json"
     term.write_text('{"lstm_gates": "ofig"}')

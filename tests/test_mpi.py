@@ -10,12 +10,15 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import on_ranks
 import pytest
 
+from minirnn.errors import BackendError
+from minirnn.mpi import world
 from minirnn.mpi.masks import Masks
 from minirnn.storage.checkpoints import Checkpoint
 
@@ -184,6 +187,19 @@ def test_what_all_ranks_find_wrong_is_said_once(options, line):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2 and err.count("usage:") == ("argument" in line)
     assert len(re.findall(r"error: .*", err)) == 1 and line in err
+
+
+@pytest.mark.parametrize("size, library, refused", [
+    ("4", None, True), ("1", None, False), ("", None, False), ("4", "there", False),
+])  # fmt: skip
+def test_mpiexec_without_mpi4py_is_noticed(size, library, refused, monkeypatch):
+    """Else every rank would run the whole script."""
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", size)
+    monkeypatch.setattr(world.importlib.util, "find_spec", lambda name: library)
+    with (
+        pytest.raises(BackendError, match="mpiexec started this, but") if refused else nullcontext()
+    ):
+        world.check_started()
 
 
 @needs_mpi

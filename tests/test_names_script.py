@@ -20,8 +20,9 @@ import pytest
 
 import minirnn
 from minirnn import backend, cli
+from minirnn.errors import CheckpointError
 from minirnn.losses import CrossEntropy
-from minirnn.storage import summary
+from minirnn.storage import comparison, summary
 from minirnn.storage.files import read_npz
 
 SCRIPT = Path(__file__).resolve().parents[1] / "examples" / "names.py"
@@ -334,10 +335,12 @@ def test_snapshots_are_the_nets_of_the_epochs(script, trained):
     """Not trained, then after each epoch; the run itself stays the same, to the bit."""
     folder = Path("runs/names-lstm")
     folder.mkdir(parents=True)
-    (folder / "epoch-007.npz").write_bytes(b"of an older, longer run")
+    for name in ("epoch-007.npz", "epoch-1000.npz", "epoch-007-best.npz"):  # the last: a user's own
+        (folder / name).write_bytes(b"of an older, longer run")
     assert script("--snapshots")[0] == 0
     epochs = ["epoch-000.npz", "epoch-001.npz", "epoch-002.npz"]
-    assert {path.name for path in folder.iterdir()} == WRITTEN | set(epochs)
+    written = WRITTEN | {*epochs, "epoch-007-best.npz"}
+    assert {path.name for path in folder.iterdir()} == written
     assert (folder / "model.npz").read_bytes() == (trained[0] / "model.npz").read_bytes()
     nets = [read_npz(folder / name) for name in epochs]
     fresh = [net["linear.W"] for net in nets]
@@ -416,6 +419,12 @@ def test_two_folders_that_begin_alike_have_two_rows(script, trained):
     assert code == 0
     assert re.search(r"^the first: .*year-a/model.npz$", out, re.M), out
     assert re.search(r"^the second +[\d.]+", out, re.M), out
+
+
+def test_nets_of_different_names_are_not_sent_from_one_list_to_the_other():
+    saved = {f"{k}/model.npz": {"names": k, "languages": ["A"], "seed": 0} for k in "ab"}
+    with pytest.raises(CheckpointError, match="were trained on different names, so they cannot"):
+        comparison.unseen(types.SimpleNamespace(digest=lambda: "a", languages=["A"]), saved)
 
 
 @pytest.mark.usefixtures("without_figures")

@@ -87,7 +87,7 @@ def labels_of(what, labels, number, size):
     """
     array = as_array(labels)
     number = array.size if number is None else number
-    if not number:
+    if not number and not array.size:
         raise DataError(f"there are no {many(what)}, but there must be one")
     if array.shape != (number,):
         shape = "" if array.ndim == 1 else f" of shape {array.shape}, which is not [N]"

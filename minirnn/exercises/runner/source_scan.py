@@ -73,6 +73,7 @@ def _own_nodes(tree):
         if isinstance(function, ast.FunctionDef):
             names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
             bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+            bound |= {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
             own |= {n for n in names if n.id in bound and n.id in MAY_BE_OWN and n not in called}
         elif isinstance(function, ast.ClassDef):
             kept = [
