@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .check import absent
-from .contract import check_cell, check_gradients, check_state
+from .check.contract import check_cell, check_gradients, check_state
 from .cuda.faults import is_out_of_memory
 from .data import printable
 from .errors import ArgumentError, CellError, DataError, MinirnnError, NumberError

@@ -1,5 +1,6 @@
 """Whole nets: a sequence in; out comes one answer, or one at every step."""
 
+import copy
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,6 +12,15 @@ from .parameters import Module
 from .stacked import GRU, LSTM, RNN, Stack
 
 cells = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+
+
+class ReadCache(NamedTuple):
+    """What a model keeps of its recurrent layers for backward."""
+
+    layers: Any  # its own, or what `on_letters` made of them
+    recurrent: Any  # their cache
+    letters: Any  # the embedding's cache and the mask, where it was not one with them
+    layer: Any  # whose it is
 
 
 class NameClassifier(Module):
@@ -83,20 +93,18 @@ class NameClassifier(Module):
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
         """Return logits [N, K] of a `Batch`, and a cache."""
-        x, x_cache = self._embed(batch_of(batch).x, training)
-        _, state, cache = self.recurrent.forward(x, batch.sizes, training=training)
+        _, state, cache = self._read(batch_of(batch), None, training)
         last, h_shape = self._join(state[0])
         last, mask = self.dropout.forward(last, training)
         logits, linear_cache = self.linear.forward(last)
-        return logits, (x_cache, cache, state, h_shape, mask, linear_cache)
+        return logits, (cache, state, h_shape, mask, linear_cache)
 
     def backward(self, dlogits: Array, cache: Any) -> Any:
         """Add to every parameter's gradient; dx of features comes back, None of letters."""
-        x_cache, cache, state, h_shape, mask, linear_cache = cache_of(cache, 6)
+        cache, state, h_shape, mask, linear_cache = cache_of(cache, 5)
         dlast = self.dropout.backward(self.linear.backward(dlogits, linear_cache), mask)
         dstate = (self._split(dlast, h_shape), *[None] * (len(state) - 1))
-        dx, _ = self.recurrent.backward(None, cache, dstate)
-        return self._embed_back(dx, x_cache)
+        return self._read_back(None, cache, dstate)
 
     def gates(self, batch: Any) -> dict[str, Array]:
         """Return {gate: [T, H]} of the first layer's first direction, for a batch of one sequence.
@@ -113,22 +121,32 @@ class NameClassifier(Module):
 
         cache: what forward returned.
         """
-        return self.recurrent.states(cache_of(cache, tuple)[1])
+        read = cache_of(cache_of(cache, tuple)[0], self.recurrent)
+        return read.layers.states(read.recurrent)
 
-    def _embed(self, x, training):
-        """Learned numbers for letters, some dropped; without an embedding, x as it is."""
-        if self.embedding is None:
-            return x, None
-        x, ids = self.embedding.forward(x)
-        x, mask = self.dropout.forward(x, training)
-        return x, (ids, mask)
+    def _read(self, batch, state, training):
+        """The recurrent layers over a batch, with learned numbers for its letters."""
+        x, layers, letters, E = batch.x, self.recurrent, None, self.embedding
+        if E is not None:
+            if training and self.dropout.p or len(x) < len(E.W.data) or x.dtype.kind not in "iu":
+                x, ids = E.forward(x)
+                x, mask = self.dropout.forward(x, training)
+                letters = ids, mask
+            else:
+                layers = on_letters(layers, E.W.data)
+        output, final, cache = layers.forward(x, batch.sizes, state, training=training)
+        return output, final, ReadCache(layers, cache, letters, self.recurrent)
 
-    def _embed_back(self, dx, cache):
-        """`_embed` undone: the embedding's gradient."""
-        if cache is None:
-            return dx
-        ids, mask = cache
-        return self.embedding.backward(self.dropout.backward(dx, mask), ids)
+    def _read_back(self, doutput, cache, dfinal):
+        """`_read` undone: dx of features, None of letters; the gradient of the embedding."""
+        layers, inner, letters, _ = cache_of(cache, self.recurrent)
+        dx, _ = layers.backward(doutput, inner, dfinal)
+        if letters is not None:
+            ids, mask = letters
+            return self.embedding.backward(self.dropout.backward(dx, mask), ids)
+        if layers is not self.recurrent:
+            add_gradients(layers, self.recurrent, self.embedding.W)
+        return dx
 
     def _join(self, h):
         """The last layer's states [directions, N, H], side by side: [N, directions * H]."""
@@ -146,7 +164,6 @@ class NameClassifier(Module):
 class StepCache(NamedTuple):
     """What `StepModel.forward` keeps for backward; `state` is where a next batch goes on."""
 
-    x: Any
     recurrent: Any
     mask: Any
     linear: Any
@@ -173,12 +190,10 @@ class StepModel(NameClassifier):
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
         """Return y [S, K] of a `Batch`, packed as its x is, and a cache."""
-        x, x_cache = self._embed(batch_of(batch).x, training)
-        recurrent, given = self.recurrent, (x, batch.sizes, batch.state)
-        output, state, cache = recurrent.forward(*given, training=training)
+        output, state, cache = self._read(batch_of(batch), batch.state, training)
         output, mask = self.dropout.forward(output, training)
         y, linear_cache = self.linear.forward(output)
-        return y, StepCache(x_cache, cache, mask, linear_cache, state)
+        return y, StepCache(cache, mask, linear_cache, state)
 
     def backward(self, dy: Array, cache: Any) -> Any:
         """Add to every parameter's gradient; dx of features comes back, None of ids.
@@ -187,14 +202,35 @@ class StepModel(NameClassifier):
         """
         doutput = self.linear.backward(dy, cache_of(cache, StepCache).linear)
         doutput = self.dropout.backward(doutput, cache.mask)
-        dx, _ = self.recurrent.backward(doutput, cache.recurrent)
-        return self._embed_back(dx, cache.x)
+        return self._read_back(doutput, cache.recurrent, None)
 
     def first_state(self, N):
         """Zeros for the state of N sequences: a tuple of arrays [layers, N, H]."""
         layer, layers, N = self.recurrent.layers[0], len(self.recurrent.layers), whole("N", N)
         xp, shape = get_array_module(layer.Wh.data), (layers, N, self.recurrent.hidden_size)
         return tuple(xp.zeros(shape, layer.Wh.data.dtype) for _ in layer.cell.states)
+
+
+def on_letters(stack, E):
+    """The same layers for ids: where x is rows of E [V, D], x Wx is rows of E Wx [G, V, H].
+
+    So every letter is multiplied once, not every place in the text.
+    """
+    folded = copy.copy(stack)
+    folded.input_size, folded.layers = len(E), [copy.copy(layer) for layer in stack.layers]
+    for layer in folded.layers[: stack.directions]:
+        layer.input_size, layer.Wx = len(E), copy.copy(layer.Wx)
+        layer.Wx.data = E @ layer.Wx.data
+        layer.Wx.grad = 0 * layer.Wx.data
+    return folded
+
+
+def add_gradients(folded, stack, E):
+    """Add to the gradients of E and Wx what `on_letters(stack, E)` has found for E Wx."""
+    for layer, own in zip(folded.layers[: stack.directions], stack.layers, strict=False):
+        own.Wx.grad += E.data.T @ layer.Wx.grad
+        E.grad += (layer.Wx.grad @ own.Wx.data.swapaxes(1, 2)).sum(axis=0)
+        layer.Wx.grad[...] = 0  # the next backward adds again
 
 
 nets = {"NameClassifier": NameClassifier, "StepModel": StepModel}

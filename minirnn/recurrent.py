@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from . import check
 from .backend import Array, Dtype, Rng, get_array_module, keep_freed_memory, taken
-from .contract import check_cell, check_gradients, check_state
+from .check.contract import check_cell, check_gradients, check_state
 from .layers import one_hot
 from .packing import as_rows
 from .parameters import Module, Parameter, glorot_uniform, orthogonal, uniform

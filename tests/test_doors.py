@@ -96,6 +96,13 @@ def names(count=20):
     return Names([f"n{k}" for k in range(count)], np.zeros(count, int), ["A"], "")
 
 
+LETTERS = Sequences([[0, 1, 0, 1, 1]], labels=[0]).batch([0])
+
+
+def classifier():
+    return NameClassifier(2, 2, rng=R(0), hidden_size=3, embedding=2)
+
+
 def lstm(**options):
     return LSTM(4, 3, rng=R(0), **options)
 
@@ -458,6 +465,18 @@ REFUSED = {
     "another net's cache": (
         lambda: lstm().backward(np.ones((5, 2, 3)), GRU(4, 3, rng=R(0)).forward(NUMBERS)[2]),
         "cache is .*, but must be what forward of this object returned last",
+    ),
+    "another model's cache": (
+        lambda: classifier().backward(np.ones((1, 2)), classifier().forward(LETTERS)[1]),
+        "cache is .*, but must be what forward of this object returned last",
+    ),
+    "another model's states": (
+        lambda: classifier().states(classifier().forward(LETTERS)[1]),
+        "cache is .*, but must be what forward of this object returned last",
+    ),
+    "features for an embedding": (
+        lambda: classifier().forward(LETTERS._replace(x=np.ones((5, 2), "float32"))),
+        "ids must be whole numbers, but are of type float32",
     ),
     "a ragged parameter": (lambda: Parameter([[1.0], [1.0, 2.0]]), "data is .*list of numbers"),
     "cache and gradient exchanged": (

@@ -256,8 +256,9 @@ def test_name_classifier_drops_at_three_places():
     batch = Sequences([[0, 3, 1], [2, 2, 2, 4], [1]], [2, 0, 1], 3, 5).batch(np.arange(3))
     net = NameClassifier(5, 3, rng=rng, hidden_size=4, num_layers=2, embedding=3, dropout=0.4)
     for training in (True, False):
-        _, ((_, letters), (_, between, *_), _, _, last, _) = net.forward(batch, training)
-        for mask, shape in ((letters, (8, 3)), (between[1], (8, 4)), (last, (3, 4))):
+        _, (read, _, _, last, _) = net.forward(batch, training)
+        letters, between = read.letters and read.letters[1], read.recurrent[1][1]
+        for mask, shape in ((letters, (8, 3)), (between, (8, 4)), (last, (3, 4))):
             if training:
                 assert mask.shape == shape and (mask == 0).any() and (mask > 1).any()
             else:

@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minirnn.batches import Sequences
+from minirnn.cells import GRUBeforeCell
 from minirnn.gradcheck.ladder import randomised
 from minirnn.losses import CrossEntropy
+from minirnn.models import StepModel
 from minirnn.packing import pack, unpack
 from minirnn.stacked import GRU, LSTM, RNN
 
@@ -247,6 +250,34 @@ def test_ids_are_one_hot_rows(name, seed, ends, both):
     assert a[2] is None
     for n in a[4]:
         close(a[4][n], b[4][n])
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", GRUBeforeCell])
+@given(seed=seeds, ends=lengths, both=st.booleans(), layers=st.integers(1, 2))
+def test_an_embedding_and_its_layers(cell, seed, ends, both, layers):
+    """One after the other they say what the model says, however few or many the letters are."""
+    rng, V = np.random.default_rng(seed), 5
+    net = StepModel(V, 3, rng=rng, cell=cell, hidden_size=H, embedding=D, bidirectional=both,
+                    num_layers=layers, dtype="float64")  # fmt: skip
+    data = Sequences([rng.integers(0, V, length) for length in ends],
+                     targets=[np.zeros(length, int) for length in ends])  # fmt: skip
+    batch = data.batch(np.arange(len(ends)))
+    y, cache = net.forward(batch)
+    assert (cache.recurrent.layers is net.recurrent) == (len(batch.x) < V)
+    dy = rng.standard_normal(y.shape)
+    for _ in range(2):  # backward twice gives it twice
+        assert net.backward(dy, cache) is None
+    found = {n: p.grad / 2 for n, p in net.named_parameters().items()}
+
+    net.zero_grad()
+    x, ids = net.embedding.forward(batch.x)
+    output, _, inner = net.recurrent.forward(x, batch.sizes)
+    wanted, outer = net.linear.forward(output)
+    dx, _ = net.recurrent.backward(net.linear.backward(dy, outer), inner)
+    net.embedding.backward(dx, ids)
+    close(y, wanted)
+    for n, p in net.named_parameters().items():
+        close(found[n], p.grad)
 
 
 @each_net

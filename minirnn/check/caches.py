@@ -27,7 +27,8 @@ def cache_of(cache, kind, divisor=None, dloss=1.0):
         fits = isinstance(parts, list) and [getattr(p, "layer", None) for p in parts] == kind
     else:
         fits = getattr(cache, "layer", None) is kind
-        _no_complex(np.dtype(getattr(cache, "dtype", "f")), kind.Wh.grad.dtype)
+        if hasattr(kind, "Wh"):  # one layer, not several
+            _no_complex(np.dtype(getattr(cache, "dtype", "f")), kind.Wh.grad.dtype)
     if fits and divisor is not None:
         number = cache[divisor]
         fits = isinstance(number, numbers.Number) or getattr(number, "ndim", 1) == 0

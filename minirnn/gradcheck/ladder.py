@@ -9,7 +9,7 @@ import copy
 import numpy as np
 
 from ..batches import Batch
-from ..contract import check_cell
+from ..check.contract import check_cell
 from ..layers import Linear
 from ..losses import CrossEntropy
 from ..packing import sizes_of

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..batches import Batch
 from ..cells import LSTMCell
-from ..contract import check_state
+from ..check.contract import check_state
 from ..errors import ArgumentError, CellError
 from ..product import Product, ProductBackward
 from ..recurrent import Recurrent

@@ -3,7 +3,7 @@
 They run once a call, not once a step, and turn a mistake into a sentence that names the method.
 """
 
-from .errors import CellError
+from ..errors import CellError
 
 
 def check_cell(cell):
