@@ -30,7 +30,7 @@ from minirnn.gradcheck.problems import function_problem
 from minirnn.layers import Dropout, Linear
 from minirnn.losses import CrossEntropy, MeanSquaredError
 from minirnn.measures import Regression
-from minirnn.models import NameClassifier, StepModel
+from minirnn.models import NameClassifier, StepModel, add_gradients, on_letters
 from minirnn.mpi import cost
 from minirnn.parameters import Parameter
 from minirnn.product import Product, ProductBackward
@@ -1293,6 +1293,45 @@ def dropped(rng):
     m = each(lambda kept: float(kept > 0), mask)
     assert 0 < sum(map(sum, m)) < 20
     return layer, x, y, mask, m
+
+
+def embedded(rng):
+    """A net, its E, the Wx of each gate, and the layer that reads letters; all but the net lists,
+    and the layer after a backward pass, with the gradient of E Wx in it."""
+    net = NameClassifier(5, 3, rng=rng, hidden_size=4, embedding=2, dtype="float64")
+    E, Wx = net.embedding.W.data.tolist(), net.recurrent.layers[0].Wx.data.tolist()
+    read = on_letters(net.recurrent, net.embedding.W.data)
+    output, _, cache = read.forward(np.array([[0, 3], [2, 2], [4, 1]]))
+    read.backward(rng.standard_normal(output.shape), cache)
+    return net, E, Wx, read
+
+
+@equation("embedding", r"x_t = E_{i_t}")
+def _(rng):
+    net, E, _, _ = embedded(rng)
+    letters = [0, 3, 2, 2]
+    same([E[i] for i in letters], net.embedding.forward(np.array(letters))[0])
+
+
+@equation("embedding-product", r"x_t W_{x,k} = (E W_{x,k})_{i_t}")
+def _(rng):
+    net, E, Wx, read = embedded(rng)
+    for k in range(4):
+        for i in range(5):
+            same(times([E[i]], Wx[k])[0], read.layers[0].Wx.data[k][i])
+
+
+@equation(
+    "embedding-backward",
+    r"dW_{x,k} = E^\top dP_k \qquad dE = \sum_k dP_k W_{x,k}^\top",
+)
+def _(rng):
+    net, E, Wx, read = embedded(rng)
+    dP = read.layers[0].Wx.grad.tolist()
+    add_gradients(read, net.recurrent, net.embedding.W)
+    same([times(transposed(E), one) for one in dP], net.recurrent.layers[0].Wx.grad)
+    same(add(*[times(one, transposed(W)) for one, W in zip(dP, Wx, strict=True)]),
+         net.embedding.W.grad)  # fmt: skip
 
 
 @equation("dropout", r"y = \frac{x \odot m}{1 - p}")

@@ -221,7 +221,7 @@ def on_letters(stack, E):
     for layer in folded.layers[: stack.directions]:
         layer.input_size, layer.Wx = len(E), copy.copy(layer.Wx)
         layer.Wx.data = E @ layer.Wx.data
-        layer.Wx.grad = 0 * layer.Wx.data
+        layer.Wx.grad = get_array_module(E).zeros_like(layer.Wx.data)
     return folded
 
 
