@@ -1323,15 +1323,16 @@ def _(rng):
 
 @equation(
     "embedding-backward",
-    r"dW_{x,k} = E^\top dP_k \qquad dE = \sum_k dP_k W_{x,k}^\top",
+    r"dW_{x,k} = E^\top d(E W_{x,k})",
+    r"dE = \sum_k d(E W_{x,k}) W_{x,k}^\top",
 )
 def _(rng):
     net, E, Wx, read = embedded(rng)
-    dP = read.layers[0].Wx.grad.tolist()
+    dproduct = read.layers[0].Wx.grad.tolist()
     add_gradients(read, net.recurrent, net.embedding.W)
-    same([times(transposed(E), one) for one in dP], net.recurrent.layers[0].Wx.grad)
-    same(add(*[times(one, transposed(W)) for one, W in zip(dP, Wx, strict=True)]),
-         net.embedding.W.grad)  # fmt: skip
+    same([times(transposed(E), one) for one in dproduct], net.recurrent.layers[0].Wx.grad)
+    parts = [times(one, transposed(W)) for one, W in zip(dproduct, Wx, strict=True)]
+    same(add(*parts), net.embedding.W.grad)
 
 
 @equation("dropout", r"y = \frac{x \odot m}{1 - p}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .check import absent
+from .check import absent, short
 from .check.contract import check_cell, check_gradients, check_state
 from .cuda.faults import is_out_of_memory
 from .data import printable
@@ -132,8 +132,8 @@ def whole(text):
 
 
 def seed(text):
-    """An argparse type: a whole number, at least 0."""
-    return _number(int, text, lambda n: n >= 0, "a whole number, at least 0")
+    """An argparse type: a whole number from 0 up to 2^63 - 1, which names files too."""
+    return _number(int, text, lambda n: 0 <= n < 2**63, "a whole number, at least 0 and below 2^63")
 
 
 def positive(text):
@@ -152,8 +152,13 @@ def _number(kind, text, allowed, words):
     except ValueError:
         number = None
     if number is None or not allowed(number):
-        raise argparse.ArgumentTypeError(f"{text!r} must be {words}")
+        raise argparse.ArgumentTypeError(f"{short(text)} must be {words}")
     return number
+
+
+def digits(text):
+    """The whole number that a text is, of at most nine digits; None for any other text."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 def refuse_idle(parser, args, idle, when, arguments=None):

@@ -329,6 +329,8 @@ STARTER = "def sigmoid(a):\n    return a\n"
     CONVENTIONS,
 )
 @example("check", ["mine", "1"], "{}")
+@example("check", ["mine", "9" * 5000], "{}")
+@example("grade", ["mine", "--only", "9" * 5000], "{}")
 @example("start", ["new", "--conventions", "conventions.json"], "[" * 100_000)
 @example("start", ["new", "--conventions", "conventions.json"], '{"bugs": [[1], 2, 3, 4, 5]}')
 @example("start", ["new", "--conventions", "conventions.json"], '{"lstm_gates": 3}')

@@ -175,6 +175,7 @@ def test_other_settings_are_not_mixed(reproduced, refused, data, tmp_path):
         (["--only", "A,X"], "some of A to F"),
         (["--jobs", "0"], "whole number from 1"),
         (["--seeds", "-1"], "at least 0"),
+        (["--seeds", "9" * 300], "at least 0 and below 2^63"),
     ],
 )
 def test_options_of_reproduce(refused, options, words):

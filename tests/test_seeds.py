@@ -82,7 +82,7 @@ def test_files_that_are_refused(changes, words):
         seeds.Results(document(**changes), APART, "it")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"'])
+@pytest.mark.parametrize("text", ["{", "[]", "null", '"text"', "[" * 100_000, "9" * 5000])
 def test_files_that_are_none(tmp_path, text):
     path = tmp_path / "results.json"
     path.write_text(text)

@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 from .. import cli
-from ..check import absent
+from ..check import absent, short
 from ..errors import DataError
 from . import typed
 from .added import added
@@ -127,10 +127,10 @@ def _split(words):
 
 
 def _number(text):
-    if not text.isdecimal() or int(text) not in BY_NUMBER:
+    if cli.digits(text) not in BY_NUMBER:
         numbers = ", ".join(map(str, BY_NUMBER))
-        raise argparse.ArgumentTypeError(f"{text!r} must be an exercise: {numbers}")
-    return int(text)
+        raise argparse.ArgumentTypeError(f"{short(text)} must be an exercise: {numbers}")
+    return cli.digits(text)
 
 
 def _folder(path):

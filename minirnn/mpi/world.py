@@ -70,7 +70,7 @@ def rank():
 def number():
     """Return the number that mpiexec gave this process, joined or not; 0 outside it."""
     given = (os.environ.get(name, "") for name in GIVEN)
-    return next((int(text) for text in given if text.isdigit()), 0)
+    return next((int(text) for text in given if text.isdecimal() and len(text) < 10), 0)
 
 
 def size():

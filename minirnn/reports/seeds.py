@@ -153,7 +153,7 @@ def read_results(path, apart):
     """The `Results` of a file; raises `CheckpointError` where it is none."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         raise CheckpointError(
             f"{path} is damaged or cannot be read; run its script again"
         ) from None

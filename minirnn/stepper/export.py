@@ -1,6 +1,7 @@
 """The numbers of a page: every value that the cells of a net assign while it reads a name."""
 
 import base64
+import copy
 import inspect
 
 import numpy as np
@@ -199,6 +200,9 @@ def _read(net, ids, label):
     cells = [layer.cell for layer in layers]
     traced = [TracedCell(cell) for cell in cells]
     batch = Sequences([ids], [label], net.linear.W.shape[1], int(max(ids)) + 1).batch(np.array([0]))
+    if net.embedding is not None:  # the numbers of every letter are shown
+        batch, net = batch._replace(x=net.embedding.forward(batch.x)[0]), copy.copy(net)
+        net.embedding = None
     criterion = CrossEntropy()
     try:
         for layer, cell in zip(layers, traced, strict=True):
@@ -210,7 +214,7 @@ def _read(net, ids, label):
     finally:
         for layer, cell in zip(layers, cells, strict=True):
             layer.cell = cell
-    _, (caches, *_), *_ = cache
+    caches, *_ = cache[0].recurrent
     return asnumpy(logits)[0], loss, traced, [cache.x for cache in caches]
 
 

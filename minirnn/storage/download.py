@@ -141,7 +141,7 @@ def _fetch(url):
         ) from None
     if len(data) > LARGEST_ARCHIVE:
         raise DataError(f"{shown} is too large: more than {LARGEST_ARCHIVE >> 20} MiB")
-    if promised.isdigit() and len(data) < int(promised):
+    if promised.isdecimal() and len(promised) < 20 and len(data) < int(promised):
         raise DataError(f"{shown} was cut off after {len(data):,} of {int(promised):,} bytes")
     return data
 

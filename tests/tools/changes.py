@@ -51,7 +51,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
      "last, mask = self.dropout.forward(last, False)", CLASSIFIER),
     ("models.py", "x, mask = self.dropout.forward(x, training)",
      "x, mask = self.dropout.forward(x, False)", THREE),
-    ("models.py", "batch.sizes, training=training)", "batch.sizes)", THREE),
+    ("models.py", "batch.sizes, state, training=training)", "batch.sizes, state)", THREE),
     ("models.py", "dropout=dropout if num_layers > 1 else 0.0", "dropout=0.0", THREE),
     ("models.py", "last = h[-self.recurrent.directions :]",
      "last = h[: self.recurrent.directions]", CLASSIFIER),
@@ -123,7 +123,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     ("check/parts.py", "array[:, :number]", "array[:, len(array[0]) - number :]",
      "test_targets.py"),
     ("losses.py", ".sum() / (difference.shape or (1,))[-1]", ".sum()", "test_targets.py"),
-    ("models.py", "x, batch.sizes, batch.state)", "x, batch.sizes, None)", "test_targets.py"),
+    ("models.py", "batch.state, training)", "None, training)", "test_targets.py"),
     ("stacked.py", "s[order] if self.reverse or k % self.directions", "s if self.reverse",
      "test_targets.py"),
     # files

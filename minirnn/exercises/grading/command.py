@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import cli
+from ...check import short
 from ...data import printable
 from ...errors import DataError, GraderError
 from ...storage.files import write_figure
@@ -61,11 +62,11 @@ def add_choice(parser):
 
 def number(text):
     """An argparse type: the number of an exercise."""
-    if not text.isdecimal():
+    if cli.digits(text) is None:
         raise argparse.ArgumentTypeError(
-            f"{text!r} must be the number of an exercise (folders come first)"
+            f"{short(text)} must be the number of an exercise (folders come first)"
         )
-    return int(text)
+    return cli.digits(text)
 
 
 def points(text):
