@@ -4,11 +4,13 @@ python examples/long_sequences.py --quick              does it run? two lengths,
 python examples/long_sequences.py --seeds 0 1 2 3 4    everything, in some hours
 python examples/long_sequences.py --only adding --lengths 20 50
 python examples/long_sequences.py --resume             go on after Ctrl-C, or worse
+mpiexec -n 5 python examples/long_sequences.py         four nets at a time, on any machines
 
 1  After how many batches do an RNN, an LSTM and a GRU solve it, at every length? Each as it
-   comes, and with first values that are said to help it remember (NETS). Where no seed solves it,
-   longer sequences are not tried.
-2  The gradient on its way back in just these nets, before and after training.
+   comes, and with first values that are said to help it remember: seven nets (NETS). Where no
+   seed solves it, longer sequences are not tried.
+2  The gradient on its way back in the nets that add, first seed, at the length nearest to 100,
+   before and after training.
 
 What is in the folder is never trained again: the same command goes on, and --resume sees to it
 that there is something to go on with.
@@ -57,7 +59,7 @@ def orthogonal_rnn(input_size, rng):
 
 
 def identity_rnn(input_size, rng):
-    """relu; Wh the identity, Wx normal (.001), biases 0: Le, Jaitly and Hinton 2015."""
+    """relu; Wh the identity, Wx normal (.001), one bias, 0: Le, Jaitly and Hinton 2015."""
     net = Recurrent(RNNCell("relu"), input_size, HIDDEN, rng=rng, biases=1)
     net.Wh.data[...] = np.eye(HIDDEN)
     net.Wx.data[...] = rng.normal(scale=0.001, size=net.Wx.shape)
@@ -118,7 +120,7 @@ def parse():
         type=length,
         nargs="+",
         metavar="T",
-        help=f"(default: {' '.join(map(str, LENGTHS))})",
+        help=f"steps, 2 to 1000 (default: {' '.join(map(str, LENGTHS))})",
     )
     add("--batches", type=cli.whole, help="at most, of 32 sequences (default: 3,000)")
     add("--seeds", type=cli.seed, nargs="+", default=[0], metavar="SEED", help="(default: 0)")
@@ -258,7 +260,7 @@ def gradients(trained, output):
                   f"largest singular value of a step {each.mean():.2f}")  # fmt: skip
     figures = {
         "gradient-flow.png": (norms, "|dL/dh(t)| / |dL/dh(T)|"),
-        "jacobians.png": (reach, "largest singular value of dh(T) / dh(t)"),
+        "jacobians.png": (reach, "largest singular value of d state(T) / d state(t)"),
     }
     for name, (panels, label) in figures.items():
         figure = plotting.plot_curves(panels, "step t", label, log=True, ylim=SHOWN)

@@ -8,9 +8,9 @@ python examples/reproduce.py --resume            go on after Ctrl-C, or worse
 mpiexec -n 5 python examples/reproduce.py        four nets at a time, on any machines
 
 Each net but the generator is trained twice: on all names, and asked about the same names, as in the
-reports; and with a fifth of the names held back for the test, and a tenth to say when to stop. What
-is in the folder is never trained again: the same command goes on, and --resume sees to it that
-there is something to go on with.
+reports; and with a fifth of the distinct names held back for the test, and a tenth to say when to
+stop. What is in the folder is never trained again: the same command goes on, and --resume sees to
+it that there is something to go on with.
 """
 
 # ruff: noqa: E402

@@ -9,12 +9,12 @@ mpiexec -n 5 python examples/why_lstm.py          four nets at a time, on any ma
 1  The RNN that stays at 60 % is repaired, one part at a time, and stands beside LSTM and GRU:
    at the learning rate of the reports, and at the one of --rates that is best for it on the
    validation part of the first seed.
-2  Memory is taken away: the cell state emptied before every letter, only the last letters shown,
-   the letters in disorder.
+2  Memory is taken away: the cell state emptied before every letter, only the last letters shown.
+   And the order: the letters in disorder.
 3  The gates of LSTM and GRU while a name is read (with 1).
 
-The folder is that of reproduce.py: what one has trained the other does not train again. What is
-in it is never trained twice; --resume sees to it that there is something to go on with.
+The folder is that of reproduce.py: neither trains again what the other has trained. What is in it
+is never trained twice; --resume sees to it that there is something to go on with.
 """
 
 # ruff: noqa: E402
@@ -118,7 +118,7 @@ def default_rate(kind):
 
 
 def figure(by_seed):
-    """Every net a row, at the reports' rates: accuracy never seen and trained on."""
+    """Every net a row, at the reports' rates: names never seen, and those it learned from."""
     every = [(kind, default_rate(kind)) for kind in (*PARTS, *REMEMBERS)]
     shown = [(kind, rate) for kind, rate in every if (kind, "held-out", rate) in by_seed.runs]
     panels = {
@@ -127,8 +127,8 @@ def figure(by_seed):
             for kind, rate in shown
         }
         for title, protocol, measure in [
-            ("names never seen", "held-out", "unseen_stopped"),
-            ("names it was trained on", "held-out", "train"),
+            ("names never seen, stopped early", "held-out", "unseen_stopped"),
+            ("the names that it learned from", "held-out", "train"),
         ]
     }
     return plotting.plot_means(panels, "class-balanced accuracy")
