@@ -1296,8 +1296,8 @@ def dropped(rng):
 
 
 def embedded(rng):
-    """A net, its E, the Wx of each gate, and the layer that reads letters; all but the net lists,
-    and the layer after a backward pass, with the gradient of E Wx in it."""
+    """A net, its E and the Wx of each gate as lists, and its layers as they read letters, after a
+    backward pass."""
     net = NameClassifier(5, 3, rng=rng, hidden_size=4, embedding=2, dtype="float64")
     E, Wx = net.embedding.W.data.tolist(), net.recurrent.layers[0].Wx.data.tolist()
     read = on_letters(net.recurrent, net.embedding.W.data)
@@ -1315,7 +1315,7 @@ def _(rng):
 
 @equation("embedding-product", r"x_t W_{x,k} = (E W_{x,k})_{i_t}")
 def _(rng):
-    net, E, Wx, read = embedded(rng)
+    _, E, Wx, read = embedded(rng)
     for k in range(4):
         for i in range(5):
             same(times([E[i]], Wx[k])[0], read.layers[0].Wx.data[k][i])

@@ -132,7 +132,7 @@ def whole(text):
 
 
 def seed(text):
-    """An argparse type: a whole number from 0 up to 2^63 - 1, which names files too."""
+    """An argparse type: a whole number from 0 to 2^63 - 1; files are named after it."""
     return _number(int, text, lambda n: 0 <= n < 2**63, "a whole number, at least 0 and below 2^63")
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .backend import Array, Dtype, Rng, get_array_module, taken
-from .check import batch_of, cache_of, embedding_of, net_of, of_shape, whole
+from .check import batch_of, cache_of, embedding_of, net_of, of_shape, switch, whole
 from .errors import MinirnnError
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
@@ -17,10 +17,10 @@ cells = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 class ReadCache(NamedTuple):
     """What a model keeps of its recurrent layers for backward."""
 
-    layers: Any  # its own, or what `on_letters` made of them
-    recurrent: Any  # their cache
-    letters: Any  # the embedding's cache and the mask, where it was not one with them
-    layer: Any  # whose it is
+    stack: Any  # the layers that ran: the model's own, or what `on_letters` made of them
+    cache: Any  # theirs
+    letters: Any  # the caches of embedding and dropout; None where the layers read batch.x itself
+    layer: Any  # whose it is: the model's own layers
 
 
 class NameClassifier(Module):
@@ -122,30 +122,33 @@ class NameClassifier(Module):
         cache: what forward returned.
         """
         read = cache_of(cache_of(cache, tuple)[0], self.recurrent)
-        return read.layers.states(read.recurrent)
+        return read.stack.states(read.cache)
 
     def _read(self, batch, state, training):
         """The recurrent layers over a batch, with learned numbers for its letters."""
-        x, layers, letters, E = batch.x, self.recurrent, None, self.embedding
-        if E is not None:
-            if training and self.dropout.p or len(x) < len(E.W.data) or x.dtype.kind not in "iu":
-                x, ids = E.forward(x)
+        x, stack, letters = batch.x, self.recurrent, None
+        if self.embedding is not None:
+            x, (V, D) = taken(self.embedding.W.data, ids=x), self.embedding.W.shape
+            drops = switch("training", training) and self.dropout.p > 0
+            # on_letters saves the products of x, and has V columns to multiply on the way back
+            if x.dtype.kind in "iu" and not drops and min(x.size, 2 * D) >= V:
+                stack = on_letters(stack, self.embedding.W.data)
+            else:
+                x, ids = self.embedding.forward(x)
                 x, mask = self.dropout.forward(x, training)
                 letters = ids, mask
-            else:
-                layers = on_letters(layers, E.W.data)
-        output, final, cache = layers.forward(x, batch.sizes, state, training=training)
-        return output, final, ReadCache(layers, cache, letters, self.recurrent)
+        output, final, cache = stack.forward(x, batch.sizes, state, training=training)
+        return output, final, ReadCache(stack, cache, letters, self.recurrent)
 
     def _read_back(self, doutput, cache, dfinal):
         """`_read` undone: dx of features, None of letters; the gradient of the embedding."""
-        layers, inner, letters, _ = cache_of(cache, self.recurrent)
-        dx, _ = layers.backward(doutput, inner, dfinal)
+        stack, inner, letters, _ = cache_of(cache, self.recurrent)
+        dx, _ = stack.backward(doutput, inner, dfinal)
         if letters is not None:
             ids, mask = letters
             return self.embedding.backward(self.dropout.backward(dx, mask), ids)
-        if layers is not self.recurrent:
-            add_gradients(layers, self.recurrent, self.embedding.W)
+        if stack is not self.recurrent:
+            add_gradients(stack, self.recurrent, self.embedding.W)
         return dx
 
     def _join(self, h):
@@ -214,7 +217,7 @@ class StepModel(NameClassifier):
 def on_letters(stack, E):
     """The same layers for ids: where x is rows of E [V, D], x Wx is rows of E Wx [G, V, H].
 
-    So every letter is multiplied once, not every place in the text.
+    So each letter of the alphabet is multiplied once, not every place in the text.
     """
     folded = copy.copy(stack)
     folded.input_size, folded.layers = len(E), [copy.copy(layer) for layer in stack.layers]
@@ -225,11 +228,12 @@ def on_letters(stack, E):
     return folded
 
 
-def add_gradients(folded, stack, E):
-    """Add to the gradients of E and Wx what `on_letters(stack, E)` has found for E Wx."""
+def add_gradients(folded, stack, embedding):
+    """Add to the gradients of E, the parameter `embedding`, and of Wx what `on_letters(stack, E)`
+    has found for E Wx."""
     for layer, own in zip(folded.layers[: stack.directions], stack.layers, strict=False):
-        own.Wx.grad += E.data.T @ layer.Wx.grad
-        E.grad += (layer.Wx.grad @ own.Wx.data.swapaxes(1, 2)).sum(axis=0)
+        own.Wx.grad += embedding.data.T @ layer.Wx.grad
+        embedding.grad += (layer.Wx.grad @ own.Wx.data.swapaxes(1, 2)).sum(axis=0)
         layer.Wx.grad[...] = 0  # the next backward adds again
 
 

@@ -478,6 +478,14 @@ REFUSED = {
         lambda: classifier().forward(LETTERS._replace(x=np.ones((5, 2), "float32"))),
         "ids must be whole numbers, but are of type float32",
     ),
+    "no features for an embedding": (
+        lambda: classifier().forward(LETTERS._replace(x=None)),
+        "ids is None, but must be",
+    ),
+    "a switch of many": (
+        lambda: classifier().forward(LETTERS, training=np.ones(2)),
+        "training is .*, but must be False or True|training is .*, but must be one of",
+    ),
     "a ragged parameter": (lambda: Parameter([[1.0], [1.0, 2.0]]), "data is .*list of numbers"),
     "cache and gradient exchanged": (
         lambda: lstm().backward(lstm().forward(NUMBERS)[2], np.ones((5, 2, 3))),

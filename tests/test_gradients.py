@@ -257,7 +257,7 @@ def test_name_classifier_drops_at_three_places():
     net = NameClassifier(5, 3, rng=rng, hidden_size=4, num_layers=2, embedding=3, dropout=0.4)
     for training in (True, False):
         _, (read, _, _, last, _) = net.forward(batch, training)
-        letters, between = read.letters and read.letters[1], read.recurrent[1][1]
+        letters, between = read.letters and read.letters[1], read.cache[1][1]
         for mask, shape in ((letters, (8, 3)), (between, (8, 4)), (last, (3, 4))):
             if training:
                 assert mask.shape == shape and (mask == 0).any() and (mask > 1).any()

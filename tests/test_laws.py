@@ -253,17 +253,17 @@ def test_ids_are_one_hot_rows(name, seed, ends, both):
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru", GRUBeforeCell])
-@given(seed=seeds, ends=lengths, both=st.booleans(), layers=st.integers(1, 2))
-def test_an_embedding_and_its_layers(cell, seed, ends, both, layers):
+@given(seed=seeds, ends=lengths, both=st.booleans(), layers=st.integers(1, 2), V=st.integers(4, 8))
+def test_an_embedding_and_its_layers(cell, seed, ends, both, layers, V):
     """One after the other they say what the model says, however few or many the letters are."""
-    rng, V = np.random.default_rng(seed), 5
+    rng = np.random.default_rng(seed)
     net = StepModel(V, 3, rng=rng, cell=cell, hidden_size=H, embedding=D, bidirectional=both,
                     num_layers=layers, dtype="float64")  # fmt: skip
     data = Sequences([rng.integers(0, V, length) for length in ends],
                      targets=[np.zeros(length, int) for length in ends])  # fmt: skip
     batch = data.batch(np.arange(len(ends)))
     y, cache = net.forward(batch)
-    assert (cache.recurrent.layers is net.recurrent) == (len(batch.x) < V)
+    assert (cache.recurrent.stack is net.recurrent) == (len(batch.x) < V or V > 2 * D)
     dy = rng.standard_normal(y.shape)
     for _ in range(2):  # backward twice gives it twice
         assert net.backward(dy, cache) is None

@@ -13,9 +13,9 @@ from .words import is_masked, short
 def cache_of(cache, kind, divisor=None, dloss=1.0):
     """Return the cache of a forward; `ArgumentError` for anything else.
 
-    kind: its class, or how many fields it has, or the layer whose it is, or a list of the layers
-    whose it holds. divisor: the place of a number in a loss's, which begins with an array; dloss:
-    what its backward is given beside it, a number too.
+    kind: its class, or how many fields it has, or the layer or stack whose it is, or a list of the
+    layers whose it holds. divisor: the place of a number in a loss's, which begins with an array;
+    dloss: what its backward is given beside it, a number too.
     """
     single("dloss", dloss)
     if isinstance(kind, type):
@@ -27,7 +27,7 @@ def cache_of(cache, kind, divisor=None, dloss=1.0):
         fits = isinstance(parts, list) and [getattr(p, "layer", None) for p in parts] == kind
     else:
         fits = getattr(cache, "layer", None) is kind
-        if hasattr(kind, "Wh"):  # one layer, not several
+        if hasattr(kind, "Wh"):  # a stack has layers, which look at their own
             _no_complex(np.dtype(getattr(cache, "dtype", "f")), kind.Wh.grad.dtype)
     if fits and divisor is not None:
         number = cache[divisor]

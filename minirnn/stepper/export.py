@@ -159,8 +159,8 @@ def run_of(net, kind, ids, label, layer=0):
 
     ids [T] are the letters, label the answer from which the loss is computed. `values` holds, for
     every panel that is not a sum, [T, H] numbers, and then for every factor [T, width], all as
-    float32 in base64; NaN where a step does not compute it. The net's gradients are zeroed and
-    then added to. Raises `NumberError` where the net's answer is not finite.
+    float32 in base64; NaN where a step does not compute it. The net's gradients are zeroed, and
+    those of its layers then added to. Raises `NumberError` where the net's answer is not finite.
     """
     logits, loss, traced, inputs = _read(net, ids, label)
     if not np.isfinite(logits).all() or not np.isfinite(loss):
@@ -200,21 +200,21 @@ def _read(net, ids, label):
     cells = [layer.cell for layer in layers]
     traced = [TracedCell(cell) for cell in cells]
     batch = Sequences([ids], [label], net.linear.W.shape[1], int(max(ids)) + 1).batch(np.array([0]))
-    if net.embedding is not None:  # the numbers of every letter are shown
+    net.zero_grad()
+    if net.embedding is not None:  # the page shows x as rows, so the layers must read rows
         batch, net = batch._replace(x=net.embedding.forward(batch.x)[0]), copy.copy(net)
         net.embedding = None
     criterion = CrossEntropy()
     try:
         for layer, cell in zip(layers, traced, strict=True):
             layer.cell = cell  # of no kind that the fast loops know: the clear one runs
-        net.zero_grad()
         logits, cache = net.forward(batch)
         loss, loss_cache = criterion.forward(logits, batch.labels)
         net.backward(criterion.backward(loss_cache), cache)
     finally:
         for layer, cell in zip(layers, cells, strict=True):
             layer.cell = cell
-    caches, *_ = cache[0].recurrent
+    caches, *_ = cache[0].cache
     return asnumpy(logits)[0], loss, traced, [cache.x for cache in caches]
 
 
