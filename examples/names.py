@@ -26,7 +26,7 @@ import numpy as np
 from minirnn import backend, cli, optim
 from minirnn.batches import Sequences
 from minirnn.data import Alphabet, load_names, printable, split
-from minirnn.errors import DataError, NumberError
+from minirnn.errors import DataError
 from minirnn.functions import softmax
 from minirnn.losses import CrossEntropy
 from minirnn.measures import log_shares
@@ -109,9 +109,10 @@ def trained(folder, args, rng):
         raise DataError(f"there is no trained model {path}; train it first")
 
     def build(settings):
+        if "languages" not in settings:
+            raise DataError(f"{path} holds a net that knows no languages: text.py has trained it")
         cell = own_cell(args) if settings["model"] == args.model else None
-        known = {**settings, "languages": settings["languages"]}  # a net that writes has none
-        return NameClassifier.from_settings(known, rng=rng, cell=cell)
+        return NameClassifier.from_settings(settings, rng=rng, cell=cell)
 
     return path, *load_net(path, build)
 
@@ -178,14 +179,8 @@ def train(args, rng):
     checkpoint = kind(output / "checkpoint.npz", settings)
     if args.snapshots and not args.resume:
         checkpoint.begin(trainer)
-    try:
-        cli.train(trainer, checkpoint, args.resume)
-    except NumberError:
-        if trainer.best is not None:  # else an older model would be lost for nothing
-            trainer.restore_best()
-            save_net(output / "model.npz", net, settings)
-        raise
-    save_net(output / "model.npz", net, settings)
+    save = functools.partial(save_net, output / "model.npz", net, settings)
+    cli.train(trainer, checkpoint, args.resume, save=save)
     facts = {"model": args.model, "backend": args.backend, "seed": args.seed}
     summary.write(output, trainer, names, parts, facts)
 

@@ -20,12 +20,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy; see names.py
 import numpy as np
 
 from minirnn import __version__, backend, cli, optim, plotting
-from minirnn.data import printable
+from minirnn.data import legible, printable
 from minirnn.errors import DataError
 from minirnn.losses import CrossEntropy
 from minirnn.models import NameClassifier, StepModel
 from minirnn.mpi import world
 from minirnn.mpi.shared import SharedTrainer
+from minirnn.storage import summary
 from minirnn.storage.checkpoints import Checkpoint, load_net, save_net
 from minirnn.storage.files import write_atomic, write_figure
 from minirnn.text.continuation import go_on, written
@@ -35,6 +36,7 @@ from minirnn.training import Trainer, evaluate
 
 # what the weights don't depend on; the letters of the text count, not where it lies
 UNSAVED = "output resume prompt length temperature top_k backend text sample mpi".split()
+PIECES = 16  # at least, of each stream by which a net is judged: each begins with no state
 WRITING = "length", "temperature", "top_k"  # the options of what goes on with a prompt
 
 
@@ -86,9 +88,9 @@ def write_on(args, rng):
         )
     letters = settings["alphabet"]
     more = go_on(net, ids_of(args.prompt, letters), rng, args.temperature, args.top_k)
-    print(args.prompt, end="")
+    print(legible(args.prompt), end="")
     for _ in range(args.length):
-        print(letters[next(more)], end="", flush=True)
+        print(legible(letters[next(more)]), end="", flush=True)
     print()
 
 
@@ -106,7 +108,7 @@ class Samples(Checkpoint):
             rng = np.random.default_rng([self.args.seed, trainer.epoch])
             text = written(trainer.net, self.letters, [0], rng, self.args.sample, 0.8)
             head = f"epoch {trainer.epoch}: {row['validation_bits']:.3f} bits a letter held out"
-            cli.say_beside_bars(f"\n{head}\n{text}\n")
+            cli.say_beside_bars(f"\n{head}\n{legible(text)}\n")
 
 
 def train(args, rng):
@@ -134,11 +136,12 @@ def train(args, rng):
     print("bits a letter held out, by counts of n-grams:")
     print("  " + "  ".join(f"{n}: {bits:.3f}" for n, bits in enumerate(counts, 1)))
     path = output / "checkpoint.npz"
-    checkpoint = Samples(path, {**settings, "letters": text.digest()}, text.letters, args)
-    cli.train(trainer, checkpoint, args.resume, unit="letter")
-    save_net(output / "model.npz", net, settings)
+    checkpoint = Samples(path, {**settings, "hash of the text": text.digest()}, text.letters, args)
+    save = functools.partial(save_net, output / "model.npz", net, settings)
+    cli.train(trainer, checkpoint, args.resume, unit="letter", save=save)
 
-    carried = evaluate(net, sequences, held, trainer.loss, streams=args.streams)
+    streams = max(1, min(args.streams, len(held) // PIECES))
+    carried = evaluate(net, sequences, held, trainer.loss, streams=streams)
     cleared = evaluate(net, sequences, held, trainer.loss)
     rows = {
         f"counts of {best + 1} letters, the best of 1 to {len(counts)}": counts[best],
@@ -154,14 +157,15 @@ def train(args, rng):
         "version": __version__, "text": text.source, "letters": len(text),
         "parameters": net.number_of_parameters(), "epochs": trainer.epoch,
         "bits_carried": carried.bits, "bits_cleared": cleared.bits, "bits_of_counts": counts,
-        "seconds": round(trainer.seconds, 2), "letters_per_second": round(trainer.per_second, 1),
+        **summary.times(trainer, output / "summary.json", "letters"),
         "loss_first": trainer.first_loss,
     }  # fmt: skip
     write_figure(output / "bits.png", plotting.plot_measure(trainer.history, "bits", levels))
     write_figure(output / "loss.png", plotting.plot_loss(trainer.history))
     write_atomic(output / "history.csv", trainer.history.csv().encode())
     write_atomic(output / "summary.json", json.dumps(facts, indent=1).encode() + b"\n")
-    print(f"\n{trainer.per_second:,.0f} letters/s, {trainer.seconds:.0f} s of training; written:")
+    print(f"\n{facts['letters_per_second']:,.0f} letters/s, {facts['seconds']:.0f} s of training; "
+          "written:")  # fmt: skip
     for name in ("bits.png", "loss.png", "history.csv", "model.npz", "summary.json"):
         print(f"  {output / name}")
     print(f'\ngo on with: python examples/text.py --output "{printable(str(output))}" '

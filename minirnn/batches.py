@@ -78,12 +78,13 @@ class Sequences:
         """Return the sequences at `index` as a `Batch` on the current backend.
 
         index: places [N], or a mask; `DataError` for anything else. state: what the net begins
-        with, for these sequences and perhaps more after them; see `streams`.
+        with, for these sequences in the order of `index`, and perhaps more after them; see
+        `streams`.
         """
         index = check.places("index", index, len(self))
         rows, sizes, order = order_of_rows(self.starts[index], self.lengths[index])
         labels = self.labels[rows if self.every_step else index[order]]
-        state = check.carried(state, len(index))
+        state = check.carried(state, order)
         return Batch(asarray(self.rows[rows]), sizes, asarray(labels), index[order], state)
 
     def targets(self, index):

@@ -45,6 +45,11 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, description):
         super().__init__(description=description, formatter_class=Help)
 
+    def _get_values(self, action, words):
+        if words == ["--"]:  # of --option=--, which argparse would take for nothing
+            self.error(f"argument {'/'.join(action.option_strings)}: -- is no value")
+        return super()._get_values(action, words)
+
     def _print_message(self, message, file=None):
         if world.number() == 0:
             super()._print_message(message, file)
@@ -309,10 +314,10 @@ def say_beside_bars(text):
     tqdm.write(text, file=sys.stdout)
 
 
-def train(trainer, checkpoint, resume, unit="name"):
-    """Fit with a progress bar and checkpoints; after Ctrl-C or SIGTERM, save, say so, and raise
-    the `interruption`. Raises `NumberError` where a number is not finite, and names the checkpoint
-    from before."""
+def train(trainer, checkpoint, resume, unit="name", save=None):
+    """Fit with a progress bar and checkpoints, and save() the best net; after Ctrl-C or SIGTERM,
+    save the checkpoint, say so, and raise the `interruption`. Raises `NumberError` where a number
+    is not finite: the best net so far is saved, and the checkpoint from before named."""
     with alone_in(checkpoint.path.parent):
         remove_leftovers(checkpoint.path.parent)
         if resume:
@@ -324,12 +329,17 @@ def train(trainer, checkpoint, resume, unit="name"):
             with stop_on_interrupt(trainer), Progress(trainer.epochs, unit) as progress:
                 trainer.fit(progress, checkpoint)
         except NumberError as error:
+            if save and trainer.best is not None:  # else an older net would be lost for nothing
+                trainer.restore_best()
+                save()
             if checkpoint.saved:
                 raise NumberError(f"{error}; {checkpoint.path} is from before") from None
             raise
         if trainer.stopped:
             _say(f"saved after step {trainer.step:,} in {checkpoint.path}; go on with --resume")
             raise interruption(trainer.stopped)
+        if save:
+            save()
 
 
 def follow(trainer):

@@ -288,6 +288,13 @@ def split(
     return tuple(np.sort(np.array(chosen, dtype=np.int64)) for chosen in parts)
 
 
+def legible(text):
+    """`text` as it is, but with control characters that do more than end a line escaped."""
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) != "Cc" else ascii(c)[1:-1] for c in text
+    )
+
+
 def printable(text, longest=80):
     """`text` made safe to print: control and direction characters escaped, cut when long."""
     safe = "".join(

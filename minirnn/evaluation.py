@@ -6,7 +6,7 @@ import numpy as np
 
 from .backend import asarray, asnumpy
 from .batches import Sequences, side_by_side
-from .check import one_output_each, parts_of_evaluation, places, whole
+from .check import counted, one_output_each, parts_of_evaluation, places, whole
 from .cuda.faults import is_out_of_memory
 from .losses import CrossEntropy
 from .measures import Evaluation, measure_of
@@ -36,6 +36,7 @@ def evaluate(net: Any, sequences: Sequences, index: Any, loss: Any = None,
     """
     parts_of_evaluation(net, sequences, loss, streams), measure_of(loss, sequences)
     index = places("index", index, len(sequences))
+    counted(sequences, index=index)
     return measured(outputs_of(net, sequences, index, AT_ONCE, streams), sequences, index, loss)
 
 
@@ -49,7 +50,8 @@ def measured(outputs, sequences, index, loss=None):
         classes = max(sequences.num_classes, logits.shape[-1])
         evaluation = measure.of(labels, logits.argmax(axis=-1), classes)
         plain = CrossEntropy(log_prior=getattr(loss, "log_prior", None))
-        evaluation.nats = float(plain.forward(asarray(logits), asarray(labels))[0])
+        nats = float(plain.forward(asarray(logits), asarray(labels))[0])
+        evaluation.nats = nats + 0.0  # not -0.0
     else:
         evaluation = measure.of(targets, outputs)
     if loss is not None:

@@ -98,7 +98,7 @@ class Evaluation:
     @property
     def perplexity(self):
         """exp of the mean of -log p: among how many equally likely classes the net wavers."""
-        return math.exp(min(self.nats, 700.0))  # what follows is infinite
+        return math.exp(min(self.nats, 690.0))  # above 1e300 lies infinity, for a checkpoint too
 
     @staticmethod
     def on_the_way(right, number):
@@ -279,6 +279,11 @@ def measure_of(loss, sequences):
     if ignored is not None and ignored != own:
         raise ArgumentError(
             f"ignore_index is {ignored} for the sequences, but {own} for {name}: give both the same"
+        )
+    if own is not None and ignored is None and (sequences.labels == own).any():
+        raise ArgumentError(
+            f"{name} ignores class {own}, which is a target: give the sequences ignore_index={own} "
+            "too"
         )
     return measure
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from .backend import Array, Dtype, Rng, get_array_module, taken
-from .check import batch_of, cache_of, embedding_of, net_of, of_shape, switch, whole
+from .check import batch_of, cache_of, embedding_of, floating, net_of, of_shape, switch, whole
 from .errors import MinirnnError
 from .layers import Dropout, Embedding, Linear
 from .parameters import Module
@@ -59,7 +59,7 @@ class NameClassifier(Module):
                        biases=biases, init=init, forget_bias=forget_bias, dtype=dtype, rng=rng,
                        dropout=dropout if num_layers > 1 else 0.0)  # fmt: skip
         self.embedding: Any = None
-        embedding = embedding_of(embedding)
+        embedding = embedding_of(embedding, floating("dtype", dtype))
         given, width = hasattr(embedding, "ndim") and embedding.ndim == 2, num_symbols
         if given or whole("embedding", embedding, none=True):
             width = embedding.shape[1] if given else embedding
@@ -121,7 +121,8 @@ class NameClassifier(Module):
 
         cache: what forward returned.
         """
-        read = cache_of(cache_of(cache, tuple)[0], self.recurrent)
+        (read, *_) = cache_of(cache, tuple) or (None,)
+        read = cache_of(read, self.recurrent)
         return read.stack.states(read.cache)
 
     def _read(self, batch, state, training):

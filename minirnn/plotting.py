@@ -11,7 +11,7 @@ import numpy as np
 
 from .backend import asnumpy
 from .data import printable
-from .errors import ShapeError
+from .errors import ArgumentError, ShapeError
 
 
 def plot_loss(history):
@@ -28,7 +28,11 @@ def plot_loss(history):
 
 
 def plot_measure(history, measure, levels=None):
-    """One measure against the epoch, "bits" or "rmse" say; levels, {label: y}, as dashed lines."""
+    """One measure against the epoch, "bits" or "rmse" say; levels, {label: y}, as dashed lines.
+
+    Raises `ArgumentError` where the history has no such column.
+    """
+    _column(history, f"validation_{measure}")
     figure, axes = _figure(6, 4)
     for part, mark in (("training", "o-"), ("validation", "s-")):
         column = f"{part.removesuffix('ing')}_{measure}"
@@ -42,7 +46,11 @@ def plot_measure(history, measure, levels=None):
 
 
 def plot_accuracy(history, baselines=None):
-    """Accuracy against the epoch; baselines, {name: accuracy}, as dashed lines."""
+    """Accuracy against the epoch; baselines, {name: accuracy}, as dashed lines.
+
+    Raises `ArgumentError` for the history of numbers.
+    """
+    _column(history, "validation_accuracy")
     figure, axes = _figure(6, 4)
     curves = {
         "training": "train_accuracy",
@@ -58,7 +66,13 @@ def plot_accuracy(history, baselines=None):
     return figure
 
 
-def plot_confusion(confusion, classes):
+def _column(history, column):
+    if column not in history.columns:
+        there = ", ".join(c for c in history.columns if c.startswith("validation"))
+        raise ArgumentError(f"the history has no {column}, but {there}")
+
+
+def plot_confusion(confusion, classes, title="Share of each language's names"):
     """The confusion matrix, each row divided by its sum: where the names of a language went.
 
     Raises `ShapeError` unless it is [K, K] for K classes.
@@ -75,7 +89,7 @@ def plot_confusion(confusion, classes):
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(K), labels, rotation=90, parse_math=False)  # a $ is a $ here
     axes.set_yticks(range(K), labels, parse_math=False)
-    axes.set(xlabel="guessed", ylabel="true", title="Share of each language's names")
+    axes.set(xlabel="guessed", ylabel="true", title=title)
     for true, guessed in zip(*np.nonzero(shares >= 0.095), strict=True):
         share = shares[true, guessed]
         axes.text(

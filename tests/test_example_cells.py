@@ -86,6 +86,26 @@ def test_exponential_gates_do_not_overflow():
     assert np.isfinite(h).all() and (n > 0).all() and m[0, 0] == 900
 
 
+@pytest.mark.parametrize("ai", [-50, -80])
+def test_input_gates_that_are_all_but_shut(ai):
+    """In float32 n is then about exp(ai): its square would be 0."""
+    gradients = []
+    for dtype in ("float32", "float64"):
+        cell, zero = CELLS["slstm"](), np.zeros((1, 1), dtype)
+        gx = np.array([ai, 4, 0.5, 0.3], dtype)[:, None, None]
+        _, cache = cell.forward(gx, (zero,) * 4, lambda v: 0)
+        dgx, _ = cell.backward((zero + 1, zero, zero, zero), cache, Nothing())
+        gradients.append(np.ravel(dgx))
+    np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-6)
+
+
+class Nothing:
+    """The way back of a product that gave nothing."""
+
+    def backward(self, da):
+        return 0 * da[0]
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_a_net_trains_with_it(name):
     """What `examples/names.py --cell` makes of it: two directions, and every weight is reached."""

@@ -176,6 +176,16 @@ def smoothed(logits, labels, w, e):
     return total
 
 
+@pytest.mark.parametrize("name", ["class_weight", "log_prior"])
+def test_the_numbers_of_a_list_are_exact(name):
+    logits, labels, numbers = np.array([[0.3, -1.0, 0.5]]), np.array([1]), [0.1, 0.7, 1.3]
+    a, b = (
+        CrossEntropy(**{name: given}).forward(logits, labels)[0]
+        for given in (numbers, np.array(numbers))
+    )
+    assert a == b
+
+
 @given(problems(), st.sampled_from([0.0, 0.1, 1.0]), st.integers(0, 2**16))
 def test_class_weights_and_smoothing(problem, e, seed):
     logits, labels, _ = problem

@@ -298,6 +298,16 @@ def test_no_checkpoint_or_a_broken_one(tmp_path):
         Checkpoint(path, {"a": 1}).resume(trainer(**USUAL))
 
 
+def test_a_run_goes_on_with_its_own_monitor(tmp_path):
+    path = tmp_path / "c.npz"
+    stopped_run(path, 8)
+    run = trainer(**USUAL)
+    run.history.monitor = "accuracy"
+    with pytest.raises(CheckpointError, match="its monitor is .*, but now it is accuracy; use"):
+        Checkpoint(path, {"a": 1}).resume(run)
+    assert run.step == 0
+
+
 # What scripts add: Ctrl-C, a run begun anew, two runs at once
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minirnn import gradcheck, pack_padded, pad_packed
+from minirnn import gradcheck, pack_padded, pad_packed, plotting
 from minirnn.batches import Sequences, streams
 from minirnn.errors import ArgumentError, DataError, MinirnnError, NumberError, ShapeError
 from minirnn.losses import CrossEntropy, MeanSquaredError
@@ -144,7 +144,7 @@ def test_classes_of_steps_by_hand():
     alone = evaluate(Says(logits), sequences, [1, 0])
     assert math.isnan(alone.loss) and alone.bits == found.bits
     assert math.isnan(Evaluation.of([0], [0], 2).bits)
-    assert evaluate(Says(np.array([[4e3, 0.0]])), Sequences([[0]], [1]), [0]).perplexity > 1e300
+    assert evaluate(Says(np.array([[4e3, 0.0]])), Sequences([[0]], [1]), [0]).perplexity > 1e299
 
 
 def evaluate_numbers(y, target):
@@ -240,6 +240,19 @@ def test_streams_lie_side_by_side():
     batches = streams(text, np.arange(8), 3, np.random.default_rng(0))
     assert [b.tolist() for b in batches] == [[0, 3, 6], [1, 4, 7], [2, 5]]
     assert [b.tolist() for b in streams(text, [1, 7], 2, None)] == [[1, 7]], "the last is shorter"
+
+
+def test_the_state_follows_its_sequence():
+    rng = np.random.default_rng(3)
+    net = StepModel(3, 2, rng=rng, cell="lstm", hidden_size=4, dtype="float64")
+    data = Sequences([[0], [1, 2], [2]], targets=[[0], [0, 0], [1]], num_symbols=3)
+    state = tuple(rng.standard_normal((1, 3, 4)) for _ in range(2))
+    batch = data.batch([0, 1, 2], state)
+    y = net.forward(batch)[0]
+    assert batch.index.tolist() == [1, 0, 2]
+    for row, k in [(0, 1), (1, 0), (2, 2)]:  # the rows of step 0
+        alone = net.forward(data.batch([k], tuple(s[:, k : k + 1] for s in state)))[0]
+        np.testing.assert_allclose(y[row], alone[0], rtol=1e-12)
 
 
 def test_the_state_is_carried_on():
@@ -437,6 +450,23 @@ def train(data, loss, net=None, **options):
 
 STEPS = [[0, 1], [2], [1, 1, 0]]
 x = np.zeros((2, 3))
+
+
+def ignored():
+    """Sequences of which the last does not count."""
+    return sequences([0, 0, 1], ignore_index=1)
+
+
+class NoScore:
+    """A loss that cannot be added up over an epoch."""
+
+    def forward(self, y, target):
+        return y.sum(), y
+
+    def backward(self, cache, dloss=1.0):
+        return np.ones_like(cache)
+
+
 REFUSED = {
     "targets of another length": (lambda: sequences(targets=[[0, 1], [2, 0], [1, 1, 0]]),
         "sequence 1 has 1 steps, but 2 targets: give one for every step, or labels"),
@@ -508,6 +538,37 @@ REFUSED = {
     "a length of nothing": (lambda: pack_padded(x, [0, 2], batch_first=True), "one from 1 to 3"),
     "lengths of halves": (lambda: pack_padded(x, [0.5, 2], batch_first=True), "lengths must be a"),
     "states of no cache": (lambda: LSTM(2, 3).states((1, 2)), "cache is"),
+    "ignored by the loss alone": (
+        lambda: train(sequences([0, 1, 1]), CrossEntropy(ignore_index=0)),
+        "CrossEntropy ignores class 0, which is a target: give the sequences ignore_index=0 too"),
+    "nothing counts in validation": (
+        lambda: train(ignored(), CrossEntropy(ignore_index=1)),
+        "all targets of validation are 1, the ignore_index: one must count"),
+    "nothing counts in an evaluation": (
+        lambda: evaluate(NameClassifier(3, 2, hidden_size=2), ignored(), [2],
+                         CrossEntropy(ignore_index=1)),
+        "all targets of index are 1, the ignore_index"),
+    "a loss without a score": (lambda: train(sequences([0, 1, 1]), NoScore()),
+        "loss is .*, but must be an object with forward and backward and score"),
+    "weights of nothing": (lambda: CrossEntropy(class_weight=[0.0, 0.0]), "no class would count"),
+    "complex weights": (lambda: CrossEntropy(class_weight=[1j, 1]), "must hold finite numbers"),
+    "masked labels": (
+        lambda: sequences(np.ma.masked_array([0, 1], [False, True])), "labels are .*, but must"),
+    "an empty sequence with targets": (
+        lambda: Sequences([[], [1]], targets=[[], [1]]), "sequence 0 is empty"),
+    "targets of two axes": (lambda: Sequences([[0, 1], [1]], targets=[[[0], [1]], [[1]]]),
+        r"there are 3 steps, but 3 targets of shape \(3, 1\), which is not \[S\]"),
+    "an embedding too large": (lambda: StepModel(2, 2, embedding=np.full((2, 2), 1e300)),
+        "must hold finite real numbers of float32"),
+    "fewer outputs than numbers": (
+        lambda: train(sequences(np.zeros((3, 2))), MeanSquaredError(),
+                      NameClassifier(3, 1, hidden_size=2)).fit(),
+        "1 outputs, but there are 2 numbers to say"),
+    "states of an empty cache": (lambda: StepModel(2, 2).states(()), "cache is None"),
+    "accuracy of numbers": (lambda: plotting.plot_accuracy(History(measure=Regression)),
+        "the history has no validation_accuracy, but validation_loss"),
+    "bits of numbers": (lambda: plotting.plot_measure(History(measure=Regression), "bits"),
+        "the history has no validation_bits"),
     "a frozen net": (lambda: SGD(LSTM(2, 3).freeze().parameters(), 0.1), "parameters is empty"),
 }  # fmt: skip
 

@@ -37,7 +37,7 @@ class SLSTMCell:
         dh, dc, dn, dm = dstate
         i, f, z, o, c_prev, n_prev, c, n, sigmoid_f, f_is_max = cache
         # h = o c / n
-        do, dc, dn = dh * c / n, dc + dh * o / n, dn - dh * o * c / n**2
+        do, dc, dn = dh * c / n, dc + dh * o / n, dn - dh * o * (c / n) / n  # n**2 might be 0
         # c, n = f c_prev + i z, f n_prev + i
         di, df, dz = dc * z + dn, dc * c_prev + dn * n_prev, dc * i
         # i, f = exp(ai - m), exp(log_f - m)

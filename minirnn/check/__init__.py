@@ -26,6 +26,7 @@ from .parts import (
     batch_of,
     carried,
     carrying,
+    counted,
     first_gate_of,
     forget_bias_of,
     made,

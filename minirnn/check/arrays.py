@@ -160,17 +160,23 @@ def class_weight_of(class_weight):
     """Return finite numbers [K], each at least 0; `ArgumentError` for others."""
     if class_weight.ndim != 1:
         raise ArgumentError(f"class_weight is {short(class_weight)}, but must be [K]")
-    if not bool(((class_weight >= 0) & (class_weight < np.inf)).all()):
+    real_ = class_weight.dtype.kind != "c"
+    if not real_ or not bool(((class_weight >= 0) & (class_weight < np.inf)).all()):
         raise ArgumentError("class_weight must hold finite numbers, at least 0, but does not")
+    if not bool((class_weight > 0).any()):
+        raise ArgumentError("class_weight has no number above 0, so no class would count")
     return class_weight
 
 
-def embedding_of(given):
-    """Return a list as an array, anything else as it is; `ShapeError` for an array with what is no
-    finite real number."""
+def embedding_of(given, dtype):
+    """Return a list or a tensor as an array, anything else as it is; `ShapeError` for an array with
+    what is no real number that this type can hold."""
+    if hasattr(given, "dtype") and not hasattr(given.dtype, "kind"):  # a tensor of PyTorch's
+        given = as_numbers("embedding", given)
     given = numbers_in("embedding", given)
     if hasattr(given, "dtype") and given.ndim:
-        real_ = given.dtype.kind in "iuf" and bool((given - given == 0).all())
+        real_ = given.dtype.kind in "iuf" and bool((abs(given) <= np.finfo(dtype).max).all())
         if not real_ or is_masked(given):
-            raise ShapeError(f"embedding is {short(given)}, but must hold finite real numbers")
+            wanted = f"finite real numbers of {np.dtype(dtype)}"
+            raise ShapeError(f"embedding is {short(given)}, but must hold {wanted}")
     return given

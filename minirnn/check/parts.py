@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import ArgumentError, CellError, NumberError, ShapeError
+from ..errors import ArgumentError, CellError, DataError, NumberError, ShapeError
 from .values import one_of, real, whole
 from .words import is_scalar, short
 
@@ -40,12 +40,23 @@ def parts_of_evaluation(net, sequences, loss=None, streams=None):
 
 def parts_of_trainer(net, loss, optimizer, sequences):
     """Raise `ArgumentError` where one of the four that a trainer joins is something else."""
-    part("net", net), part("loss", loss), part("optimizer", optimizer), part("sequences", sequences)
+    part("net", net), part("loss", loss, ("forward", "backward", "score"))
+    part("optimizer", optimizer), part("sequences", sequences)
     if hasattr(net, "parameters") and hasattr(optimizer, "parameters"):
         own = set(map(id, net.parameters()))
         if not own & set(map(id, optimizer.parameters)):
             raise ArgumentError(
                 "optimizer has no parameter of this net, but must be made of net.parameters()"
+            )
+
+
+def counted(sequences, **parts):
+    """Raise `DataError` where a part, places by its name, has no target that counts."""
+    for name, index in parts.items():
+        if not sequences.number(index):
+            raise DataError(
+                f"all targets of {name} are {sequences.ignore_index}, the ignore_index: one must "
+                "count"
             )
 
 
@@ -58,17 +69,19 @@ def batch_of(given):
     return given
 
 
-def carried(state, number):
-    """Return the state with which so many sequences begin, without what others have after them;
-    None for None, `ShapeError` unless it is a tuple of arrays [layers, N, H] with N as many."""
+def carried(state, order):
+    """Return the state with which sequences begin, in this order, places [n]; what others have
+    after them is left out. None for None, `ShapeError` unless it is a tuple of arrays
+    [layers, N, H] with N at least n."""
     if state is None:
         return None
+    number, moved = len(order), bool((np.diff(order) < 0).any())
     arrays = state if isinstance(state, (tuple, list)) else [None]
     shapes = [getattr(array, "shape", ()) for array in arrays]
     if not arrays or any(len(shape) != 3 or shape[1] < number for shape in shapes):
         wanted = f"a tuple of arrays [layers, N, H] with N at least {number}"
         raise ShapeError(f"state is {short(state)}, but must be {wanted}")
-    return tuple(array[:, :number] for array in arrays)
+    return tuple(array[:, order if moved else slice(number)] for array in arrays)
 
 
 def carrying(net, given="sampling is streams"):
@@ -94,7 +107,8 @@ def one_output_each(outputs, batch, least=0):
             "targets, one for every step, with StepModel"
         )
     if outputs.shape[-1] < least:
-        raise ShapeError(f"the net has {outputs.shape[-1]} outputs, but there are {least} classes")
+        what = "classes" if batch.labels.dtype.kind in "iu" else "numbers to say at once"
+        raise ShapeError(f"the net has {outputs.shape[-1]} outputs, but there are {least} {what}")
 
 
 def forget_bias_of(given, gates, biases):

@@ -10,7 +10,7 @@ from ..errors import ArgumentError, DataError, ShapeError
 from .arrays import as_array, as_numbers, finite, in_range
 from .parts import part
 from .values import ABOVE_0, one_of, real, whole
-from .words import is_scalar, many, short
+from .words import is_masked, is_scalar, many, short
 
 
 def joined(sequences, error, kinds="iuf"):
@@ -90,8 +90,9 @@ def labels_of(what, labels, number, size):
     if not number and not array.size:
         raise DataError(f"there are no {many(what)}, but there must be one")
     if array.shape != (number,):
-        shape = "" if array.ndim == 1 else f" of shape {array.shape}, which is not [N]"
-        raise DataError(f"there are {number} sequences, but {array.size} {many(what)}{shape}")
+        each, axes = ("steps", "[S]") if what == "target" else ("sequences", "[N]")
+        shape = "" if array.ndim == 1 else f" of shape {array.shape}, which is not {axes}"
+        raise DataError(f"there are {number} {each}, but {array.size} {many(what)}{shape}")
     in_range(what, array, 2**62 if size is None else whole("num_classes", size), DataError)
     return array.astype(np.int64, copy=False)
 
@@ -113,10 +114,9 @@ def targets_of(sequences, labels, targets, num_classes, ignore_index, dtype):
     if targets is not None:
         labels = _joined_targets(sequences, listed("targets", targets, DataError))
         what, number = "target", len(labels)
-    try:
-        array = np.asarray(labels)
-    except (ValueError, TypeError):
-        raise DataError(f"the {what}s are {short(labels)}, but must be an array") from None
+    array = as_array(labels)
+    if array.dtype == object and (is_masked(labels) or not array.size):
+        raise DataError(f"the {what}s are {short(labels)}, but must be an array")
     if array.dtype.kind != "f" or num_classes is not None or not array.size:  # classes
         ignored = np.zeros(array.shape, bool)
         if ignore_index is not None:
@@ -142,7 +142,10 @@ def _joined_targets(sequences, targets):
             f"there are {len(sequences)} sequences, but {len(targets)} lists of targets"
         )
     arrays = [as_numbers(f"the targets of sequence {k}", y) for k, y in enumerate(targets)]
+    arrays = [y.astype(np.int64) if y.dtype == np.uint64 else y for y in arrays]
     for k, (x, y) in enumerate(zip(sequences, arrays, strict=True)):
+        if hasattr(x, "__len__") and not is_scalar(x) and not len(x):
+            raise DataError(f"sequence {k} is empty, but must have at least one step")
         if not y.ndim or hasattr(x, "__len__") and not is_scalar(x) and len(y) != len(x):
             given = f"{len(y)} targets" if y.ndim else f"the target {short(targets[k])}"
             raise DataError(

@@ -27,6 +27,7 @@ def state_of(trainer):
     facts = {
         "optimizer": numbers(optimizer),
         "history": trainer.history.rows,
+        "monitor": trainer.history.monitor,
         "over": trainer.is_over(),
         "first_loss": trainer.first_loss,
         "position": trainer.position,
@@ -72,9 +73,16 @@ def check_state(trainer, arrays, facts):
     Returns the batches of the epoch under way, or None between two epochs.
     """
     own_arrays, own_facts = trainer.state_dict()
+    monitor = trainer.history.monitor
+    if isinstance(facts, dict):
+        facts = {"monitor": monitor, **facts}  # older checkpoints have none
     require(isinstance(facts, dict) and facts.keys() == own_facts.keys(), "its facts are not whole")
     per_epoch = trainer.batches_per_epoch()
     rows, position = facts["history"], facts["position"]
+    require(
+        facts["monitor"] == monitor,
+        f"its monitor is {facts['monitor']}, but now it is {monitor}; use the same",
+    )
     check_rows(rows, trainer.epochs, per_epoch, trainer.history.columns)
     most = per_epoch - 1 if len(rows) < trainer.epochs else 0
     check_position(position, most, "epoch")

@@ -52,8 +52,7 @@ def write(output, trainer, names, parts, facts):
         "data": data,
         "parameters": net.number_of_parameters(),
         "epochs": trainer.epoch,
-        "seconds": round(trainer.seconds, 2),
-        "names_per_second": round(trainer.per_second, 1),
+        **times(trainer, output / "summary.json", "names"),
         "loss_first": trainer.first_loss,
         "loss_last": history["train_loss"][-1],
         **{f"{part}_balanced_accuracy": rows[part].balanced.balanced_accuracy for part in parts},
@@ -68,7 +67,8 @@ def write(output, trainer, names, parts, facts):
         write_figure(output / name, figure)
     write_atomic(output / "history.csv", history.csv().encode())
     write_atomic(output / "summary.json", json.dumps(summary, indent=1).encode() + b"\n")
-    print(f"\n{trainer.per_second:,.0f} names/s, {trainer.seconds:.0f} s of training; written:")
+    speed, seconds = summary["names_per_second"], summary["seconds"]
+    print(f"\n{speed:,.0f} names/s, {seconds:.0f} s of training; written:")
     for name in (*figures, "history.csv", "model.npz", "summary.json"):
         print(f"  {output / name}")
 
@@ -126,3 +126,17 @@ def likeliest(p, languages, count=3):
     """The `count` likeliest languages with their probabilities, as text."""
     order = np.argsort(-p, kind="stable")[:count]
     return ", ".join(f"{printable(str(languages[k]), 30)} {p[k]:.2f}" for k in order)
+
+
+def times(trainer, path, what):
+    """{"seconds": of training, "<what>_per_second": speed} of this run; where nothing was left to
+    train, as the summary at `path` has them."""
+    speed = f"{what}_per_second"
+    measured = {"seconds": round(trainer.seconds, 2), speed: round(trainer.per_second, 1)}
+    if trainer.trained or not path.is_file():
+        return measured
+    try:
+        before = json.loads(path.read_text("utf-8"))
+        return {name: float(before[name]) for name in measured}
+    except (ValueError, KeyError, TypeError, RecursionError):  # not one that was written here
+        return measured

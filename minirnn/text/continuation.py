@@ -4,7 +4,8 @@ import numpy as np
 
 from ..backend import asarray, asnumpy
 from ..batches import Batch
-from ..check import above_0, whole
+from ..check import above_0, carrying, generator, listed, whole
+from ..errors import ArgumentError, NumberError
 from ..functions import softmax
 
 
@@ -14,11 +15,13 @@ def go_on(net, ids, rng, temperature=1.0, top_k=None):
     Each is drawn with probability softmax(logits / temperature): below 1 the likely ones gain,
     above 1 the unlikely; top_k: of the likeliest so many only, and those that are as likely as the
     last of them. What was drawn is read next, with the state in which the net was left. Raises
-    `ArgumentError` for a temperature that is not above 0, a top_k below 1, or no ids.
+    `ArgumentError` for a temperature that is not above 0, a top_k below 1, no ids, or a net that
+    carries no state on, and `NumberError` where it says what is not finite.
     """
     above_0(temperature=temperature), whole("top_k", top_k, none=True)
-    whole("the number of ids", len(ids := list(ids)))
-    return _go_on(net, ids, rng, temperature, top_k)
+    whole("the number of ids", len(ids := listed("ids", ids, ArgumentError)))
+    carrying(net, "a text is to be gone on with")
+    return _go_on(net, ids, generator(rng), temperature, top_k)
 
 
 def _go_on(net, unread, rng, temperature, top_k):
@@ -28,6 +31,8 @@ def _go_on(net, unread, rng, temperature, top_k):
         logits, cache = net.forward(batch)
         state = cache.state
         a = asnumpy(logits[-1]).astype("float64")
+        if not np.isfinite(a).all():
+            raise NumberError("the net says what is not finite, so there is no next letter")
         with np.errstate(over="ignore"):  # so near 0 that only the likeliest is left
             a = (a - a.max()) / temperature
         if top_k is not None and top_k < len(a):

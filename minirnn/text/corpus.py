@@ -78,10 +78,12 @@ def plays():
 
 def ids_of(text, letters):
     """The ids of a text's letters. Raises `DataError` for one that is not among `letters`."""
-    text = unicodedata.normalize("NFC", text)
+    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+    if not text:
+        raise DataError("the prompt is empty, but must have at least one letter")
     unknown = [letter for letter in dict.fromkeys(text) if letter not in letters]
-    if unknown or not text:
-        shown = ", ".join(map(ascii, unknown[:5])) or "nothing"
+    if unknown:
+        shown = ", ".join(map(ascii, unknown[:5]))
         raise DataError(
             f"the prompt holds {shown}, but the net knows only the letters that it was trained on: "
             f"{ascii(letters) if len(letters) < 120 else f'{len(letters):,} of them'}"
