@@ -109,10 +109,11 @@ def trained(folder, args, rng):
         raise DataError(f"there is no trained model {path}; train it first")
 
     def build(settings):
-        if "languages" not in settings:
-            raise DataError(f"{path} holds a net that knows no languages: text.py has trained it")
+        if settings.get("net") == "StepModel":
+            raise DataError("it is a language model of text.py, which knows no languages")
         cell = own_cell(args) if settings["model"] == args.model else None
-        return NameClassifier.from_settings(settings, rng=rng, cell=cell)
+        known = {**settings, "languages": settings["languages"]}
+        return NameClassifier.from_settings(known, rng=rng, cell=cell)
 
     return path, *load_net(path, build)
 

@@ -25,14 +25,15 @@ def script():
 
 def test_the_series_keeps_its_equation(script):
     series = script.mackey_glass(300)
-    assert series.shape == (300,) and abs(series.mean()) < 1e-12
-    assert series.std() == pytest.approx(1)
+    known = series[:240]
+    assert series.shape == (300,) and abs(known.mean()) < 1e-12
+    assert known.std() == pytest.approx(1)
     x = {k: 1.2 for k in range(-script.DELAY * script.FINE, 1)}
     for k in range(8000):
         late = x[k - script.DELAY * script.FINE]
         x[k + 1] = x[k] + (0.2 * late / (1 + late**10) - 0.1 * x[k]) / script.FINE
     raw = np.array([x[k] for k in range(8000 - 2990 - 9, 8001, script.FINE)])[:300]
-    np.testing.assert_allclose(series, (raw - raw.mean()) / raw.std(), atol=1e-9)
+    np.testing.assert_allclose(series, (raw - raw[:240].mean()) / raw[:240].std(), atol=1e-9)
 
 
 def test_least_squares_finds_a_linear_rule(script):

@@ -361,6 +361,16 @@ def test_another_text_of_the_same_letters(rhyme, monkeypatch, capsys):
     assert "was made with hash of the text = " in capsys.readouterr().err
 
 
+def test_names_py_is_given_a_net_that_writes(rhyme, monkeypatch, capsys):
+    assert script(monkeypatch, *rhyme) == 0
+    spec = importlib.util.spec_from_file_location("names_script", ROOT / "examples" / "names.py")
+    names = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(names)
+    monkeypatch.setattr(sys, "argv", ["names.py", "--predict", "Abel", "--output", "out"])
+    assert cli.main(names.run) == 2
+    assert "it is a language model of text.py, which knows no languages" in capsys.readouterr().err
+
+
 def test_control_characters_are_not_sent_to_the_terminal(rhyme, monkeypatch, capsys):
     Path("rhyme.txt").write_text("\x1b[2Jab\n" * 300, "utf-8")
     assert script(monkeypatch, *rhyme) == 0

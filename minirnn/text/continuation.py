@@ -21,7 +21,8 @@ def go_on(net, ids, rng, temperature=1.0, top_k=None):
     above_0(temperature=temperature), whole("top_k", top_k, none=True)
     whole("the number of ids", len(ids := listed("ids", ids, ArgumentError)))
     carrying(net, "a text is to be gone on with")
-    return _go_on(net, ids, generator(rng), temperature, top_k)
+    rng = rng if hasattr(rng, "choice") else generator(rng)
+    return _go_on(net, ids, rng, temperature, top_k)
 
 
 def _go_on(net, unread, rng, temperature, top_k):

@@ -120,7 +120,7 @@ CHANGES = [  # (file in minirnn, old text, which stands there once, new text, te
     ("evaluation.py", "state = cache.state if streams", "state = None if streams",
      "test_targets.py"),
     ("batches.py", "np.arange(number) < n % number", "np.arange(number) < 0", "test_targets.py"),
-    ("check/parts.py", "array[:, :number]", "array[:, len(array[0]) - number :]",
+    ("check/parts.py", "slice(number)]", "slice(len(array[0]) - number, None)]",
      "test_targets.py"),
     ("losses.py", ".sum() / (difference.shape or (1,))[-1]", ".sum()", "test_targets.py"),
     ("models.py", "batch.state, training)", "None, training)", "test_targets.py"),
