@@ -8,7 +8,7 @@ import numpy as np
 
 from . import check
 from .backend import Rng, asnumpy, current
-from .batches import Sequences, samplers
+from .batches import Sequences, samplers, side_by_side
 from .cuda.faults import is_out_of_memory, out_of_memory
 from .errors import BackendError
 from .evaluation import evaluate, predict
@@ -80,6 +80,7 @@ class Trainer:
         self.carries, self.state = sampling == "streams", None  # from one batch to the next
         if self.carries:
             check.carrying(net), self.draw_epoch()  # so that what cannot be is said now
+            side_by_side(sequences.lengths[self.validation], min(batch_size, len(self.validation)))
         self.batches, self.best, self.best_score, self.best_epoch = None, None, None, 0
         self.history = History(measure=measure_of(loss, sequences), monitor=monitor)
         self.mean_loss = math.nan  # of this epoch, when last read

@@ -145,6 +145,8 @@ def test_classes_of_steps_by_hand():
     assert math.isnan(alone.loss) and alone.bits == found.bits
     assert math.isnan(Evaluation.of([0], [0], 2).bits)
     assert evaluate(Says(np.array([[4e3, 0.0]])), Sequences([[0]], [1]), [0]).perplexity > 1e299
+    sure = evaluate(Says(np.array([[0.0]])), Sequences([[0]], [0]), [0])
+    assert sure.bits == 0 and math.copysign(1, sure.bits) == 1, "-0.0"
 
 
 def evaluate_numbers(y, target):
@@ -269,13 +271,13 @@ def test_the_state_is_carried_on():
     assert carried.bits != evaluate(net, text, np.arange(8), CrossEntropy()).bits
 
 
-def stream_trainer(text=None, net=None, **options):
+def stream_trainer(text=None, net=None, val=range(11, 15), **options):
     rng = np.random.default_rng(0)
     text = text or pieces(4, 60)
     net = net or StepModel(4, 4, rng=rng, hidden_size=6)
     settings = dict(rng=rng, epochs=2, batch_size=3, sampling="streams", monitor="bits") | options
-    return Trainer(net, CrossEntropy(), SGD(net.parameters(), 0.1), text, np.arange(11),
-                   np.arange(11, 15), **settings)  # fmt: skip
+    return Trainer(net, CrossEntropy(), SGD(net.parameters(), 0.1), text, np.arange(11), val,
+                   **settings)  # fmt: skip
 
 
 def test_a_smaller_last_batch_takes_the_first_states():
@@ -541,6 +543,8 @@ REFUSED = {
     "ignored by the loss alone": (
         lambda: train(sequences([0, 1, 1]), CrossEntropy(ignore_index=0)),
         "CrossEntropy ignores class 0, which is a target: give the sequences ignore_index=0 too"),
+    "streams that do not fit in validation": (
+        lambda: stream_trainer(pieces(4, 58), val=[14, 11, 12]), "streams need sequences of one"),
     "nothing counts in validation": (
         lambda: train(ignored(), CrossEntropy(ignore_index=1)),
         "all targets of validation are 1, the ignore_index: one must count"),
