@@ -302,6 +302,8 @@ class History:
     """One row for each epoch: {column: number}.
 
     measure: what the loss measures; monitor: the measure by which one epoch is the best.
+    train_loss is the mean over the batches' losses while the weights moved, each counted as often
+    as it has targets; validation_loss is that of all targets at once, after the epoch.
     """
 
     def __init__(self, rows=(), measure=Evaluation, monitor=None):

@@ -573,6 +573,9 @@ REFUSED = {
         "the history has no validation_accuracy, but validation_loss"),
     "bits of numbers": (lambda: plotting.plot_measure(History(measure=Regression), "bits"),
         "the history has no validation_bits"),
+    "padding beyond float32": (
+        lambda: pad_packed(*pack([np.ones(2, "f")]), batch_first=True, value=1e300),
+        r"value is 1e\+300, but must be one that float32 can hold"),
     "a frozen net": (lambda: SGD(LSTM(2, 3).freeze().parameters(), 0.1), "parameters is empty"),
 }  # fmt: skip
 

@@ -198,6 +198,17 @@ def test_letter_by_letter_is_as_in_one_go():
         ids.append(letter)
 
 
+@pytest.mark.parametrize("steps", [1, 2, 3, 16])
+@pytest.mark.parametrize("streams", [1, 2, 17, 30])
+def test_how_many_letters_a_text_needs(steps, streams):
+    with pytest.raises(DataError, match=r"need \d+; take") as error:
+        Text("ab", "it").pieces(steps, streams)
+    least = int(str(error.value).partition("need ")[2].partition(";")[0])
+    assert len(Text("a" * least, "it").pieces(steps, streams)[1]) >= streams
+    with pytest.raises(DataError, match=f"need {least}; take"):
+        Text("a" * (least - 1), "it").pieces(steps, streams)
+
+
 # The script
 
 
@@ -286,11 +297,14 @@ def test_a_stopped_script_goes_on(rhyme, monkeypatch, capsys):
     (["--prompt", "the"], "have no effect with --prompt; leave them out"),
     (["--text", "short.txt"], "short.txt has 9 letters, but 4 streams of 16 steps need"),
     (["--streams", 4000], "4000 streams of 16 steps need"),
+    (["--text", "one.txt", "--streams", 1], "has 1 letter, but 1 stream of 16 steps need 11; take a "
+     "longer text\n"),
     (["--resume"], "no run to go on with"),
 ])  # fmt: skip
 def test_what_is_refused(rhyme, monkeypatch, capsys, arguments, words):
     Path("latin.txt").write_bytes(b"a\xe9b")
     Path("short.txt").write_text("too short", "utf-8")
+    Path("one.txt").write_text("a", "utf-8")
     assert script(monkeypatch, *rhyme, *arguments) == 2
     err = capsys.readouterr().err
     assert words in err and err.startswith("error: ") and err.count("\n") == 1

@@ -47,6 +47,7 @@ def filling(value, dtype):
             warnings.simplefilter("ignore")
             put = np.full((), value, dtype)
             fits = np.ndim(value) == 0 and (dtype.kind not in "iub" or put == value)
+            fits = fits and (dtype.kind not in "fc" or np.isfinite(put) or not np.isfinite(value))
         kinds = (numbers.Number if dtype.kind == "c" else numbers.Real), np.bool_
         fits = fits and (dtype.kind not in "iubfc" or isinstance(value, kinds))
     except (TypeError, ValueError, OverflowError):

@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -41,13 +42,13 @@ class Text:
         """
         known, held = self.ids[: self.known], self.ids[self.known :]
         number = -(-(len(known) - 1) // steps)
-        if number < streams or len(held) < 2:
-            least = int((steps * (streams - 1) + 2) / (1 - HELD_OUT)) + 1
-            least = max(least, int(1 / HELD_OUT) + 1)  # two of which are held out
+        if not _enough(len(self), steps, streams):
+            least = next(n for n in count(steps * (streams - 1)) if _enough(n, steps, streams))
             given = f"{streams} stream{'s' * (streams > 1)} of {steps} step{'s' * (steps > 1)}"
+            fewer = ", or fewer --streams or --steps" if _enough(len(self), 1, 1) else ""
             raise DataError(
-                f"{self.source} has {len(self):,} letters, but {given} need {least:,}; take a "
-                "longer text, or fewer --streams or --steps"
+                f"{self.source} has {len(self):,} letter{'s' * (len(self) != 1)}, but {given} need "
+                f"{least:,}; take a longer text{fewer}"
             )
         x = [*_cut(known[:-1], steps), *_cut(held[:-1], steps)]
         y = [*_cut(known[1:], steps), *_cut(held[1:], steps)]
@@ -89,6 +90,12 @@ def ids_of(text, letters):
             f"{ascii(letters) if len(letters) < 120 else f'{len(letters):,} of them'}"
         )
     return [letters.index(letter) for letter in text]
+
+
+def _enough(letters, steps, streams):
+    """Whether so many letters have a known piece for each stream, and two held out."""
+    known = int((1 - HELD_OUT) * letters)
+    return -(-(known - 1) // steps) >= streams and letters - known >= 2
 
 
 def _cut(ids, steps):
