@@ -297,8 +297,8 @@ def test_a_stopped_script_goes_on(rhyme, monkeypatch, capsys):
     (["--prompt", "the"], "have no effect with --prompt; leave them out"),
     (["--text", "short.txt"], "short.txt has 9 letters, but 4 streams of 16 steps need"),
     (["--streams", 4000], "4000 streams of 16 steps need"),
-    (["--text", "one.txt", "--streams", 1], "has 1 letter, but 1 stream of 16 steps need 11; take a "
-     "longer text\n"),
+    (["--text", "one.txt", "--streams", 1], "has 1 letter, but 1 stream of 16 steps need 11; "
+     "take a longer text\n"),
     (["--resume"], "no run to go on with"),
 ])  # fmt: skip
 def test_what_is_refused(rhyme, monkeypatch, capsys, arguments, words):
