@@ -75,12 +75,12 @@ def case(name, make=Trainer, seed=0, **changes):
     size, classes = lengths.sum() if every_step else 60, loss.measure is Evaluation
     said = rng.integers(0, 3, size) if classes else rng.random((size, 3))
     kinds = {"num_classes": 3 if classes else None, "num_symbols": 6, "dtype": "float64"}
+    ignored = getattr(loss, "ignore_index", None)
     if every_step:
         said = np.split(said, np.cumsum(lengths)[:-1])
-        ignored = getattr(loss, "ignore_index", None)
         sequences = Sequences(ids, targets=said, ignore_index=ignored, **kinds)
     else:
-        sequences = Sequences(ids, said, **kinds)
+        sequences = Sequences(ids, said, ignore_index=ignored, **kinds)
     kind = StepModel if every_step else NameClassifier
     net = kind(6, 3, rng=rng, hidden_size=5, dtype="float64", **options)
     if freeze:
