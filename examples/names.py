@@ -110,7 +110,7 @@ def trained(folder, args, rng):
 
     def build(settings):
         if settings.get("net") == "StepModel":
-            raise DataError("it is a language model of text.py, which knows no languages")
+            raise DataError("it is a StepModel, as text.py trains one, and knows no languages")
         cell = own_cell(args) if settings["model"] == args.model else None
         known = {**settings, "languages": settings["languages"]}
         return NameClassifier.from_settings(known, rng=rng, cell=cell)

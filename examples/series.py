@@ -129,7 +129,7 @@ def run():
             rows[model.upper()].append((ahead, wrong))
             print(f"{model.upper()}, seed {seed}: {ahead:.4f} ahead, {wrong:.3f} free", flush=True)
         curves[model.upper()] = np.arange(FREE), free[0]
-    print(f"\n{'RMSE on values never seen (their deviation is about 1)':60s}")
+    print(f"\n{'RMSE on values never seen (standard deviation about 1)':60s}")
     print(f"{'':28s}{'one step ahead':>18s}{f'free, {FREE} steps':>18s}")
     for name, scores in rows.items():
         middle, spread = np.mean(scores, axis=0), np.std(scores, axis=0)

@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(description=description, formatter_class=Help)
 
     def _get_values(self, action, words):
-        if words == ["--"]:  # of --option=--, which argparse would take for nothing
+        if action.option_strings and words == ["--"]:  # argparse would take --option=-- for none
             self.error(f"argument {'/'.join(action.option_strings)}: -- is no value")
         return super()._get_values(action, words)
 

@@ -218,7 +218,7 @@ class StepModel(NameClassifier):
 def on_letters(stack, E):
     """The same layers for ids: where x is rows of E [V, D], x Wx is rows of E Wx [G, V, H].
 
-    So each letter of the alphabet is multiplied once, not every place in the text.
+    So forward, each letter of the alphabet is multiplied once, not every place in the text.
     """
     folded = copy.copy(stack)
     folded.input_size, folded.layers = len(E), [copy.copy(layer) for layer in stack.layers]

@@ -198,6 +198,11 @@ def test_letter_by_letter_is_as_in_one_go():
         ids.append(letter)
 
 
+def test_how_many_letters_are_counted_at_once():
+    with pytest.raises(DataError, match=r"need 1,111,110,000,00\d; take"):  # it would take days
+        Text("ab", "it").pieces(10**6, 10**6)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3, 16])
 @pytest.mark.parametrize("streams", [1, 2, 17, 30])
 def test_how_many_letters_a_text_needs(steps, streams):
@@ -382,7 +387,8 @@ def test_names_py_is_given_a_net_that_writes(rhyme, monkeypatch, capsys):
     spec.loader.exec_module(names)
     monkeypatch.setattr(sys, "argv", ["names.py", "--predict", "Abel", "--output", "out"])
     assert cli.main(names.run) == 2
-    assert "it is a language model of text.py, which knows no languages" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "it is a StepModel, as text.py trains one, and knows no languages" in said
 
 
 def test_control_characters_are_not_sent_to_the_terminal(rhyme, monkeypatch, capsys):
@@ -393,7 +399,10 @@ def test_control_characters_are_not_sent_to_the_terminal(rhyme, monkeypatch, cap
     assert "\x1b" not in out and "\\x1b" in out
 
 
-def test_an_option_that_is_given_no_value(rhyme, monkeypatch, capsys):
+def test_two_dashes_alone_are_no_value_of_an_option(rhyme, monkeypatch, capsys):
+    parser = cli.Parser("a script")
+    parser.add_argument("words", nargs="*")
+    assert parser.parse_args(["--"]).words in ([], ["--"])  # for words they are, as ever, nothing
     for option in ("--prompt=--", "--output=--", "--text=--"):
         assert script(monkeypatch, option) == 2
         assert f"argument {option[:-3]}: -- is no value" in capsys.readouterr().err

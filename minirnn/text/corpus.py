@@ -43,7 +43,8 @@ class Text:
         known, held = self.ids[: self.known], self.ids[self.known :]
         number = -(-(len(known) - 1) // steps)
         if not _enough(len(self), steps, streams):
-            least = next(n for n in count(steps * (streams - 1)) if _enough(n, steps, streams))
+            about = int(steps * (streams - 1) / (1 - HELD_OUT))  # never more than is needed
+            least = next(n for n in count(about) if _enough(n, steps, streams))
             given = f"{streams} stream{'s' * (streams > 1)} of {steps} step{'s' * (steps > 1)}"
             fewer = ", or fewer --streams or --steps" if _enough(len(self), 1, 1) else ""
             raise DataError(
