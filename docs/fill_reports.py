@@ -182,7 +182,7 @@ def memory_table(page, name):
 def lengths_table(results):
     """How many seeds solved each length, and after how many batches: their median."""
     lengths = sorted({T for _, _, T in results.runs})
-    lines = [f"| problem, net | {' | '.join(f'T = {T}' for T in lengths)} |"]
+    lines = [f"| problem, net | {' | '.join(f'T = {T:,}' for T in lengths)} |"]
     lines.append("|" + "---|" * (len(lengths) + 1))
     for problem, net in dict.fromkeys((problem, net) for problem, net, _ in results.runs):
         cells = []

@@ -218,7 +218,7 @@ def told(by_seed, *key):
 def solving(by_seed, nets, lengths, problem, output):
     """Part 1: a table and a figure of the batches that each net needed, over T."""
     print(f"\n1 {problem}: seeds that solved it, and the median of the batches that they needed")
-    print(f"  {'':16s}" + "".join(f"{f'T = {T}':>17s}" for T in lengths))
+    print(f"  {'':16s}" + "".join(f"{f'T = {T:,}':>17s}" for T in lengths))
     curves = {}
     for net in nets:
         print(f"  {net:16s}" + "".join(f"{told(by_seed, problem, net, T):>17s}" for T in lengths))

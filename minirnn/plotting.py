@@ -229,7 +229,7 @@ def plot_medians(curves, xlabel, ylabel):
         axes.plot(*(part[reached] for part in points), ls="", ms=3, alpha=0.5, **look)
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
     at = sorted({place for x, _ in curves.values() for place in x})
-    axes.set_xticks(at, map(str, at))
+    axes.set_xticks(at, [f"{place:,}" for place in at])
     axes.set_xlim(at[0] / 1.2, at[-1] * 1.2)
     axes.xaxis.set_minor_locator(NullLocator())
     if any(np.isfinite(row).any() for _, rows in curves.values() for row in rows):

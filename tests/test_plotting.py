@@ -196,5 +196,6 @@ def test_medians_stand_beside_each_other_and_end_where_most_were_not_reached():
     assert list(line.get_ydata()) == [2, 6] and list(points.get_ydata()) == [3, 1, 2, 4, 6, 9]
     np.testing.assert_allclose(line.get_xdata() / [2, 3], line.get_xdata()[0] / 2)
     assert not set(line.get_xdata()) & set(other[0].get_xdata())
-    nothing = plot_medians({"a": ([2], [[inf]])}, "T", "y")
+    nothing = plot_medians({"a": ([2000], [[inf]])}, "T", "y")
     assert nothing.axes[0].get_yscale() == "linear"
+    assert [label.get_text() for label in nothing.axes[0].get_xticklabels()] == ["2,000"]
