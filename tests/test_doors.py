@@ -858,6 +858,14 @@ REFUSED = {
         lambda: minirnn.pad_packed(*pack([[1.0], [3.0]]), batch_first=True, value="0"),
         "value is '0'",
     ),
+    "a number as padding of letters": (
+        lambda: minirnn.pad_packed(*pack([np.array(["a"])]), batch_first=True),
+        "value is 0, but must be one that <U1 can hold",
+    ),
+    "two letters as padding": (
+        lambda: minirnn.pad_packed(*pack([np.array(["a"])]), batch_first=True, value="ab"),
+        "value is 'ab'",
+    ),
     "a number to unpack": (lambda: unpack(1.0, [1], [0]), r"rows has shape \(\)"),
     "one axis to pack": (
         lambda: minirnn.pack_padded([1, 2], [1], batch_first=True),

@@ -434,6 +434,15 @@ def test_padded_batches(batch_first):
     assert again[1] == sizes and (again[2] == order).all()
 
 
+@pytest.mark.parametrize("one, other, value", [
+    (list("ab"), list("cde"), "_"), ([True], [False, True], False), ([1j], [2, 3j], 0),
+])  # fmt: skip
+def test_whatever_can_be_packed_can_be_padded(one, other, value):
+    packed = pack([np.array(one), np.array(other)])
+    again = pack_padded(*pad_packed(*packed, batch_first=True, value=value), batch_first=True)
+    assert all(np.array_equal(a, b) for a, b in zip(again, packed, strict=True))
+
+
 # What cannot be
 
 

@@ -20,11 +20,11 @@ def as_array(given):
     return np.empty(array.shape, object) if is_masked(given) else array
 
 
-def as_numbers(name, given, axes=0):
+def as_numbers(name, given, axes=0, kinds="iufc"):
     """Return an array of numbers with at least so many axes, of a list or the like; `ShapeError`
     for the rest."""
     array = as_array(given)
-    if array.dtype.kind not in "iufc":
+    if array.dtype.kind not in kinds:
         raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
     if array.ndim < axes:
         raise ShapeError(f"{name} has shape {array.shape}, but must have at least {axes} axes")
@@ -46,10 +46,10 @@ def filling(value, dtype):
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             put = np.full((), value, dtype)
-            fits = np.ndim(value) == 0 and (dtype.kind not in "iub" or put == value)
+            fits = np.ndim(value) == 0 and (dtype.kind not in "iubU" or put == value)
             fits = fits and (dtype.kind not in "fc" or np.isfinite(put) or not np.isfinite(value))
-        kinds = (numbers.Number if dtype.kind == "c" else numbers.Real), np.bool_
-        fits = fits and (dtype.kind not in "iubfc" or isinstance(value, kinds))
+        kinds = {"c": numbers.Number, "U": str}.get(dtype.kind, numbers.Real), np.bool_
+        fits = fits and isinstance(value, kinds)
     except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:

@@ -235,7 +235,7 @@ def padded(x, lengths, batch_first):
 
     Raises `ShapeError` where they do not fit.
     """
-    x, lengths = as_numbers("x", x), whole_sizes(lengths, "lengths")
+    x, lengths = as_numbers("x", x, kinds="iufcbU"), whole_sizes(lengths, "lengths")
     first = one_of("batch_first", batch_first, (True, False))
     axes = "[N, T, ...]" if first else "[T, N, ...]"
     if x.ndim < 2:
