@@ -858,6 +858,10 @@ REFUSED = {
         lambda: minirnn.pad_packed(*pack([[1.0], [3.0]]), batch_first=True, value="0"),
         "value is '0'",
     ),
+    "a rate that no float can be multiplied with": (
+        lambda: SGD([parameter()], 1e308),
+        r"lr is 1e\+308, but must be a finite number.*, and of a size that can be computed with",
+    ),
     "a number as padding of letters": (
         lambda: minirnn.pad_packed(*pack([np.array(["a"])]), batch_first=True),
         "value is 0, but must be one that <U1 can hold",

@@ -3,6 +3,7 @@
 It is returned in Python's own types: NumPy's numbers are numbers, True and False are none.
 """
 
+import math
 import numbers
 from pathlib import Path
 
@@ -52,6 +53,8 @@ def real(name, number, kind=FINITE, none=False):
     is_real = isinstance(number, numbers.Real) and not isinstance(number, bool)
     plain = number if not is_real or isinstance(number, int) else float(number)
     if not is_real or not allowed(plain):
+        if is_real and "finite" in wanted and 3e38 <= abs(plain) < math.inf:
+            wanted += ", and of a size that can be computed with"
         raise ArgumentError(f"{name} is {short(number)}, but must be {wanted}{' or None' * none}")
     return plain
 
