@@ -461,7 +461,9 @@ def missing(name):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_names_exist(chapter):
     own = set(re.findall(r"[A-Za-z_]\w+", " ".join(m[0] for m in FENCED.finditer(text(chapter)))))
-    others = "torch nn pytest nvidia smi numpy linear_before_reset PackedSequence set_flush_denormal"
+    others = (
+        "torch nn pytest nvidia smi numpy linear_before_reset PackedSequence set_flush_denormal"
+    )
     others = set(others.split())
     for span in spans(chapter):
         if re.fullmatch(r"[\w/.-]+\.(py|md|npz|png|txt|csv|json|zip|html|css|js)", span):
