@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 
 from .backend import asarray, asnumpy, get_array_module
-from .check import floating, generator, mapping, numbers_in, of_one_type, of_parameters
+from .check import floating, generator, host_arrays, numbers_in, of_one_type, of_parameters
 
 
 class Parameter:
@@ -114,8 +114,8 @@ class Module:
         Raises `CheckpointError` that names the first parameter that is missing, unknown, of
         another shape, not of a floating type, or not finite.
         """
-        given, named = mapping("the saved state", state), self.named_parameters()
-        saved = {name: asnumpy(array) for name, array in given.items()}
+        named = self.named_parameters()
+        saved = host_arrays("the saved state", state, asnumpy)
         of_parameters(saved, named)
         for name, parameter in named.items():
             data = parameter.data

@@ -514,7 +514,7 @@ REFUSED = {
     ),
     "steps in words": (
         lambda: SGD([parameter()], 0.1).load_state_dict({"steps": "many", "lr": 0.1}),
-        "the optimiser's steps must be a whole number, at least 0, but the saved is not",
+        "the saved steps is 'many', but must be an array of numbers",
     ),
     "a velocity of NaN": (
         lambda: SGD([parameter()], 0.1, 0.9).load_state_dict(
@@ -594,6 +594,20 @@ REFUSED = {
     "the best 0 letters": (lambda: next(go_on(lstm(), [0], R(0), 1, 0)), "top_k is 0"),
     "nothing to go on with": (lambda: next(go_on(lstm(), [], R(0))), "the number of ids is 0"),
     "a net's state in a list": (lambda: lstm().load_state_dict([1]), "the saved state is .1., but"),
+    "a ragged list in a net's state": (
+        lambda: lstm().load_state_dict(lstm().state_dict() | {"layers.0.bx": [[1, 2], [3]]}),
+        r"the saved layers.0.bx is \[\[1, 2\], \[3\]\], but must be an array of numbers",
+    ),
+    "a masked array in a net's state": (
+        lambda: lstm().load_state_dict({k: np.ma.array(a) for k, a in lstm().state_dict().items()}),
+        "the saved layers.0.Wx is a masked array",
+    ),
+    "a ragged velocity": (
+        lambda: SGD([parameter()], 0.1, 0.9).load_state_dict(
+            {"steps": 1, "lr": 0.1, "v.0": [[1], [1, 2]]}
+        ),
+        "the saved v.0 is .* but must be an array of numbers",
+    ),
     "a schedule of NaN": (lambda: trainer(schedule=lambda step: np.nan), r"schedule\(0\) is nan"),
     "a schedule of words": (
         lambda: trainer(schedule=lambda step: "0.1"),

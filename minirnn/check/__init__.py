@@ -44,7 +44,7 @@ from .parts import (
     parts_of_trainer,
     truncation,
 )
-from .saved import mapping, of_optimizer, of_parameters
+from .saved import host_arrays, of_optimizer, of_parameters
 from .sequences import (
     balanceable,
     each_once,

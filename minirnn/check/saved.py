@@ -1,10 +1,11 @@
 """What was saved, to be put into a net, an optimiser or a trainer."""
 
+import contextlib
+
 import numpy as np
 
-from ..errors import CheckpointError
-from .arrays import as_array
-from .words import short
+from ..errors import CheckpointError, ShapeError
+from .words import is_masked, short
 
 
 def mapping(what, state):
@@ -16,12 +17,23 @@ def mapping(what, state):
     return state
 
 
-def of_optimizer(optimizer, state, arrays):
-    """Return {name: array} of an optimiser's saved state; `CheckpointError` unless it has steps, a
-    learning rate, and finite numbers for each of these arrays: Adam's v is at least 0."""
+def host_arrays(what, state, asnumpy):
+    """Return {name: array on the host} of what was saved; `CheckpointError` that names the first
+    which is no array."""
+    saved = {}
+    for name, given in mapping(what, state).items():
+        with contextlib.suppress(ShapeError):
+            saved[name] = asnumpy(given)
+        if name not in saved or is_masked(given) or saved[name].dtype.kind not in "biufc":
+            text = f"is {short(given)}, but must be an array of numbers"
+            raise CheckpointError(f"the saved {name} {text}")
+    return saved
+
+
+def of_optimizer(optimizer, saved, arrays):
+    """Raise `CheckpointError` unless what was saved of an optimiser has steps, a learning rate, and
+    finite numbers for each of these arrays: Adam's v is at least 0."""
     own = {"steps": np.array(0), "lr": np.array(0.0), **arrays}
-    state = mapping("the state of the optimiser", state)
-    saved = {name: as_array(array) for name, array in state.items()}
     for name in saved:
         if name not in own:
             raise CheckpointError(f"the saved optimiser has {name}, but this one has not")
@@ -37,7 +49,6 @@ def of_optimizer(optimizer, state, arrays):
             number = "a whole number" if name == "steps" else "of finite numbers"
             wanted = f"{number}{', at least 0' * not_below_0}"
             raise CheckpointError(f"the optimiser's {name} must be {wanted}, but the saved is not")
-    return saved
 
 
 def of_parameters(saved, parameters):
