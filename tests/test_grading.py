@@ -291,7 +291,13 @@ def test_there_is_always_a_report_for_gradescope(tmp_path, capsys):
     assert command("grade", tmp_path / "none", "--json", report) == 2
     assert json.loads(report.read_text())["output"].startswith("there is no folder")
     assert command("grade", tmp_path / "up", "--json", report, "--only", 77) == 2
-    assert "exercise 77" in json.loads(report.read_text())["output"]
+    assert re.match("The autograder failed.*exercise 77", json.loads(report.read_text())["output"])
+    term = tmp_path / "term.json"
+    term.write_text("{")
+    assert command("grade", tmp_path / "up", "--json", report, "--conventions", term) == 2
+    assert re.match("The autograder failed.*term.json", json.loads(report.read_text())["output"])
+    assert command("grade", tmp_path / "up", "--conventions", term) == 2
+    assert "autograder" not in capsys.readouterr().err
     put(tmp_path / "one" / "my-work")
     put(tmp_path / "one" / "runs", "loss.csv")
     assert command("grade", tmp_path / "one", "--json", report, "--only", 3, "--points", 50) == 0

@@ -125,9 +125,18 @@ def grade(args):
         raise
 
 
+def _settings(args):
+    """(exercises, {number: points}, conventions) that the options name. With `--json` nobody has
+    typed them just now: an error in them is the grader's, and no fault of the hand-in."""
+    try:
+        conventions = read_conventions(args.conventions) if args.conventions else Conventions()
+        return *chosen(args), conventions
+    except DataError as error:
+        raise (GraderError(str(error)) if args.json else error) from None
+
+
 def _grade(args):
-    exercises, worth = chosen(args)
-    conventions = read_conventions(args.conventions) if args.conventions else Conventions()
+    exercises, worth, conventions = _settings(args)
     seed = int(np.random.SeedSequence().entropy % 10**9) if args.seed is None else args.seed
     files = [exercise.file for exercise in exercises]
     fence = fence_here()
