@@ -4,6 +4,7 @@ A mistake is named where it is simplest to see: what one step gets wrong is not 
 time, and what is right at equal lengths is not blamed for being wrong at different ones.
 """
 
+import contextlib
 import copy
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..layers import Linear
 from ..losses import CrossEntropy
 from ..packing import sizes_of
 from ..parameters import Module
+from ..product import Product
 from ..recurrent import Recurrent
 from .diagnosis import diagnose, explanations
 from .judge import Finding, Verdict, judge
@@ -163,5 +165,14 @@ def chapter(cell, rung):
     if set(getattr(cell, "gates", "")) >= set("ifo"):
         return "docs/06-lstm.md#backward"
     if set(getattr(cell, "gates", "")) >= set("rz"):
-        return "docs/07-gru.md#backward"
+        return f"docs/07-gru.md#backward{'-reset-before' * resets_before(cell)}"
     return "docs/04-one-step.md#backward"
+
+
+def resets_before(cell):
+    """Whether a cell multiplies something else than its own h with the weights of n."""
+    product, h = Product(cell.gates, np.ones((len(cell.gates), 1, 1)), None), np.full((1, 1), 0.5)
+    with contextlib.suppress(Exception):  # what is wrong with it is told elsewhere
+        state = (h, *[h] * (len(cell.states) - 1))
+        cell.forward(np.zeros((len(cell.gates), 1, 1)), state, product)
+    return any(v is not h for v in product.inputs.get("n", []))
