@@ -84,16 +84,12 @@ class NameClassifier(Module):
         settings: what stands beside a net in its file; a cell of one's own is there by name only.
         "net" among them names another class of `nets`.
         """
-        kind = net_of(settings, cls, nets)
-        sizes = {name: settings[name] for name in cls.SIZES}
-        symbols = len(settings["alphabet"])
-        classes = len(settings["languages" if kind is NameClassifier else "alphabet"])
-        return kind(symbols, classes, rng=rng, cell=cell or settings["model"],
-                    dropout=settings.get("dropout", 0.0), **sizes)  # fmt: skip
+        kind, sizes, options = net_of(settings, cls, nets)
+        return kind(*sizes, rng=rng, cell=cell or settings["model"], **options)
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
         """Return logits [N, K] of a `Batch`, and a cache."""
-        _, state, cache = self._read(batch_of(batch), None, training)
+        _, state, cache = self._read(batch_of(batch), batch.state, training)
         last, h_shape = self._join(state[0])
         last, mask = self.dropout.forward(last, training)
         logits, linear_cache = self.linear.forward(last)
@@ -109,9 +105,11 @@ class NameClassifier(Module):
     def gates(self, batch: Any) -> dict[str, Array]:
         """Return {gate: [T, H]} of the first layer's first direction, for a batch of one sequence.
 
-        A cell whose cache does not name its gates gives {"output": [T, H]}.
+        A cell whose cache does not name its gates gives {"output": [T, H]}. Raises `ArgumentError`
+        for several sequences.
         """
-        x = batch_of(batch).x if self.embedding is None else self.embedding.forward(batch.x)[0]
+        x = batch_of(batch, only_one=True).x
+        x = x if self.embedding is None else self.embedding.forward(x)[0]
         layer = self.recurrent.layers[0]
         output, _, cache = layer.forward(x[::-1] if self.recurrent.reverse else x, batch.sizes)
         return layer.gates(cache) or {"output": output}

@@ -73,8 +73,7 @@ class Optimizer:
     def load_state_dict(self, state):
         """Take up what `state_dict` gave; raises `CheckpointError` where something does not fit."""
         arrays = self._named_state()
-        saved = check.host_arrays("the state of the optimiser", state, asnumpy)
-        check.of_optimizer(self, saved, arrays)
+        saved = check.of_optimizer(self, state, arrays, asnumpy)
         for name, array in arrays.items():
             array[...] = get_array_module(array).asarray(saved[name])
         self.steps, self.lr = int(saved["steps"]), float(saved["lr"])

@@ -5,8 +5,8 @@ from itertools import accumulate
 
 import numpy as np
 
+from . import check
 from .backend import asarray, asnumpy, get_array_module
-from .check import floating, generator, host_arrays, numbers_in, of_one_type, of_parameters
 
 
 class Parameter:
@@ -17,8 +17,8 @@ class Parameter:
     """
 
     def __init__(self, data):
-        self.data = asarray(numbers_in("data", data))
-        floating("the type of a parameter", self.data.dtype)
+        self.data = asarray(check.numbers_in("data", data))
+        check.floating("the type of a parameter", self.data.dtype)
         self.grad = get_array_module(self.data).zeros_like(self.data)
         self.frozen = False  # whether it stays as it is
 
@@ -37,7 +37,7 @@ def join(parameters):
     What is done to every parameter is then one call instead of one for each. All must be of one
     type, else `ArgumentError`.
     """
-    of_one_type(parameters)
+    check.of_one_type(parameters)
     whole, xp = copy.copy(parameters[0]), get_array_module(parameters[0].data)
     whole.data = xp.concatenate([p.data.reshape(-1) for p in parameters])
     whole.grad = xp.concatenate([p.grad.reshape(-1) for p in parameters])
@@ -60,25 +60,22 @@ class Module:
     """Something with parameters, its own or those of the modules inside it.
 
     Whatever is set as an attribute counts, in the order in which it was set: a `Parameter`, a
-    `Module`, or a list of modules. There is no other bookkeeping.
+    `Module`, or lists and dicts of them. There is no other bookkeeping.
     """
+
+    def __setattr__(self, name, value):
+        check.stays_parameter(vars(self).get(name), name, value)
+        super().__setattr__(name, value)
 
     def children(self):
         """{name: module} of the modules directly inside."""
-        modules = {}
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                modules[name] = value
-            elif isinstance(value, (list, tuple)):
-                modules |= {f"{name}.{k}": m for k, m in enumerate(value) if isinstance(m, Module)}
-        return modules
+        return _held(vars(self), Module)
 
     def named_parameters(self):
         """{dotted name: Parameter}, this module's own first."""
-        named = {name: p for name, p in vars(self).items() if isinstance(p, Parameter)}
+        named = _held(vars(self), Parameter)
         for child_name, child in self.children().items():
-            for name, parameter in child.named_parameters().items():
-                named[f"{child_name}.{name}"] = parameter
+            named |= {f"{child_name}.{name}": p for name, p in child.named_parameters().items()}
         return named
 
     def parameters(self):
@@ -115,8 +112,7 @@ class Module:
         another shape, not of a floating type, or not finite.
         """
         named = self.named_parameters()
-        saved = host_arrays("the saved state", state, asnumpy)
-        of_parameters(saved, named)
+        saved = check.of_parameters(check.host_arrays("the saved state", state, asnumpy), named)
         for name, parameter in named.items():
             data = parameter.data
             data[...] = get_array_module(data).asarray(saved[name], dtype=data.dtype)
@@ -133,6 +129,18 @@ class Module:
         return "\n  ".join([head, *"\n".join(lines).split("\n")]) + "\n)"
 
 
+def _held(values, kind):
+    """{dotted name: what is of this kind} among {name: value}, in lists and dicts too."""
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, kind):
+            found[name] = value
+        value = dict(enumerate(value)) if isinstance(value, (list, tuple)) else value
+        if isinstance(value, dict):
+            found |= {f"{name}.{part}": p for part, p in _held(value, kind).items()}
+    return found
+
+
 # First values. Each takes the shape [..., fan_in, fan_out] of weights that are used as x @ W.
 
 
@@ -141,7 +149,7 @@ def uniform(rng, shape, bound, dtype="float32"):
 
     PyTorch draws every weight and bias of a recurrent layer so, with bound = 1 / sqrt(hidden size).
     """
-    return generator(rng).uniform(-bound, bound, shape).astype(dtype)
+    return check.generator(rng).uniform(-bound, bound, shape).astype(dtype)
 
 
 def glorot_uniform(rng, shape, dtype="float32"):
@@ -158,6 +166,6 @@ def orthogonal(rng, shape, dtype="float32"):
     """
     rows, columns = shape[-2:]
     tall = (*shape[:-2], max(rows, columns), min(rows, columns))
-    q, r = np.linalg.qr(generator(rng).standard_normal(tall))
+    q, r = np.linalg.qr(check.generator(rng).standard_normal(tall))
     q = q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
     return (q if rows >= columns else q.swapaxes(-1, -2)).astype(dtype)

@@ -1,6 +1,6 @@
 """Recurrent layers stacked and in both directions: RNN, LSTM and GRU as people know them."""
 
-import warnings
+import copy
 from typing import Any
 
 from . import check
@@ -18,7 +18,8 @@ class Stack(Module):
     """Recurrent layers on top of each other, each in one direction or in both.
 
     `layers` is flat, in PyTorch's order: layer 0 forward, layer 0 backward, layer 1 forward ...
-    With reverse=True the one direction is the backward one.
+    With reverse=True the one direction is the backward one. Each layer has a cell of its own: a
+    copy, where a cell is given and no class.
     A state is a tuple of arrays [num_layers * directions, N, H] in the same order. The backward
     direction reads every sequence from its own last element. With two directions the output
     holds both side by side, [.., 2 H]. Dropout acts between layers, on all outputs but the last's.
@@ -32,9 +33,7 @@ class Stack(Module):
         self.dropout = Dropout(dropout, rng=rng)
         if check.one_of("reverse", reverse, (False, True)) and bidirectional:
             raise ArgumentError("reverse is True, but must be False where bidirectional is True")
-        if dropout and num_layers == 1:
-            text = f"dropout={dropout} has no effect with one layer: it acts between layers"
-            warnings.warn(text, stacklevel=3)
+        check.acts_between_layers(dropout, num_layers)
         self.input_size = check.whole("input_size", input_size)
         self.hidden_size = H = check.whole("hidden_size", hidden_size)
         self.num_layers, self.reverse = check.whole("num_layers", num_layers), bool(reverse)
@@ -42,7 +41,7 @@ class Stack(Module):
         sizes = [self.input_size] + [H * self.directions] * (self.num_layers - 1)
         layer = CudaRecurrent if current() == "cupy" else Recurrent
         self.layers = [
-            layer(cell, size, H, rng=rng, **options)
+            layer(copy.deepcopy(cell), size, H, rng=rng, **options)  # parameters of its own too
             for size in sizes
             for _ in range(self.directions)
         ]

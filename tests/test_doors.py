@@ -627,7 +627,7 @@ REFUSED = {
     "a loss's class": (lambda: joined_by_trainer(loss=CrossEntropy), "loss is <class.*CrossEnt"),
     "loss and optimiser exchanged": (
         lambda: joined_by_trainer(loss=SGD([parameter()], 0.1), optimizer=CrossEntropy()),
-        "loss is <minirnn.optim.SGD.*forward and backward",
+        "loss is <minirnn.optim.SGD.*forward, backward and score",
     ),
     "another net's optimiser": (
         lambda: joined_by_trainer(optimizer=SGD([parameter()], 0.1)),

@@ -23,6 +23,7 @@ from .arrays import (
 from .caches import cache_of, cached, cached_ids, mask_of
 from .parts import (
     PARTS,
+    acts_between_layers,
     batch_of,
     carried,
     carrying,
@@ -42,6 +43,7 @@ from .parts import (
     parts_of,
     parts_of_evaluation,
     parts_of_trainer,
+    stays_parameter,
     truncation,
 )
 from .saved import host_arrays, of_optimizer, of_parameters

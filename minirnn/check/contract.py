@@ -19,6 +19,12 @@ def check_cell(cell):
     for method in ("forward", "backward"):
         if not callable(getattr(cell, method, None)):
             raise CellError(f"{name} has no method {method}")
+    for field, value in vars(cell).items() if hasattr(cell, "__dict__") else ():
+        if hasattr(value, "frozen") and not hasattr(cell, "named_parameters"):
+            raise CellError(
+                f"{name} has a Parameter, {field}, but is no Module, so no net would learn it: "
+                f"class {name}(Module)"
+            )
 
 
 def check_state(cell, state, shape):

@@ -1,5 +1,7 @@
 """The parts of training: nets, cells, losses, optimisers, and whether they fit together."""
 
+import warnings
+
 import numpy as np
 
 from ..errors import ArgumentError, CellError, DataError, NumberError, ShapeError
@@ -7,7 +9,10 @@ from .values import one_of, real, whole
 from .words import is_scalar, short
 
 PARTS = {  # of training and evaluation: the methods that are called, and how such a thing is made
-    "net": (("forward", "backward"), "NameClassifier(...)"),
+    "net": (
+        ("forward", "backward", "named_parameters", "state_dict"),
+        "NameClassifier(...) or a Module of your own",
+    ),
     "loss": (("forward", "backward"), "CrossEntropy()"),
     "optimizer": (("step", "zero_grad"), "Adam(net.parameters())"),
     "sequences": (("batch", "counts"), "Sequences(sequences, labels)"),
@@ -25,7 +30,8 @@ def part(name, given, methods=None):
     methods = methods or usual
     lacking = [m for m in methods if not callable(getattr(given, m, None))]
     if isinstance(given, type) or lacking:
-        wanted = f"an object with {' and '.join(methods)}, as {cure}"
+        listed = " and ".join(filter(None, [", ".join(methods[:-1]), methods[-1]]))
+        wanted = f"an object with {listed}, as {cure}"
         raise ArgumentError(f"{name} is {short(given)}, but must be {wanted}")
 
 
@@ -42,12 +48,41 @@ def parts_of_trainer(net, loss, optimizer, sequences):
     """Raise `ArgumentError` where one of the four that a trainer joins is something else."""
     part("net", net), part("loss", loss, ("forward", "backward", "score"))
     part("optimizer", optimizer), part("sequences", sequences)
-    if hasattr(net, "parameters") and hasattr(optimizer, "parameters"):
-        own = set(map(id, net.parameters()))
-        if not own & set(map(id, optimizer.parameters)):
+    if hasattr(optimizer, "parameters"):
+        learned_by(optimizer, net)
+
+
+def learned_by(optimizer, net):
+    """Raise `ArgumentError` unless an optimiser has all parameters of a net but the frozen ones."""
+    given, named = set(map(id, optimizer.parameters)), net.named_parameters()
+    if not given & set(map(id, named.values())):
+        raise ArgumentError(
+            "optimizer has no parameter of this net, but must be made of net.parameters()"
+        )
+    for name, parameter in named.items():
+        if parameter.frozen and id(parameter) in given:
+            raise ArgumentError(f"{name} is frozen, but the optimizer has it: make that afterwards")
+        if not parameter.frozen and id(parameter) not in given:
             raise ArgumentError(
-                "optimizer has no parameter of this net, but must be made of net.parameters()"
+                f"the optimizer has not {name}: make it of net.parameters() when the net is whole, "
+                "and freeze what is not to be learned"
             )
+
+
+def acts_between_layers(dropout, num_layers):
+    """Warn where a stack of one layer has a dropout."""
+    if dropout and num_layers == 1:
+        text = f"dropout={dropout} has no effect with one layer: it acts between layers"
+        warnings.warn(text, stacklevel=4)
+
+
+def stays_parameter(before, name, value):
+    """Raise `ArgumentError` where a module's parameter would be lost for something else."""
+    if hasattr(before, "frozen") and not hasattr(value, "frozen"):
+        raise ArgumentError(
+            f"{name} is a Parameter, but would become {short(value)}: write into its array, "
+            f"{name}.data[...] = ..."
+        )
 
 
 def counted(sequences, **parts):
@@ -60,11 +95,16 @@ def counted(sequences, **parts):
             )
 
 
-def batch_of(given):
-    """Return a `Batch`, or what has its fields; `ArgumentError` for anything else."""
+def batch_of(given, only_one=False):
+    """Return a `Batch`, or what has its fields, of one sequence if that is asked for;
+    `ArgumentError` for anything else."""
     if not all(hasattr(given, name) for name in ("x", "sizes", "labels")):
         raise ArgumentError(
             f"batch is {short(given)}, but must be a Batch, as sequences.batch([0, 1]) gives"
+        )
+    if only_one and given.sizes is not None and given.sizes[0] != 1:
+        raise ArgumentError(
+            f"batch has {given.sizes[0]} sequences, but must have one, as sequences.batch([0])"
         )
     return given
 
@@ -221,8 +261,9 @@ def of_one_type(parameters):
 
 
 def net_of(settings, cls, nets):
-    """Return the class of a net that these settings name, else this class; `ArgumentError` unless
-    they are a dict with all that a net is made from."""
+    """Return what settings say: (the class of a net that they name, or this class; how many
+    symbols and classes; its other options). `ArgumentError` unless they are a dict with all that a
+    net is made from."""
     name = settings.get("net", cls.__name__) if isinstance(settings, dict) else cls.__name__
     one_of("net", name, nets)
     names = "model", "alphabet", *["languages"] * (name == "NameClassifier"), *cls.SIZES
@@ -232,14 +273,16 @@ def net_of(settings, cls, nets):
     if lacking:
         wanted = f"a dict with {lacking[0]}{', a list or a text' * (lacking[0] in LISTS)}"
         raise ArgumentError(f"settings is {short(settings)}, but must be {wanted}")
-    return nets[name]
+    said = settings["languages" if name == "NameClassifier" else "alphabet"]
+    options = {"dropout": 0.0, **{n: settings[n] for n in (*cls.SIZES, "dropout") if n in settings}}
+    return nets[name], (len(settings["alphabet"]), len(said)), options
 
 
 def not_finite_error(what, weights, gradients, clip):
     """Return the `NumberError` that says what is not finite, which array of these is the first, and
     what to try. weights, gradients: {name: array}."""
     smaller = clip / 10 if clip and clip < np.inf else 1.0
-    cure = f"try a smaller --lr, or --clip {smaller:g}"
+    cure = f"try a smaller lr (--lr), or clip={smaller:g} (--clip {smaller:g})"
     return NumberError(f"{what}{_first_bad(weights, gradients)}; {cure}")
 
 

@@ -30,9 +30,10 @@ def host_arrays(what, state, asnumpy):
     return saved
 
 
-def of_optimizer(optimizer, saved, arrays):
-    """Raise `CheckpointError` unless what was saved of an optimiser has steps, a learning rate, and
-    finite numbers for each of these arrays: Adam's v is at least 0."""
+def of_optimizer(optimizer, state, arrays, asnumpy):
+    """Return {name: array} of an optimiser's saved state; `CheckpointError` unless it has steps, a
+    learning rate, and finite numbers for each of these arrays: Adam's v is at least 0."""
+    saved = host_arrays("the state of the optimiser", state, asnumpy)
     own = {"steps": np.array(0), "lr": np.array(0.0), **arrays}
     for name in saved:
         if name not in own:
@@ -49,11 +50,13 @@ def of_optimizer(optimizer, saved, arrays):
             number = "a whole number" if name == "steps" else "of finite numbers"
             wanted = f"{number}{', at least 0' * not_below_0}"
             raise CheckpointError(f"the optimiser's {name} must be {wanted}, but the saved is not")
+    return saved
 
 
 def of_parameters(saved, parameters):
-    """Raise `CheckpointError` that names the first saved array that is missing, unknown, of another
-    shape than the parameter of its name, or holds what would be no finite number there."""
+    """Return what was saved; `CheckpointError` that names the first array that is missing, unknown,
+    of another shape than the parameter of its name, or holds what would be no finite number there.
+    """
     for name in parameters:
         if name not in saved:
             raise CheckpointError(f"the saved state has no {name}; it belongs to another net")
@@ -68,6 +71,7 @@ def of_parameters(saved, parameters):
             raise CheckpointError(f"the saved {name} is of {array.dtype}, but must be of {dtype}")
         if not _stays_finite(array, dtype):
             raise CheckpointError(f"the saved {name} holds what is no finite number of {dtype}")
+    return saved
 
 
 def _stays_finite(array, dtype):

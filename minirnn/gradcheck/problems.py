@@ -72,14 +72,14 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
     run(module, inputs) -> (outputs, cache); undo(module, doutputs, cache) -> {input: gradient}.
     """
     module = copy.deepcopy(module)  # with its generator, which the caller may draw from meanwhile
-    names = list(module.named_parameters())
+    names = list(each_once(module))
     if arrays is None:
-        own = {n: p.data.astype("float64") for n, p in module.named_parameters().items()}
+        own = {n: p.data.astype("float64") for n, p in each_once(module).items()}
         arrays = own | inputs
 
     def forward(arrays):
         there = {}  # what deepcopy is to take in the place of an array: one copy less, of each
-        for name, parameter in module.named_parameters().items():
+        for name, parameter in each_once(module).items():
             there[id(parameter.data)] = arrays[name]
             there[id(parameter.grad)] = np.zeros(arrays[name].shape)
         net = copy.deepcopy(module, there)
@@ -90,7 +90,7 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
         net, cache = context
         net.zero_grad()
         gradients = undo(net, doutputs, cache)
-        for name, parameter in net.named_parameters().items():
+        for name, parameter in each_once(net).items():
             gradients[name] = parameter.grad
         return {name: gradients[name] for name in [*names, *inputs]}
 
@@ -99,7 +99,7 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
         net.zero_grad()
         undo(net, doutputs, cache)
         undo(net, doutputs, cache)
-        return {name: parameter.grad for name, parameter in net.named_parameters().items()}
+        return {name: parameter.grad for name, parameter in each_once(net).items()}
 
     def remake(other):
         return module_problem(other, run, undo, inputs, title, axes, level, arrays)
@@ -108,6 +108,14 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
         title, arrays, forward, backward, axes or {}, kept=lambda context: context[1],
         accumulate=accumulate, level=level, subject=module, remake=remake,
     )  # fmt: skip
+
+
+def each_once(module):
+    """{name: Parameter}; what two modules share has the first of its names alone."""
+    found = {}
+    for name, parameter in module.named_parameters().items():
+        found.setdefault(id(parameter), (name, parameter))
+    return dict(found.values())
 
 
 def in_double(given):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
+from ..check import NOT_NEGATIVE, real
 from ..cuda.faults import is_out_of_memory
 from ..errors import (
     ArgumentError,
@@ -58,8 +59,33 @@ def _read(path, kind):
     return facts, arrays
 
 
+def for_json(settings):
+    """Return settings as a file holds them; `ArgumentError` for what JSON cannot hold."""
+    if not isinstance(settings, dict):
+        raise ArgumentError(
+            f"settings is {short(repr(settings))}, but must be a dict, {{}} for none"
+        )
+    for name, value in settings.items():
+        try:
+            if not isinstance(name, str):
+                raise TypeError
+            json.dumps({name: value})
+        except (TypeError, ValueError):
+            raise ArgumentError(
+                f"settings has {short(repr(name))}: {short(repr(value))}, but must hold what JSON "
+                "can: by names, text, Python's own numbers (x.item(), a.tolist()), lists of them"
+            ) from None
+    return settings
+
+
 def save_net(path, net, settings):
-    """Write a net's parameters, and the settings (for JSON) from which it can be built again."""
+    """Write a net's parameters, and the settings (for JSON) from which it can be built again.
+
+    Raises `ArgumentError` where net is no `Module`, or settings no dict that JSON can hold.
+    """
+    if not callable(getattr(net, "state_dict", None)) or isinstance(net, type):
+        raise ArgumentError(f"net is {short(repr(net))}, but must be a Module")
+    for_json(settings)
     _write(path, "net", {"settings": settings}, net.state_dict())
 
 
@@ -119,8 +145,9 @@ class Checkpoint:
     """
 
     def __init__(self, path, settings, every_seconds=None):
-        self.path, self.settings = Path(path), settings
-        self.every = _every() if every_seconds is None else every_seconds
+        self.path, self.settings = Path(path), for_json(settings)
+        seconds = real("every_seconds", every_seconds, NOT_NEGATIVE, none=True)
+        self.every = _every() if seconds is None else seconds
         self.written, self.saved = time.monotonic(), False  # saved: whether by this run
 
     def __call__(self, trainer):
@@ -145,6 +172,8 @@ class Checkpoint:
     def resume(self, trainer):
         """Bring the trainer to where the saved run was. Raises `CheckpointError` where there is
         none, or it was made with other settings; the trainer is then as it was."""
+        if not hasattr(trainer, "is_over"):
+            raise ArgumentError(f"trainer is {short(repr(trainer))}, but must be a Trainer")
         if not self.path.is_file():
             raise CheckpointError(f"there is no run to go on with in {self.path}; omit --resume")
         facts, arrays = _read(self.path, "training run")

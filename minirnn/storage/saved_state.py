@@ -4,6 +4,9 @@ A checkpoint may be damaged, or a stranger's. What the trainer would write itsel
 arrays, their shapes and dtypes, and how the numbers hang together.
 """
 
+import numbers as kinds
+import zlib
+
 import numpy as np
 
 from ..backend import asarray, asnumpy
@@ -28,6 +31,7 @@ def state_of(trainer):
         "optimizer": numbers(optimizer),
         "history": trainer.history.rows,
         "monitor": trainer.history.monitor,
+        "made_of": made_of(trainer),
         "over": trainer.is_over(),
         "first_loss": trainer.first_loss,
         "position": trainer.position,
@@ -37,6 +41,42 @@ def state_of(trainer):
         "rng": trainer.rng.bit_generator.state if begun else trainer.epoch_rng,
     }
     return arrays, facts
+
+
+def made_of(trainer):
+    """{part: in words} of what a run would not be the same without; arrays as check sums."""
+    sequences = trainer.sequences
+    parts = {name: getattr(trainer, name) for name in ("train", "validation")}
+    return {
+        "loss": in_words(trainer.loss),
+        "optimizer": in_words(trainer.optimizer),
+        "sequences": check_sum(sequences.rows, sequences.lengths, sequences.labels),
+        **{f"{name} part": f"{len(at):,} places, {check_sum(at)}" for name, at in parts.items()},
+        "batch_size": str(trainer.batch_size),
+        "clip": str(trainer.clip),
+    }
+
+
+def in_words(part):
+    """The class of a loss or an optimiser with what was said when it was made."""
+    said = []
+    for name, value in sorted(vars(part).items()):
+        plain = value if isinstance(value, (tuple, list)) else [value]
+        if name.startswith("_") or name in ("lr", "steps"):  # these two are in its state
+            continue
+        if hasattr(value, "dtype"):
+            said.append(f"{name}={check_sum(asnumpy(value))}")
+        elif all(isinstance(x, (kinds.Number, str, type(None))) for x in plain):
+            said.append(f"{name}={value}")
+    return f"{type(part).__name__}({', '.join(said)})"
+
+
+def check_sum(*arrays):
+    """Eight digits that other numbers do not have, but once in four thousand millions."""
+    total = 0
+    for array in arrays:
+        total = zlib.crc32(np.ascontiguousarray(array).tobytes(), total)
+    return f"#{total:08x}"
 
 
 def take_up(trainer, arrays, facts):
@@ -75,7 +115,8 @@ def check_state(trainer, arrays, facts):
     own_arrays, own_facts = trainer.state_dict()
     monitor = trainer.history.monitor
     if isinstance(facts, dict):
-        facts = {"monitor": monitor, **facts}  # older checkpoints have none
+        own = {"monitor": monitor, "made_of": own_facts["made_of"]}
+        facts = own | facts  # older checkpoints have none
     require(isinstance(facts, dict) and facts.keys() == own_facts.keys(), "its facts are not whole")
     per_epoch = trainer.batches_per_epoch()
     rows, position = facts["history"], facts["position"]
@@ -83,6 +124,10 @@ def check_state(trainer, arrays, facts):
         facts["monitor"] == monitor,
         f"its monitor is {facts['monitor']}, but now it is {monitor}; use the same",
     )
+    was = facts["made_of"]
+    for name, now in own_facts["made_of"].items():
+        require(isinstance(was, dict) and name in was, f"it does not say what its {name} is")
+        require(was[name] == now, f"its {name} is {was[name]}, but now it is {now}; use the same")
     check_rows(rows, trainer.epochs, per_epoch, trainer.history.columns)
     most = per_epoch - 1 if len(rows) < trainer.epochs else 0
     check_position(position, most, "epoch")
