@@ -297,6 +297,7 @@ def legible(text):
 
 def printable(text, longest=80):
     """`text` made safe to print: control and direction characters escaped, cut when long."""
+    text = str(text)
     safe = "".join(
         c if c.isprintable() and not unicodedata.combining(c) else ascii(c)[1:-1]
         for c in text[: longest + 1]

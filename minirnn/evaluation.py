@@ -6,7 +6,7 @@ import numpy as np
 
 from .backend import asarray, asnumpy
 from .batches import Sequences, side_by_side
-from .check import counted, one_output_each, parts_of_evaluation, places, whole
+from .check import counted, one_output_each, pair, parts_of_evaluation, places, whole
 from .cuda.faults import is_out_of_memory
 from .losses import CrossEntropy
 from .measures import Evaluation, measure_of
@@ -103,7 +103,7 @@ def _outputs(net, sequences, index, batch_size, streams, part):
         batches = side_by_side(lengths, min(streams, len(index)))
     for rows in [rows[part] for rows in batches if len(rows[part])]:
         batch = sequences.batch(index[rows], state)
-        y, cache = net.forward(batch)
+        y, cache = pair(net.forward(batch), net)
         one_output_each(y, batch)
         state = cache.state if streams else None
         if sequences.every_step:  # lengths never grow within a batch, which keeps its order

@@ -274,7 +274,9 @@ def measure_of(loss, sequences):
     measure, name = getattr(loss, "measure", Evaluation), type(loss).__name__
     if kind not in measure.kinds:
         given = f"the targets are of type {sequences.labels.dtype}"
-        raise ArgumentError(f"{given}, but {name} needs {measure.wanted}")
+        cure = "" if hasattr(loss, "measure") else f"; a loss of numbers says so, {name}.measure = "
+        cure = cure and f"{cure}Regression"
+        raise ArgumentError(f"{given}, but {name} needs {measure.wanted}{cure}")
     ignored, own = sequences.ignore_index, getattr(loss, "ignore_index", None)
     if ignored is not None and ignored != own:
         raise ArgumentError(
@@ -323,7 +325,8 @@ class History:
         return f"History({len(self.rows)} epochs, {best})"
 
     def __getitem__(self, column):
-        """The numbers of one column, epoch by epoch."""
+        """The numbers of one column, epoch by epoch; `ArgumentError` where there is none."""
+        one_of("column", column, dict.fromkeys((*self.columns, *(self.rows or [{}])[0])))
         return [row[column] for row in self.rows]
 
     def add(self, score, number, result, **columns):

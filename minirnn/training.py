@@ -224,7 +224,7 @@ class Trainer:
         classes.
         """
         batch = self.sequences.batch(index, self.state)
-        outputs, cache = self.net.forward(batch, training=True)
+        outputs, cache = check.pair(self.net.forward(batch, training=True), self.net)
         check.one_output_each(outputs, batch, self.sequences.num_classes)
         loss, loss_cache = self.loss.forward(outputs, batch.labels)
         self.net.backward(self.loss.backward(loss_cache), cache)

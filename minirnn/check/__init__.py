@@ -38,6 +38,7 @@ from .parts import (
     once_a_step,
     one_for_each,
     one_output_each,
+    pair,
     parameters_of,
     part,
     parts_of,

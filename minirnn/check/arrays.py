@@ -25,7 +25,10 @@ def as_numbers(name, given, axes=0, kinds="iufc"):
     for the rest."""
     array = as_array(given)
     if array.dtype.kind not in kinds:
-        raise ShapeError(f"{name} is {short(given)}, but must be an array or a list of numbers")
+        cure = ": take x.detach() of a tensor" if hasattr(given, "detach") else ""
+        raise ShapeError(
+            f"{name} is {short(given)}, but must be an array or a list of numbers{cure}"
+        )
     if array.ndim < axes:
         raise ShapeError(f"{name} has shape {array.shape}, but must have at least {axes} axes")
     return array
@@ -117,12 +120,24 @@ def in_range(what, values, size, error=ShapeError, note=""):
         raise error(f"{what} {wrong} is out of range: {note}it must be 0 to {size - 1}")
 
 
-def finite(what, array, dtype):
-    """The array in this dtype; `DataError` where a number in it is not finite."""
+def finite(what, given, dtype, place):
+    """The array in this dtype; `DataError` where a number in it is not finite, or where a column's
+    numbers, large ones, are hardly told apart any more. place(k) says where row k is."""
     with np.errstate(over="ignore"):  # said in words
-        array = array.astype(dtype)
-    if not np.isfinite(array).all():
-        raise DataError(f"{what} hold what is no finite number of {np.dtype(dtype)}, but must not")
+        array = given.astype(dtype)
+    good, type_ = np.isfinite(array).reshape(len(array), -1).all(axis=1), np.dtype(dtype)
+    if not good.all():
+        where = place(int(good.argmin()))
+        raise DataError(f"{what} hold what is no finite number of {type_}, {where}, but must not")
+    columns = given.reshape(len(given), -1)
+    low, high = columns.min(axis=0), columns.max(axis=0)
+    close = (high > low) & (high - low < 100 * np.finfo(dtype).eps * np.maximum(high, -low))
+    if close.any():
+        a, b = low[close][0], high[close][0]
+        raise DataError(
+            f"{what} go from {a} to {b}, which {type_} hardly tells apart: subtract their mean, or "
+            "take dtype='float64'"
+        )
     return array
 
 

@@ -1,10 +1,12 @@
 """The parts of training: nets, cells, losses, optimisers, and whether they fit together."""
 
+import inspect
 import warnings
 
 import numpy as np
 
 from ..errors import ArgumentError, CellError, DataError, NumberError, ShapeError
+from .arrays import in_range
 from .values import one_of, real, whole
 from .words import is_scalar, short
 
@@ -48,8 +50,49 @@ def parts_of_trainer(net, loss, optimizer, sequences):
     """Raise `ArgumentError` where one of the four that a trainer joins is something else."""
     part("net", net), part("loss", loss, ("forward", "backward", "score"))
     part("optimizer", optimizer), part("sequences", sequences)
+    if "training" not in arguments_of(net.forward):
+        raise ArgumentError(
+            f"{type(net).__name__}.forward takes no training, but must be forward(self, batch, "
+            "training=False)"
+        )
+    known = getattr(getattr(net, "recurrent", None), "input_size", None)
+    embedding = getattr(getattr(net, "embedding", None), "W", None)
+    known = known if embedding is None else embedding.shape[0]
+    if known is not None and sequences.rows.dtype.kind in "iu":
+        in_range("id", sequences.rows, known, DataError, f"the net knows {known:,} symbols, so ")
     if hasattr(optimizer, "parameters"):
         learned_by(optimizer, net)
+
+
+def arguments_of(function):
+    """The names of a function's arguments; with **options, any."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # it is not written in Python
+        return ("training",)
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return ("training", *parameters) if takes_any else tuple(parameters)
+
+
+def pair(returned, net):
+    """Return what a net's forward has returned; `ArgumentError` unless it is (outputs, cache)."""
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        given = f"a tuple of {len(returned)}" if isinstance(returned, tuple) else short(returned)
+        raise ArgumentError(
+            f"{type(net).__name__}.forward returns {given}, but must return (outputs, cache)"
+        )
+    return returned
+
+
+def apart(train, validation):
+    """Warn where some sequences, but not all, are in both parts."""
+    both = np.intersect1d(train, validation)
+    if len(both) and len(both) < max(len(np.unique(train)), len(np.unique(validation))):
+        text = (
+            f"{len(both):,} sequences are in train and in validation, so the validation part says "
+            "little about new ones"
+        )
+        warnings.warn(text, stacklevel=4)
 
 
 def learned_by(optimizer, net):
@@ -86,7 +129,10 @@ def stays_parameter(before, name, value):
 
 
 def counted(sequences, **parts):
-    """Raise `DataError` where a part, places by its name, has no target that counts."""
+    """Raise `DataError` where a part, places by its name, has no target that counts; warn where
+    there are two that overlap."""
+    if len(parts) == 2:
+        apart(*parts.values())
     for name, index in parts.items():
         if not sequences.number(index):
             raise DataError(
@@ -256,8 +302,8 @@ def of_one_type(parameters):
     """Raise `ArgumentError` where parameters have not all one type."""
     dtypes = sorted({str(p.data.dtype) for p in parameters})
     if len(dtypes) > 1:
-        types = " and ".join(dtypes)
-        raise ArgumentError(f"the parameters are of types {types}, but must be of one")
+        own = {str(p.data.dtype): f"{p!r} is {p.data.dtype}" for p in parameters}
+        raise ArgumentError(f"the parameters must be of one type, but {' and '.join(own.values())}")
 
 
 def net_of(settings, cls, nets):

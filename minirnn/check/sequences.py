@@ -50,10 +50,10 @@ def joined(sequences, error, kinds="iuf"):
     return np.concatenate(arrays), np.array([len(array) for array in arrays])
 
 
-def listed(name, given, error):
+def listed(name, given, error, of="arrays"):
     """Return a list of what was given; `error` where it holds nothing that can be gone through."""
     if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__") or is_scalar(given):
-        raise error(f"{name} is {short(given)}, but must be a list of arrays")
+        raise error(f"{name} is {short(given)}, but must be a list of {of}")
     return list(given)
 
 
@@ -67,9 +67,20 @@ def inputs_of(sequences, num_symbols, dtype):
         wanted = "whole numbers [T], and features [T, D] such as x.astype('float32')"
         raise DataError(f"{given}, but ids must be {wanted}")
     if not ids:
-        return finite("the sequences", rows, dtype), lengths
+        return finite("the sequences", rows, dtype, step_of(lengths)), lengths
     in_range("id", rows, num_symbols or 2**62, DataError)
     return rows, lengths
+
+
+def step_of(lengths):
+    """A function that says of which sequence, and which step, a row is."""
+    ends = np.cumsum(lengths)
+
+    def where(row):
+        k = int(np.searchsorted(ends, row, "right"))
+        return f"in sequence {k} at step {row - ends[k] + lengths[k]}"
+
+    return where
 
 
 def encoded(names, alphabet):
@@ -117,7 +128,17 @@ def targets_of(sequences, labels, targets, num_classes, ignore_index, dtype):
     array = as_array(labels)
     if array.dtype == object and (is_masked(labels) or not array.size):
         raise DataError(f"the {what}s are {short(labels)}, but must be an array")
-    if array.dtype.kind != "f" or num_classes is not None or not array.size:  # classes
+    if array.size and array.dtype.kind not in "iuf":
+        raise DataError(
+            f"the {what}s are of type {array.dtype}, but must be whole numbers, classes (of names "
+            f"np.unique(..., return_inverse=True)[1]), or floating ones, to be predicted"
+        )
+    if array.dtype.kind == "f" and num_classes is not None:
+        raise DataError(
+            f"the {what}s are of type {array.dtype}, numbers to be predicted, but num_classes is "
+            f"{num_classes}: leave it out, or give classes, {what}s.astype(int)"
+        )
+    if array.dtype.kind != "f" or not array.size:  # classes
         ignored = np.zeros(array.shape, bool)
         if ignore_index is not None:
             ignored = array == ignore_index
@@ -132,7 +153,7 @@ def targets_of(sequences, labels, targets, num_classes, ignore_index, dtype):
         raise DataError(f"the {what}s have shape {array.shape}, but must be {wanted}")
     if ignore_index is not None:
         raise ArgumentError(f"ignore_index is {ignore_index}, but numbers have none: leave it out")
-    numbers = finite(f"the {what}s", array.reshape(number, -1), dtype)
+    numbers = finite(f"the {what}s", array.reshape(number, -1), dtype, "at place {}".format)
     return numbers, numbers.shape[1]
 
 

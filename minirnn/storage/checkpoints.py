@@ -97,6 +97,10 @@ def load_net(path, build):
     `ValueError` of `build`, or anything else that it raises, but its `CellError` and `BackendError`
     as they are.
     """
+    if not callable(build):
+        raise ArgumentError(
+            f"build is {short(repr(build))}, but must be a function of the settings"
+        )
     facts, arrays = _read(path, "net")
     try:
         settings = facts["settings"]

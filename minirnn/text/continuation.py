@@ -4,9 +4,11 @@ import numpy as np
 
 from ..backend import asarray, asnumpy
 from ..batches import Batch
-from ..check import above_0, carrying, generator, listed, whole
+from ..check import above_0, carrying, generator, listed, text_of, whole
 from ..errors import ArgumentError, NumberError
 from ..functions import softmax
+
+IDS = "whole numbers, as ids_of(text, letters) gives"
 
 
 def go_on(net, ids, rng, temperature=1.0, top_k=None):
@@ -19,7 +21,9 @@ def go_on(net, ids, rng, temperature=1.0, top_k=None):
     carries no state on, and `NumberError` where it says what is not finite.
     """
     above_0(temperature=temperature), whole("top_k", top_k, none=True)
-    whole("the number of ids", len(ids := listed("ids", ids, ArgumentError)))
+    whole("the number of ids", len(ids := listed("ids", ids, ArgumentError, IDS)))
+    for k in ids:
+        whole("a letter's id", k, least=0)
     carrying(net, "a text is to be gone on with")
     rng = rng if hasattr(rng, "choice") else generator(rng)
     return _go_on(net, ids, rng, temperature, top_k)
@@ -43,6 +47,14 @@ def _go_on(net, unread, rng, temperature, top_k):
 
 
 def written(net, letters, ids, rng, length, temperature=1.0, top_k=None):
-    """So many letters that the net goes on with, as a text."""
+    """So many letters that the net goes on with, as a text.
+
+    Raises `ArgumentError` as `go_on` does, for a length below 0, and for letters that are not the
+    net's.
+    """
+    whole("length", length, least=0), text_of("letters", letters)
+    if hasattr(net, "linear") and net.linear.W.shape[1] != len(letters):
+        says = net.linear.W.shape[1]
+        raise ArgumentError(f"there are {len(letters)} letters, but the net says {says}")
     more = go_on(net, ids, rng, temperature, top_k)
     return "".join(letters[next(more)] for _ in range(length))

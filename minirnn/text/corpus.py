@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..batches import Sequences
-from ..check import path_of
+from ..check import path_of, text_of, whole
 from ..data import printable, read_text
 from ..errors import DataError
 
@@ -22,8 +22,8 @@ class Text:
     """
 
     def __init__(self, text, source):
-        self.letters, self.source = "".join(sorted(set(text))), source
-        codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
+        self.letters, self.source = "".join(sorted(set(text_of("text", text)))), source
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
         self.ids = np.searchsorted(np.unique(codes), codes).astype(np.int64)
         self.known = int((1 - HELD_OUT) * len(self.ids))
 
@@ -38,8 +38,10 @@ class Text:
         """(Sequences, places of the known pieces, places of those held out), of so many steps each.
 
         The targets of a piece are its letters from the second on, and the first of the next one.
-        Raises `DataError` where the text is too short for so many streams.
+        Raises `DataError` where the text is too short for so many streams, and `ArgumentError` for
+        numbers below 1.
         """
+        steps, streams = whole("steps", steps), whole("streams", streams)
         known, held = self.ids[: self.known], self.ids[self.known :]
         number = -(-(len(known) - 1) // steps)
         if not _enough(len(self), steps, streams):
@@ -80,7 +82,11 @@ def plays():
 
 def ids_of(text, letters):
     """The ids of a text's letters. Raises `DataError` for one that is not among `letters`."""
-    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = (
+        unicodedata.normalize("NFC", text_of("text", text))
+        .replace("\r\n", "\n")
+        .replace("\r", "\n")
+    )
     if not text:
         raise DataError("the prompt is empty, but must have at least one letter")
     unknown = [letter for letter in dict.fromkeys(text) if letter not in letters]
