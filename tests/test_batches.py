@@ -41,7 +41,7 @@ def made(lengths, features=None, seed=0):
             [[1], [2]],
             [0.0, 1.0],
             {"num_classes": 2},
-            "labels are of type float64, numbers to be predicted, but num_classes is 2",
+            "labels must be whole numbers, but are of type float64",
         ),
         ([[1], [5, 9]], [0, 1], {"num_symbols": 9}, "id 9 is out of range: it must be 0 to 8"),
         ([[1], [-2, 0]], [0, 1], {}, "id -2 is out of range"),

@@ -562,7 +562,7 @@ REFUSED = {
                          CrossEntropy(ignore_index=1)),
         "all targets of index are 1, the ignore_index"),
     "a loss without a score": (lambda: train(sequences([0, 1, 1]), NoScore()),
-        "loss is .*, but must be an object with forward, backward and score"),
+        "loss is .*, but must be an object with forward and backward and score"),
     "weights of nothing": (lambda: CrossEntropy(class_weight=[0.0, 0.0]), "no class would count"),
     "complex weights": (lambda: CrossEntropy(class_weight=[1j, 1]), "must hold finite numbers"),
     "masked labels": (

@@ -93,3 +93,4 @@ from .values import (
     whole,
 )
 from .words import absent, many, short
+from .words import short as told

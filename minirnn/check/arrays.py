@@ -26,8 +26,9 @@ def as_numbers(name, given, axes=0, kinds="iufc"):
     array = as_array(given)
     if array.dtype.kind not in kinds:
         cure = ": take x.detach() of a tensor" if hasattr(given, "detach") else ""
+        of = f" of type {array.dtype}" if array.ndim and array.dtype != object else ""
         raise ShapeError(
-            f"{name} is {short(given)}, but must be an array or a list of numbers{cure}"
+            f"{name} is {short(given)}{of}, but must be an array or a list of numbers{cure}"
         )
     if array.ndim < axes:
         raise ShapeError(f"{name} has shape {array.shape}, but must have at least {axes} axes")
@@ -121,24 +122,33 @@ def in_range(what, values, size, error=ShapeError, note=""):
 
 
 def finite(what, given, dtype, place):
-    """The array in this dtype; `DataError` where a number in it is not finite, or where a column's
-    numbers, large ones, are hardly told apart any more. place(k) says where row k is."""
+    """The array in this dtype; `DataError` where a number in it is not finite, or float32 hardly
+    tells them apart. place(k) says where row k is."""
     with np.errstate(over="ignore"):  # said in words
         array = given.astype(dtype)
-    good, type_ = np.isfinite(array).reshape(len(array), -1).all(axis=1), np.dtype(dtype)
+    good = np.isfinite(array).reshape(len(array), -1).all(axis=1)
     if not good.all():
-        where = place(int(good.argmin()))
-        raise DataError(f"{what} hold what is no finite number of {type_}, {where}, but must not")
-    columns = given.reshape(len(given), -1)
-    low, high = columns.min(axis=0), columns.max(axis=0)
-    close = (high > low) & (high - low < 100 * np.finfo(dtype).eps * np.maximum(high, -low))
-    if close.any():
-        a, b = low[close][0], high[close][0]
-        raise DataError(
-            f"{what} go from {a} to {b}, which {type_} hardly tells apart: subtract their mean, or "
-            "take dtype='float64'"
-        )
+        text = f"{what} hold what is no finite number of {np.dtype(dtype)}"
+        raise DataError(f"{text}, {place(int(good.argmin()))}, but must not")
+    told_apart(what, given.reshape(len(given), -1), dtype)
     return array
+
+
+LARGE = 1e5  # smaller numbers that are nearly alike are taken for the same, with rounding
+
+
+def told_apart(what, columns, dtype):
+    """Raise `DataError` where the large numbers of a column, seconds since 1970 say, differ by less
+    than a hundred steps of this dtype."""
+    low, high = columns.min(axis=0), columns.max(axis=0)
+    largest = np.maximum(high, -low)
+    close = (high - low < 100 * np.finfo(dtype).eps * largest) & (high - low > 1e-12 * largest)
+    if (close & (largest > LARGE)).any():
+        k = int((close & (largest > LARGE)).argmax())
+        raise DataError(
+            f"{what} go from {low[k]} to {high[k]}, which {np.dtype(dtype)} hardly tells apart: "
+            "subtract their mean, or take dtype='float64'"
+        )
 
 
 def not_empty(name, array):

@@ -32,8 +32,7 @@ def part(name, given, methods=None):
     methods = methods or usual
     lacking = [m for m in methods if not callable(getattr(given, m, None))]
     if isinstance(given, type) or lacking:
-        listed = " and ".join(filter(None, [", ".join(methods[:-1]), methods[-1]]))
-        wanted = f"an object with {listed}, as {cure}"
+        wanted = f"an object with {' and '.join(methods)}, as {cure}"
         raise ArgumentError(f"{name} is {short(given)}, but must be {wanted}")
 
 
@@ -84,17 +83,6 @@ def pair(returned, net):
     return returned
 
 
-def apart(train, validation):
-    """Warn where some sequences, but not all, are in both parts."""
-    both = np.intersect1d(train, validation)
-    if len(both) and len(both) < max(len(np.unique(train)), len(np.unique(validation))):
-        text = (
-            f"{len(both):,} sequences are in train and in validation, so the validation part says "
-            "little about new ones"
-        )
-        warnings.warn(text, stacklevel=4)
-
-
 def learned_by(optimizer, net):
     """Raise `ArgumentError` unless an optimiser has all parameters of a net but the frozen ones."""
     given, named = set(map(id, optimizer.parameters)), net.named_parameters()
@@ -129,10 +117,7 @@ def stays_parameter(before, name, value):
 
 
 def counted(sequences, **parts):
-    """Raise `DataError` where a part, places by its name, has no target that counts; warn where
-    there are two that overlap."""
-    if len(parts) == 2:
-        apart(*parts.values())
+    """Raise `DataError` where a part, places by its name, has no target that counts."""
     for name, index in parts.items():
         if not sequences.number(index):
             raise DataError(
@@ -302,8 +287,9 @@ def of_one_type(parameters):
     """Raise `ArgumentError` where parameters have not all one type."""
     dtypes = sorted({str(p.data.dtype) for p in parameters})
     if len(dtypes) > 1:
-        own = {str(p.data.dtype): f"{p!r} is {p.data.dtype}" for p in parameters}
-        raise ArgumentError(f"the parameters must be of one type, but {' and '.join(own.values())}")
+        types, own = " and ".join(dtypes), {str(p.data.dtype): f"{p!r}" for p in parameters}
+        where = ", ".join(f"{own[dtype]} of {dtype}" for dtype in dtypes)
+        raise ArgumentError(f"the parameters are of types {types}, but must be of one: {where}")
 
 
 def net_of(settings, cls, nets):
@@ -328,7 +314,7 @@ def not_finite_error(what, weights, gradients, clip):
     """Return the `NumberError` that says what is not finite, which array of these is the first, and
     what to try. weights, gradients: {name: array}."""
     smaller = clip / 10 if clip and clip < np.inf else 1.0
-    cure = f"try a smaller lr (--lr), or clip={smaller:g} (--clip {smaller:g})"
+    cure = f"try a smaller --lr, or --clip {smaller:g} (in code: lr, clip={smaller:g})"
     return NumberError(f"{what}{_first_bad(weights, gradients)}; {cure}")
 
 

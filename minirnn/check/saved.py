@@ -24,7 +24,7 @@ def host_arrays(what, state, asnumpy):
     for name, given in mapping(what, state).items():
         with contextlib.suppress(ShapeError):
             saved[name] = asnumpy(given)
-        if name not in saved or is_masked(given) or saved[name].dtype.kind not in "biufc":
+        if name not in saved or is_masked(given) or saved[name].dtype == object:
             text = f"is {short(given)}, but must be an array of numbers"
             raise CheckpointError(f"the saved {name} {text}")
     return saved

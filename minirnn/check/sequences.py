@@ -25,9 +25,10 @@ def joined(sequences, error, kinds="iuf"):
         if array.shape[:1] == (0,) and hasattr(given, "__len__") and not len(given):
             raise error(f"sequence {k} is empty, but every sequence needs at least one element")
         if array.ndim == 0 or array.dtype.kind not in kinds:
+            of = f" of type {array.dtype}" if array.ndim and array.dtype != object else ""
             raise error(
-                f"sequence {k} is {short(given)}, but must be an array: of ids, as Alphabet.encode "
-                "gives, or of features [T, D]"
+                f"sequence {k} is {short(given)}{of}, but must be an array: of ids, as "
+                "Alphabet.encode gives, or of features [T, D]"
             )
         if array.dtype == np.uint64:
             if array.size and array.max() >= 2**63:
@@ -130,13 +131,13 @@ def targets_of(sequences, labels, targets, num_classes, ignore_index, dtype):
         raise DataError(f"the {what}s are {short(labels)}, but must be an array")
     if array.size and array.dtype.kind not in "iuf":
         raise DataError(
-            f"the {what}s are of type {array.dtype}, but must be whole numbers, classes (of names "
-            f"np.unique(..., return_inverse=True)[1]), or floating ones, to be predicted"
+            f"{what}s must be whole numbers, but are of type {array.dtype}: classes have numbers "
+            "(np.unique(names, return_inverse=True)[1]), and what is to be predicted floating ones"
         )
     if array.dtype.kind == "f" and num_classes is not None:
         raise DataError(
-            f"the {what}s are of type {array.dtype}, numbers to be predicted, but num_classes is "
-            f"{num_classes}: leave it out, or give classes, {what}s.astype(int)"
+            f"{what}s must be whole numbers, but are of type {array.dtype}: num_classes is "
+            f"{num_classes}; leave it out for numbers to be predicted"
         )
     if array.dtype.kind != "f" or not array.size:  # classes
         ignored = np.zeros(array.shape, bool)

@@ -18,9 +18,7 @@ def absent(path, kind):
 def short(value, longest=60):
     """Return a value as text for a message: cut off where it is long, an array as its shape."""
     shape, kind = getattr(value, "shape", ()), "a masked array" if is_masked(value) else "an array"
-    dtype = getattr(value, "dtype", None)
-    of = f" of type {dtype}" if getattr(dtype, "kind", "f") not in "iufc" else ""
-    text = f"{kind} of shape {shape}{of}" if shape else " ".join(repr(value).split())
+    text = f"{kind} of shape {shape}" if shape else " ".join(repr(value).split())
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 

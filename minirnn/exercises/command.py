@@ -149,7 +149,8 @@ def start(args):
     conventions = conventions_of(args.folder)
     if args.conventions:
         given = read_conventions(args.conventions)
-        if given != conventions and any((args.folder / e.file).exists() for e in EXERCISES):
+        names = ["conventions.json", *[exercise.file for exercise in EXERCISES]]
+        if given != conventions and any((args.folder / name).exists() for name in names):
             raise DataError(
                 f"{args.folder} was handed out with other conventions than {args.conventions}; use "
                 "another folder"

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from ..data import read_text
 from ..errors import DataError
 from ..gradcheck import zoo
+from ..storage.files import write_atomic
 
 BUGS = ("rnn-dh-before-tanh", "lstm-future-dc-lost", "lstm-g-as-sigmoid", "gru-reset-skipped",
         "before-reset-path-lost")  # fmt: skip
@@ -97,7 +98,7 @@ class Conventions:
 
     def write(self, path):
         """Write them to a JSON file that `read_conventions` reads."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_atomic(path, (json.dumps(asdict(self), indent=2) + "\n").encode())
 
 
 def backward_bugs():

@@ -1,12 +1,12 @@
 """The files that are handed out: the starters as they are, or under a term's own conventions."""
 
 import re
-import shutil
 import textwrap
 from pathlib import Path
 
 from ..errors import DataError
 from ..gradcheck import zoo
+from ..storage.files import write_atomic
 from .conventions import KEEPS, Conventions, turned
 
 HEAD = '''"""Exercise 9: find the bug.
@@ -68,10 +68,10 @@ def hand_out(folder, conventions):
         if target.exists():
             left.append(target)
         elif conventions == Conventions():
-            shutil.copyfile(file, target)
+            write_atomic(target, file.read_bytes())
             written.append(target)
         else:
-            target.write_text(starter(file.name, conventions), encoding="utf-8")
+            write_atomic(target, starter(file.name, conventions).encode())
             written.append(target)
     if conventions != Conventions() and written:
         conventions.write(folder / "conventions.json")

@@ -115,8 +115,8 @@ class DrawnTrainer(IterationTrainer):
         before anything is assigned."""
         self.check_state(arrays, facts)
         net, optimizer = parted(arrays, "net", "optimizer")
+        self.optimizer.load_state_dict({**optimizer, **facts["optimizer"]})  # checks the rest
         self.net.load_state_dict(net)
-        self.optimizer.load_state_dict({**optimizer, **facts["optimizer"]})
         self.history = [tuple(row) for row in facts["history"]]
         self.iteration = self.history[-1][0] if self.history else 0
         self.position = facts["position"]

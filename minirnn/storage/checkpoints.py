@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..check import NOT_NEGATIVE, real
+from ..check import NOT_NEGATIVE, real, told
 from ..cuda.faults import is_out_of_memory
 from ..errors import (
     ArgumentError,
@@ -62,9 +62,7 @@ def _read(path, kind):
 def for_json(settings):
     """Return settings as a file holds them; `ArgumentError` for what JSON cannot hold."""
     if not isinstance(settings, dict):
-        raise ArgumentError(
-            f"settings is {short(repr(settings))}, but must be a dict, {{}} for none"
-        )
+        raise ArgumentError(f"settings is {told(settings)}, but must be a dict, {{}} for none")
     for name, value in settings.items():
         try:
             if not isinstance(name, str):
@@ -72,7 +70,7 @@ def for_json(settings):
             json.dumps({name: value})
         except (TypeError, ValueError):
             raise ArgumentError(
-                f"settings has {short(repr(name))}: {short(repr(value))}, but must hold what JSON "
+                f"settings has {told(name)}: {told(value)}, but must hold what JSON "
                 "can: by names, text, Python's own numbers (x.item(), a.tolist()), lists of them"
             ) from None
     return settings
@@ -84,7 +82,7 @@ def save_net(path, net, settings):
     Raises `ArgumentError` where net is no `Module`, or settings no dict that JSON can hold.
     """
     if not callable(getattr(net, "state_dict", None)) or isinstance(net, type):
-        raise ArgumentError(f"net is {short(repr(net))}, but must be a Module")
+        raise ArgumentError(f"net is {told(net)}, but must be a Module")
     for_json(settings)
     _write(path, "net", {"settings": settings}, net.state_dict())
 
@@ -95,12 +93,10 @@ def load_net(path, build):
     Everything is checked first; a net that the file does not fit stays as `build` made it. Raises
     `CheckpointError` for a file that cannot be read or from which no such net can be built: a
     `ValueError` of `build`, or anything else that it raises, but its `CellError` and `BackendError`
-    as they are.
+    as they are; `ArgumentError` where `build` is no function.
     """
     if not callable(build):
-        raise ArgumentError(
-            f"build is {short(repr(build))}, but must be a function of the settings"
-        )
+        raise ArgumentError(f"build is {told(build)}, but must be a function of the settings")
     facts, arrays = _read(path, "net")
     try:
         settings = facts["settings"]
@@ -175,9 +171,10 @@ class Checkpoint:
 
     def resume(self, trainer):
         """Bring the trainer to where the saved run was. Raises `CheckpointError` where there is
-        none, or it was made with other settings; the trainer is then as it was."""
+        none, or it was made with other settings; the trainer is then as it was. `ArgumentError`
+        where it is no trainer."""
         if not hasattr(trainer, "is_over"):
-            raise ArgumentError(f"trainer is {short(repr(trainer))}, but must be a Trainer")
+            raise ArgumentError(f"trainer is {told(trainer)}, but must be a Trainer")
         if not self.path.is_file():
             raise CheckpointError(f"there is no run to go on with in {self.path}; omit --resume")
         facts, arrays = _read(self.path, "training run")

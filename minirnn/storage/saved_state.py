@@ -82,10 +82,11 @@ def check_sum(*arrays):
 def take_up(trainer, arrays, facts):
     """Bring a `Trainer` to what `state_of` gave. Raises `CheckpointError` where something does not
     fit, before anything is assigned."""
-    trainer.batches = check_state(trainer, arrays, facts)
+    batches = check_state(trainer, arrays, facts)
     net, best, optimizer, state = parted(arrays, "net", "best", "optimizer", "state")
+    trainer.optimizer.load_state_dict({**optimizer, **facts["optimizer"]})  # which checks the rest
     trainer.net.load_state_dict(net)
-    trainer.optimizer.load_state_dict({**optimizer, **facts["optimizer"]})
+    trainer.batches = batches
     trainer.history.rows, trainer.epoch = list(facts["history"]), len(facts["history"])
     trainer.best, trainer.best_score, trainer.best_epoch = None, None, 0
     if trainer.epoch:
