@@ -9,6 +9,7 @@ from .judges.credit import with_credit
 from .judges.own_cell import OwnJudge
 from .judges.parts import (
     ANY_SHAPE,
+    OTHER_SIZES,
     judge_any_shape,
     judge_function,
     judge_linear,
@@ -65,7 +66,11 @@ def _linear_and_loss(hand_in, conventions, rng):
          partial(judge_loss, hand_in, False, rng)),
         ("CrossEntropy.backward", f"{softmax}#backward", partial(judge_loss, hand_in, True, rng)),
     ]  # fmt: skip
-    return [(*rung, lambda judge=rung[2]: [(ONE_ROW, partial(judge, rows=1))]) for rung in rungs]
+    return [
+        (*rung, lambda judge=rung[2]: [(ONE_ROW, partial(judge, rows=1)),
+                                       (OTHER_SIZES, partial(judge, sizes=(6, 2)))])
+        for rung in rungs
+    ]  # fmt: skip
 
 
 def _cell(name, target, chapter, backward=True):
@@ -132,7 +137,7 @@ def _find_the_bug(hand_in, conventions, rng):
 
 
 def _own(hand_in, conventions, rng):
-    judge, alone = OwnJudge(hand_in, rng), OwnJudge(hand_in, rng, rows=1)
+    judge, alone = OwnJudge(hand_in, rng), OwnJudge(hand_in, rng, rows=1, units=4)
     chapter = "docs/04-one-step.md"
     return [
         ("the contract, and forward", f"{chapter}#the-cell-contract", judge.contract,

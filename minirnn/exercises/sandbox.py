@@ -8,6 +8,7 @@ believed nowhere but compared with what this side computes.
 
 import contextlib
 import errno
+import io
 import json
 import os
 import queue
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -382,7 +384,22 @@ def files_of(path):
         there = os.path.lexists(path)
         raise Stopped("missing", f"{path.name} is a link, or cannot be read" if there else
                       f"there is no file {path.name}")  # fmt: skip
+    _decodable(path.name, texts[path.name])
     return texts
+
+
+def _decodable(name, text):
+    """Raise `Stopped` where Python could not read a file as a script: its encoding is not UTF-8,
+    and it names no other."""
+    with contextlib.suppress(SyntaxError, LookupError):  # the child says so
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(text).readline)
+        try:
+            text.decode(encoding)
+        except UnicodeDecodeError as error:
+            line = text.count(b"\n", 0, error.start) + 1
+            what = f"line {line} of {name} is not UTF-8 (byte {text[error.start]:#04x})"
+            advice = "Save the file as UTF-8, as an editor's Save As offers."
+            raise Stopped("syntax", what, line, advice) from None
 
 
 def _read(path):

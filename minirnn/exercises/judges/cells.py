@@ -11,14 +11,18 @@ from .. import reference_cells
 from ..conventions import GRUS, KEEPS, turned
 from ..sandbox import Failed, Stopped
 from .clues import equal, factors, general, related
-from .result import ONE_ROW, Wrong, array, compare, described, lasting, parts, unchanged
+from .result import ONE_ROW, Wrong, after_use, array, compare, described, lasting, parts, unchanged
 
 ROWS, UNITS = 3, 5
 UNUSUAL = {
     ONE_ROW: {"rows": 1},
+    "with other sizes": {"rows": 6, "units": 4},
     "with larger states and gradients": {"scale": 4},
 }  # case: how it is drawn
 CACHED = "Put into the cache what backward takes out of it, or let it compute with what is there."
+KEPT = (
+    "It is an array that is kept, and written into at the next call: make a new one in each call."
+)
 ON_SELF = (
     "Return what backward needs as the cache: one cell is used for many steps, and self keeps "
     "only what the last of them wrote."
@@ -85,9 +89,10 @@ class CellJudge:
     `forward`, `backward` and `both` raise `Wrong` with the first thing that is wrong.
     """
 
-    def __init__(self, hand_in, name, target, conventions, rng, rows=ROWS, scale=1):
+    def __init__(self, hand_in, name, target, conventions, rng, rows=ROWS, units=UNITS,
+                 scale=1):  # fmt: skip
         self.hand_in, self.name, self.target, self.rng = hand_in, name, target, rng
-        self.shape = N, H = rows, UNITS
+        self.shape = N, H = rows, units
         self.ending = None  # what backward has ended with, where it is not right
         self.bug = None  # the known mistake that the hand-in seems to have
         self.conventions = conventions
@@ -134,6 +139,22 @@ class CellJudge:
             self._forward_wrong(new, reply)
         asked_once(reply["v"], self.shape)
         lasting(reply, where)
+        if reply["class"]:
+            raise Wrong(
+                "wrong value",
+                f"the cache that {where} returns is the class {reply['class']} itself",
+                f"Make one of it, with what backward needs: {reply['class']}(...).",
+            )
+        if reply["written"]:
+            raise Wrong(
+                "wrong value",
+                f"what {where} has put into the cache ({', '.join(reply['written'][:4])}) changes "
+                "when it is called again",
+                KEPT,
+            )
+        used = self.hand_in.ask("cell", name=self.name, **self.given, upstream=None, used=True)
+        again = parts(f"the state that {where} returns", used["forward"], states)
+        after_use(lambda: [compare(s, array(s, again[s], self.shape), new[s]) for s in new], where)
 
     def forward_and_cache(self):
         """Forward, with a cache in which every name holds what it says."""
@@ -170,6 +191,8 @@ class CellJudge:
             what = self._named_array(mine) or "another array"
             text = f"the cache's field {name} holds {what}"
             advice = f"Its arguments are, in this order: {', '.join(right)}."
+            if what in self.cell.states and name in self.cell.gates:
+                advice += f" Or is {what} made in the array of {name}? {what} = {name} is no copy."
             if name in self.given:
                 advice += f" Or was {name} given a new value on the way?"
             return text, advice
@@ -229,12 +252,21 @@ class CellJudge:
         states = [(s, new[s], self.expected[s]) for s in order]
         wrong = [triple for triple in states if not equal(*triple[1:])]
         name, mine, right = first or wrong[0]
-        sentence = self._forward_mistake(new, yours) or related(name, mine, right, self._known())
+        sentence = self._of_gates(new, yours) if first else ""
+        sentence = (
+            sentence
+            or self._forward_mistake(new, yours)
+            or related(name, mine, right, self._known())
+        )
         try:
             compare(name, mine, right, lambda: sentence, ("row", "unit"))
         except Wrong as error:
             self._section(error, name)
             raise
+
+    def _of_gates(self, new, fields):
+        """What makes gates that are wrong themselves: another order, or one of another's."""
+        return self._other_conventions(new) or self._gate_alone(fields)
 
     def _forward_mistake(self, new, fields):
         """The mistake in forward that gives exactly these states; or the gates in another order."""
@@ -299,7 +331,8 @@ class CellJudge:
                 raise Wrong(
                     "error",
                     "backward runs, but what it has given product.backward makes no gradient of Wh",
-                    "product.backward must be called once, with one [n, H] array for each gate.",
+                    "For each gate that forward has asked product for, product.backward must be "
+                    "given one [n, H] array, once.",
                 ) from None
             raise
         names = [f"d{s}" for s in self.cell.states]
@@ -347,6 +380,12 @@ class CellJudge:
         weights = reply["first weights"]
         extra = {"dWh": weights["Wh"], "dbh": weights["bh"]}
         if not wrong:
+            if not reply["undone"]:
+                raise Wrong(
+                    "wrong value",
+                    "dh_prev is right, but product.backward is never called",
+                    "It gives dh_prev, and notes down what the gradient of Wh is made of.",
+                )
             for name, mine in extra.items():
                 if not equal(mine, self.expected[name]):
                     raise Wrong(
@@ -385,6 +424,8 @@ class CellJudge:
         that explains the first wrong one, and as many more as there are."""
         # what product was given is looked at only where everything that is returned is right
         names = self.names if wrong[0] in self.names else ["dWh", "dbh"]
+        if "dh_prev" not in wrong and equal(claimed[wrong[0]], self.expected["dh_prev"]):
+            return f"Your {wrong[0]} is dh_prev, what product.backward gives, not what it takes."
         best, score = None, 0
         for bug, theirs in reference_cells.spoiled(
             self.target, self.conventions, self.given, self.upstream
@@ -490,6 +531,14 @@ class CellJudge:
 
     def _behaviour(self, reply):
         """Calling backward must change nothing, and give the same again."""
+        if reply["written"]:
+            raise Wrong(
+                "wrong value",
+                f"backward writes into {', '.join(reply['written'][:4])} of the cache",
+                "What is in the cache must stay: no +=, -=, *= or out= on it. Make a new array "
+                "instead, as in x = x + y.",
+            )
+        lasting(reply, f"{self.name}.backward")
         first, second = self._claimed(reply["first"]), self._claimed(reply["second"])
         for name in first:
             if not equal(first[name], second[name]):

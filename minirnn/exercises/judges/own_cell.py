@@ -6,7 +6,7 @@ from ...gradcheck.diagnosis import diagnose
 from ...gradcheck.judge import judge
 from ...gradcheck.problems import Gates, Problem
 from ..sandbox import Failed, Stopped
-from .cells import ON_SELF, asked_once, by_gate
+from .cells import KEPT, ON_SELF, asked_once, by_gate
 from .clues import equal, factors, in_others_place, related
 from .library_cell import library_cell
 from .result import Wrong, array, lasting, parts, unchanged, worst
@@ -20,8 +20,8 @@ class OwnJudge:
     Each raises `Wrong` with the first thing that is wrong.
     """
 
-    def __init__(self, hand_in, rng, rows=2):
-        self.hand_in, self.rng, self.shape = hand_in, rng, (rows, UNITS)
+    def __init__(self, hand_in, rng, rows=2, units=UNITS):
+        self.hand_in, self.rng, self.shape = hand_in, rng, (rows, units)
         self.gates, self.states, self.arrays = None, None, None
         self.kept = ()  # what forward writes on self
         self.held, self.fields = [], {}  # the arrays in the cache; those of them with a name
@@ -45,11 +45,12 @@ class OwnJudge:
         if len(gates) > 8 or len(states) > 4:
             raise Wrong("wrong shape", "at most 8 gates and 4 states, please")
         self.gates, self.states = gates, states
-        draw = self.rng.standard_normal
+        draw, own = self.rng.standard_normal, reply["own"]
+        H = UNITS if own else self.shape[1]  # parameters of its own are made for one size
+        self.shape = self.shape[0], H
         self.arrays = {"gx": draw((len(gates), *self.shape))}
         self.arrays |= {f"{s}_prev": draw(self.shape) for s in states}
-        self.arrays |= {"Wh": draw((len(gates), UNITS, UNITS)), "bh": draw((len(gates), UNITS))}
-        own = reply["own"]
+        self.arrays |= {"Wh": draw((len(gates), H, H)), "bh": draw((len(gates), H))}
         self.arrays |= {name: draw(np.shape(a)) for name, a in own.items()}
         self.outputs(self.arrays)
 
@@ -85,11 +86,24 @@ class OwnJudge:
         asked_once(reply["v"], self.shape)
         if upstream is None:
             lasting(reply, "OwnCell.forward")
+            if reply["written"]:
+                raise Wrong(
+                    "wrong value",
+                    "what OwnCell.forward has put into the cache changes when it is called again",
+                    KEPT,
+                )
         return {s: array(s, a, self.shape) for s, a in new.items()}, reply
 
     def matters(self):
         """Every gate and every state must matter, and the cell must be a new one."""
-        base, _ = self.outputs(self.arrays)
+        (base, _), (again, _) = self.outputs(self.arrays), self.outputs(self.arrays)
+        if not all(equal(again[s], base[s]) for s in base):
+            raise Wrong(
+                "wrong value",
+                "OwnCell.forward gives another state on the same numbers the second time",
+                "A step must follow from what it is given alone: no random numbers, and nothing "
+                "that is kept from an earlier call.",
+            )
         for k, gate in enumerate(self.gates):
             moved = self.arrays["gx"].copy()
             moved[k] += self.rng.uniform(0.3, 0.6, moved[k].shape)
@@ -114,7 +128,27 @@ class OwnJudge:
                     if name.endswith("_prev")
                     else "Every parameter of its own must be used.",
                 )
+        self._rows_apart(base)
         self._is_new(base)
+
+    def _rows_apart(self, base):
+        """What one sequence of the batch says must not depend on another."""
+        if self.shape[0] < 2:
+            return
+        for row in range(self.shape[0]):
+            moved = dict(self.arrays)
+            for name in ("gx", *(f"{s}_prev" for s in self.states)):
+                by = self.rng.uniform(0.3, 0.6, self.arrays[name].shape)
+                by[..., row, :] = 0
+                moved[name] = self.arrays[name] + by
+            new, _ = self.outputs(moved)
+            if not all(equal(new[s][row], base[s][row]) for s in base):
+                raise Wrong(
+                    "wrong value",
+                    f"row {row} of what OwnCell.forward returns depends on other rows",
+                    "The rows are different sequences of a batch: nothing may go from one to "
+                    "another, such as a sum or a mean over axis 0.",
+                )
 
     def _is_new(self, base):
         if name := library_cell(self.gates, self.states, self.arrays, base):
@@ -254,6 +288,7 @@ class OwnJudge:
                         "It writes into the cache or into what it was given, or keeps something "
                         "on self.",
                     )
+            lasting(reply, "OwnCell.backward")
             claimed = {"gx": Gates(dgx[g] for g in self.gates)}
             claimed |= {f"{s}_prev": dstate[s] for s in self.states}
             return claimed | reply["first weights"] | reply["first own"]

@@ -1,10 +1,23 @@
 """Exercises 1 and 2: functions, and a linear layer with its loss."""
 
+from functools import partial
+
 import numpy as np
 
-from .result import Wrong, added, array, compare, equal, lasting, unchanged, with_another
+from .result import (
+    Wrong,
+    added,
+    after_use,
+    array,
+    compare,
+    equal,
+    lasting,
+    unchanged,
+    with_another,
+)
 
-ANY_SHAPE = "with an array of another shape"  # an unusual case
+ANY_SHAPE = "with an array of another shape"  # unusual cases
+OTHER_SIZES = "with other sizes"
 
 
 def known(table, yours, *arguments):
@@ -103,21 +116,35 @@ def judge_function(hand_in, name, rng):
                 "exp of a large number is infinite, and infinity / infinity or infinity - infinity "
                 "is NaN."
             )
+            whole = "The array holds whole numbers: does it take its type from the first entry?"
             raise Wrong(
                 "wrong value",
                 f"{name} is right for small a, but not for a = -1000 or 1000",
-                overflows if np.isnan(yours).any() else "",
+                overflows if np.isnan(yours).any() else whole * bool((yours % 1 == 0).all()),
                 (f"{name}({large[(k := _worst(yours, right(large)))]:g})",
                  float(yours[k]), float(right(large)[k])),
             )  # fmt: skip
+        _not_cut_off(name, yours)
+
+
+def _not_cut_off(name, yours):
+    """Raise `Wrong` where a of -1000 has been cut off: to a sigmoid that is small, but not 0."""
+    if name == "sigmoid" and yours[0] > 1e-30:
+        raise Wrong(
+            "wrong value",
+            "sigmoid(-1000) is not 0",
+            "Is a cut off at some number, as np.clip does? It then stands for all smaller ones.",
+            ("sigmoid(-1000)", float(yours[0]), 0.0),
+        )
 
 
 def judge_any_shape(hand_in, name, rng):
-    """One of the four functions, on an array of three axes, two of them of length 1."""
+    """One of the four functions, on arrays of three axes and of one."""
     right, mistakes = FUNCTIONS[name]
-    given = rng.uniform(0.1, 0.9, (1, 4, 1))
-    yours = _called(hand_in, name, given)
-    compare(name, yours, right(given), lambda: known(mistakes, yours, given))
+    for shape in ((1, 4, 1), (2, 4, 3), (5,)):
+        given = rng.uniform(0.1, 0.9, shape)
+        yours = _called(hand_in, name, given)
+        compare(name, yours, right(given), partial(known, mistakes, yours, given))
 
 
 def _called(hand_in, name, given, what=""):
@@ -126,6 +153,9 @@ def _called(hand_in, name, given, what=""):
     unchanged({"its argument": given}, {"its argument": reply["after"][0]}, name)
     value = array(name, reply["value"], given.shape, what)
     lasting(reply, name)
+    if not what and np.isfinite(value).all():  # else there is other to be said
+        others = array(name, reply["others"], given.shape)
+        after_use(lambda: compare(name, others, np.flip(value)), name)
     return value
 
 
@@ -181,12 +211,12 @@ LINEAR = {
 }  # fmt: skip
 
 
-def judge_linear(hand_in, backward, rng, rows=5):
+def judge_linear(hand_in, backward, rng, rows=5, sizes=(4, 3)):
     """Exercise 2's Linear: y = x W + b, or its three gradients, and whether they are added up.
 
     Raises `Wrong` with the first thing that is wrong.
     """
-    N, D, K = rows, 4, 3
+    N, (D, K) = rows, sizes
     x, W, b, dy = (rng.standard_normal(s) for s in ((N, D), (D, K), (K,), (N, K)))
     given = dict(x=x, W=W, b=b, dy=dy if backward else None)
     reply, who = hand_in.ask("linear", **given), f"Linear.{'backward' if backward else 'forward'}"
@@ -196,6 +226,8 @@ def judge_linear(hand_in, backward, rng, rows=5):
     again = hand_in.ask("linear", **given, another=np.flip(x))
     lasting(again, "Linear.forward")
     with_another(again, who, lambda again: _linear_values(again, backward, (x, W, b, dy)))
+    used = hand_in.ask("linear", **given, used=True)
+    after_use(lambda: _linear_values(used, backward, (x, W, b, dy)), who)
 
 
 def _linear_values(reply, backward, arguments):
@@ -310,10 +342,10 @@ LARGE = [  # (what is computed, why it fails for large numbers)
 ]  # fmt: skip
 
 
-def judge_log_softmax(hand_in, rng, rows=5):
+def judge_log_softmax(hand_in, rng, rows=5, sizes=(4, 3)):
     """log_softmax of usual numbers, then of large ones. Raises `Wrong` with the first thing
     wrong."""
-    a = 2 * rng.standard_normal((rows, 4))
+    a = 2 * rng.standard_normal((rows, sizes[0]))
     yours = _called(hand_in, "log_softmax", a)
     compare(
         "log_softmax",
@@ -337,12 +369,12 @@ def _alike(yours, theirs):
     return np.allclose(yours, theirs, equal_nan=True)
 
 
-def judge_loss(hand_in, backward, rng, rows=5):
+def judge_loss(hand_in, backward, rng, rows=5, sizes=(4, 3)):
     """The mean cross-entropy, and (p - one_hot(labels)) / N if `backward`.
 
     Raises `Wrong` with the first thing that is wrong.
     """
-    N, K = rows, 4
+    N, K = rows, sizes[0]
     a, labels = 2 * rng.standard_normal((N, K)), rng.permutation(N) % K
     dloss = 1.7 if N > 1 else -0.6
     given = dict(logits=a, labels=labels.astype(float), dloss=dloss if backward else None)
@@ -372,6 +404,14 @@ def judge_loss(hand_in, backward, rng, rows=5):
             hand_in.ask("loss", **given, another=np.flip(a)), where,
             lambda reply: compare("dlogits", array("dlogits", reply["logits"], (N, K)), mine),
         )  # fmt: skip
+
+    def the_same():
+        used = hand_in.ask("loss", **given, used=True)
+        compare("the loss", array("the loss", used["loss"], ()), right)
+        if backward:
+            compare("dlogits", array("dlogits", used["logits"], (N, K)), mine)
+
+    after_use(the_same, where)
 
 
 def _cached(cache, a, p):

@@ -160,6 +160,22 @@ def lasting(reply, who):
         )
 
 
+USED = (
+    "Something of an earlier call is kept, on self or in the module, and taken for this one's: "
+    "each call must begin with what it is given, and take the weights as they are then."
+)
+
+
+def after_use(judge, who):
+    """Judge a reply for which the hand-in was used for other numbers before; `Wrong` where that
+    makes a difference."""
+    try:
+        judge()
+    except Wrong:
+        text = f"{who} is right when it is new, but not after it was used for other numbers"
+        raise Wrong("wrong value", text, USED) from None
+
+
 def with_another(reply, who, judge):
     """Judge a reply for which forward was called with other numbers before backward; `Wrong`
     where backward looks at those."""

@@ -7,7 +7,8 @@ import numpy as np
 from .parts import known
 from .result import Wrong, array, compare, described, equal
 
-MANY, MANY_SHAPES = "with three parameters, two of one shape", ((2, 3), (4,), (2, 3))  # unusual
+MANY = "with four parameters, two of one shape"  # unusual cases
+MANY_SHAPES = ((2, 3), (4,), (2, 3), (1, 2))
 RATES_CHANGE = "where lr is another at every step"
 SMALL = "where every gradient is small, or zero"
 
@@ -198,6 +199,8 @@ def _norms(gradients, norm, scale):
         "a mean stands where the squares are added": lambda: (
             norm / np.sqrt(sum(g.size for g in gradients))
         ),
+        "1e-6 is added to the norm that is returned": lambda: norm + 1e-6,
+        "the factor is returned": lambda: scale,
         "the norm is 0, which is that of p.data here": lambda: 0.0,
     }
 
@@ -231,6 +234,15 @@ def _clipped(gradients, limit, norm):
         "the norm and the limit have changed places": [min(1.0, norm / limit) * g
                                                        for g in gradients],
         "the 1e-6 in the denominator is missing": [min(1.0, limit / norm) * g for g in gradients],
+        "the 1e-6 is added to the factor instead of the norm: norm + 1e-6 needs brackets":
+            [min(1.0, limit / norm + 1e-6) * g for g in gradients],
+        "another small number stands in the denominator than 1e-6":
+            [min(1.0, limit / (norm + 1e-8)) * g for g in gradients],
+        "the gradients are divided by the factor instead of multiplied":
+            [g / scale for g in gradients],
+        "the factor is applied twice": [scale * scale * g for g in gradients],
+        "only the first array is scaled, as with a return inside the loop":
+            [scale * g if k == 0 else g for k, g in enumerate(gradients)],
     }  # fmt: skip
 
 
@@ -239,7 +251,12 @@ def _of_norm(returned, norm, norms):
     returned = np.asarray(returned)
     if returned.shape or returned.dtype != float or equal(returned, norm):
         return ""
-    return known(norms, returned) or f"The norm is {returned:.4g}, but must be {norm:.4g}."
+    close = abs(returned - norm) < 1e-4
+    digits = 10 if close else 4
+    where = " Does the 1e-6 stand inside the root, or in what is returned?" if close else ""
+    return known(norms, returned) or (
+        f"The norm is {returned:.{digits}g}, but must be {norm:.{digits}g}.{where}"
+    )
 
 
 def _clip_rule(yours, mistakes, of_norm, alone):

@@ -6,12 +6,13 @@ import numpy as np
 
 from ...gradcheck import zoo
 from ...recurrent import Recurrent
-from ..runner.probe_cell import PracticeCell
+from ..runner.probe_cell import LeanCell, PracticeCell
 from ..student_mistakes import STUDENTS
 from .cells import of_forward
 from .result import (
     Wrong,
     added,
+    after_use,
     array,
     compare,
     equal,
@@ -23,10 +24,10 @@ from .result import (
 
 T, N, D, H = 4, 3, 4, 5
 SIZES = [N, N, N - 1, 1]
-ONE_STEP = "with one step of one sequence, and no states given"  # an unusual case
-AT_ONCE = "where several sequences end at once"  # another
+ONE_STEP = "with one step of one sequence, and no states given"  # unusual cases
+AT_ONCE = "where several sequences end at once"
+LEAN = "with other sizes, and a cell of one gate and one state"
 PARAMETERS = ("Wx", "Wh", "bx", "bh")
-STATES = PracticeCell.states
 UNSHAPED = {
     "output": "The output of a step is the first part of its state alone, one row a sequence.",
     "final": "It holds every sequence once: which rows are set aside when they end, and which go "
@@ -41,10 +42,12 @@ class TimeJudge:
     `forward` and `backward` raise `Wrong` with the first thing that is wrong.
     """
 
-    def __init__(self, hand_in, rng, sizes=None, steps=T, sequences=N, states=True):
-        self.hand_in, self.rng, self.sizes = hand_in, rng, sizes
+    def __init__(self, hand_in, rng, sizes=None, steps=T, sequences=N, states=True,
+                 cell=PracticeCell, widths=(D, H)):  # fmt: skip
+        self.hand_in, self.rng, self.sizes, self.cell = hand_in, rng, sizes, cell
+        self.widths = D, H = widths
         self.alive = sizes or [sequences] * steps
-        S, G, N = sum(self.alive), len(PracticeCell.gates), self.alive[0]
+        S, G, N = sum(self.alive), len(cell.gates), self.alive[0]
         shape = (steps, N) if sizes is None else (S,)
         draw = rng.standard_normal
         self.weights = {
@@ -54,27 +57,30 @@ class TimeJudge:
             "bh": draw((G, H)),
         }
         self.x, self.doutput = draw((*shape, D)), draw((*shape, H))
-        self.state = tuple(draw((N, H)) for _ in STATES) if states else None
-        self.dfinal = tuple(draw((N, H)) for _ in STATES) if states else None
+        self.state = tuple(draw((N, H)) for _ in self.cell.states) if states else None
+        self.dfinal = tuple(draw((N, H)) for _ in self.cell.states) if states else None
         self.expected = self.run(Recurrent)
 
     def unusual(self, judge):
         """[(case in words, the judge of this name in that case)], drawn again."""
+        lean = TimeJudge(self.hand_in, self.rng, self.sizes, cell=LeanCell, widths=(2, 6))
         if self.sizes is None:
-            one = TimeJudge(self.hand_in, self.rng, steps=1, sequences=1, states=False)
-            return [(ONE_STEP, getattr(one, judge))]
-        return [(AT_ONCE, getattr(TimeJudge(self.hand_in, self.rng, [5, 5, 3, 2]), judge))]
+            case, other = ONE_STEP, dict(steps=1, sequences=1, states=False)
+        else:
+            case, other = AT_ONCE, dict(sizes=[5, 5, 3, 2])
+        other = TimeJudge(self.hand_in, self.rng, **other)
+        return [(case, getattr(other, judge)), (LEAN, getattr(lean, judge))]
 
     def run(self, kind, doutput=None):
         """{name: array} of what a `Recurrent` gives, forward and backward."""
-        net = kind(PracticeCell, D, H, rng=np.random.default_rng(0), dtype="float64")
+        net = kind(self.cell, *self.widths, rng=np.random.default_rng(0), dtype="float64")
         for name, data in self.weights.items():
             getattr(net, name).data[...] = data
         output, final, cache = net.forward(self.x, self.sizes, self.state)
         arrays = {"output": output}
-        arrays |= {f"final {s}": f for s, f in zip(STATES, final, strict=True)}
+        arrays |= {f"final {s}": f for s, f in zip(self.cell.states, final, strict=True)}
         dx, dstate = net.backward(self.doutput, cache, self.dfinal)
-        arrays |= {"dx": dx} | {f"d{s}0": d for s, d in zip(STATES, dstate, strict=True)}
+        arrays |= {"dx": dx} | {f"d{s}0": d for s, d in zip(self.cell.states, dstate, strict=True)}
         return arrays | {f"d{name}": getattr(net, name).grad for name in PARAMETERS}
 
     def ask(self, backward, **more):
@@ -82,25 +88,31 @@ class TimeJudge:
         sizes = None if self.sizes is None else np.array(self.sizes, float)
         return self.hand_in.ask(
             "recurrent", x=self.x, sizes=sizes, state=self.state, **self.weights, **more,
+            cell=self.cell.__name__,
             doutput=self.doutput if backward else None,
             dfinal=self.dfinal if backward else None,
         )  # fmt: skip
 
     def forward(self):
         reply = self.ask(backward=False)
+        self.outputs(reply)
+        lasting(self.ask(backward=False, another=np.flip(self.x)), "forward")
+        after_use(lambda: self.outputs(self.ask(backward=False, used=True)), "forward")
+
+    def outputs(self, reply):
+        """Raise `Wrong` for the first of the outputs and final states that is wrong."""
         mine = {"output": reply["output"]}
-        final = parts("the final state", reply["final"], STATES)
-        mine |= {f"final {s}": final[s] for s in STATES}
+        final = parts("the final state", reply["final"], self.cell.states)
+        mine |= {f"final {s}": final[s] for s in self.cell.states}
         unchanged(self.given(), reply["after"], "forward")
         mine = {n: self.shaped(f"the {n}", n, a) for n, a in mine.items()}
         self.values(mine, list(mine), "the ")
-        lasting(self.ask(backward=False, another=np.flip(self.x)), "forward")
 
     def backward(self):
         reply = self.ask(backward=True)
         once = reply["after once"]
         unchanged({"doutput": self.doutput}, once, "backward")
-        names = [f"dfinal of {s}" for s in STATES]
+        names = [f"dfinal of {s}" for s in self.cell.states]
         unchanged(dict(zip(names, self.dfinal or (), strict=False)),
                   dict(zip(names, once["dfinal"] or (), strict=False)), "backward")  # fmt: skip
         unchanged(self.given(), reply["after"], "backward")
@@ -109,27 +121,33 @@ class TimeJudge:
             twice = array(f"d{name}", reply[f"{name} twice"], self.weights[name].shape)
             added(f"d{name}", twice, self.expected[f"d{name}"])
         with_another(self.ask(True, another=np.flip(self.x)), "backward", self.gradients)
+        after_use(lambda: self.gradients(self.ask(True, used=True)), "backward")
 
     def gradients(self, reply):
         """Raise `Wrong` for the first gradient that is wrong."""
         mine = {"dx": reply["x"]}
-        dstate = parts("the gradient of the initial state", reply["dstate"], STATES)
-        mine |= {f"d{s}0": dstate[s] for s in STATES}
+        dstate = parts("the gradient of the initial state", reply["dstate"], self.cell.states)
+        mine |= {f"d{s}0": dstate[s] for s in self.cell.states}
         mine |= {f"d{name}": reply[name] for name in PARAMETERS}
         mine = {n: self.shaped(n, n, a) for n, a in mine.items()}
-        self.values(mine, ["dx", "dh0", "dc0", "dWh", "dbh", "dWx", "dbx"], "")
+        initial = [f"d{s}0" for s in self.cell.states]
+        self.values(mine, ["dx", *initial, "dWh", "dbh", "dWx", "dbx"], "")
 
     def shaped(self, label, name, thing):
         """`thing` as an array of the shape of `name`, or `Wrong` with what makes such a shape."""
         try:
             return array(label, thing, self.expected[name].shape)
         except Wrong as wrong:
+            if name == "dx" and np.shape(thing)[-1:] == (self.widths[1],):
+                wrong.mistake = (
+                    "Its last axis is as long as a state: has it gone through Wh instead of Wx?"
+                )
             wrong.mistake = wrong.mistake or UNSHAPED.get(name.partition(" ")[0], "")
             raise
 
     def given(self):
         """{name: array} of what the hand-in was given for forward, as it must stay."""
-        states = zip([f"{s}0" for s in STATES], self.state or (), strict=False)
+        states = zip([f"{s}0" for s in self.cell.states], self.state or (), strict=False)
         arrays = {"x": self.x} | dict(states)
         return arrays | {f"self.{name}.data": a for name, a in self.weights.items()}
 

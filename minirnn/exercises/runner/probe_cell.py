@@ -1,4 +1,5 @@
-"""A cell for exercise 4 that is no exercise itself: it tests whatever carries it through time."""
+"""Cells for exercise 4 that are no exercises themselves: they test whatever carries them through
+time."""
 
 import numpy as np
 
@@ -26,3 +27,20 @@ class PracticeCell:
         dc = dc + dh
         da = dc * np.cos(cache)
         return (da, db), (product.backward((da, 0.5 * db)), 0.5 * dc)
+
+
+class LeanCell:
+    """h = sin(a) + h_prev / 2, where a adds the product: one gate, one state."""
+
+    gates = "a"
+    states = ("h",)
+
+    def forward(self, gx, state, product):
+        (h_prev,) = state
+        a = gx[0] + product(h_prev)[0]
+        return (np.sin(a) + 0.5 * h_prev,), a
+
+    def backward(self, dstate, cache, product):
+        (dh,) = dstate
+        da = dh * np.cos(cache)
+        return (da,), (product.backward((da,)) + 0.5 * dh,)

@@ -9,13 +9,14 @@ import base64
 import numpy as np
 
 try:
-    from probe_cell import PracticeCell  # in the child: the copies beside this file
+    from probe_cell import LeanCell, PracticeCell  # in the child: the copies beside this file
 except ImportError:
-    from .probe_cell import PracticeCell
+    from .probe_cell import LeanCell, PracticeCell
 from minirnn.parameters import Parameter
 from minirnn.product import Product, ProductBackward
 
-KINDS = [Product, ProductBackward, Parameter, PracticeCell]
+KINDS = [Product, ProductBackward, Parameter, PracticeCell, LeanCell]
+CELLS = {"PracticeCell": PracticeCell, "LeanCell": LeanCell}
 
 
 def encoded(thing, depth=0):
@@ -74,14 +75,15 @@ def several(returned, where, what):
 
 
 def function(hand_in, given, stage):
-    """The value of one function of the hand-in, and its arguments as they are afterwards."""
+    """The value of one function of the hand-in, that of other numbers, and its arguments as they
+    are afterwards."""
     stage[0] = given["name"]
     value = getattr(hand_in.module, given["name"])(*given["arguments"])
     kept = any(value is a for a in given["arguments"])
     observed = {"value": copied(value), "after": copied(given["arguments"])}
     stage[0] += ", called again,"
     others = [np.flip(a) if isinstance(a, np.ndarray) else a for a in given["arguments"]]
-    getattr(hand_in.module, given["name"])(*others)
+    observed["others"] = copied(getattr(hand_in.module, given["name"])(*others))
     return observed | {"lasting": kept or _alike(observed["value"], value)}
 
 
@@ -93,7 +95,10 @@ def describe(hand_in, given, stage):
 
 
 def cell(hand_in, given, stage):
-    """One step: forward and, if an upstream gradient is given, backward twice."""
+    """One step: forward and, if an upstream gradient is given, backward twice.
+
+    Here and below, "used" says that it is to be used for other numbers before.
+    """
     made = getattr(hand_in.module, given["name"])()
     product = Product(made.gates, given["Wh"], given["bh"])
     own = made.named_parameters() if hasattr(made, "named_parameters") else {}
@@ -104,8 +109,10 @@ def cell(hand_in, given, stage):
     arrays |= {f"{s}_prev": given[f"{s}_prev"] for s in made.states}
     observed = {"gates": made.gates, "states": tuple(made.states),
              "own": {n: p.data for n, p in own.items()}}  # fmt: skip
-    stage[0], before = "forward", _attributes(made)
     state = tuple(arrays[f"{s}_prev"] for s in made.states)
+    if "used" in given:
+        _forward_again(made, given, state, stage)
+    stage[0], before = "forward", _attributes(made)
     returned = made.forward(arrays["gx"], state, product)
     observed["forward"] = (
         returned[0] if isinstance(returned, tuple) and len(returned) == 2 else None
@@ -114,7 +121,8 @@ def cell(hand_in, given, stage):
     if isinstance(returned, tuple):
         observed["returned"] = f"a tuple of {len(returned)}"
     cache = returned[1] if observed["forward"] is not None else None
-    fields = getattr(cache, "_fields", ())
+    observed["class"] = cache.__name__ if isinstance(cache, type) else ""
+    fields = () if isinstance(cache, type) else getattr(cache, "_fields", ())
     observed["fields"] = {name: copied(getattr(cache, name)) for name in fields}
     observed["held"] = [part for part in map(copied, _parts(cache)) if isinstance(part, np.ndarray)]
     observed["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
@@ -125,6 +133,7 @@ def cell(hand_in, given, stage):
         observed["forward"] = copied(returned[0])
         _forward_again(made, given, state, stage)
         observed["lasting"] = _alike(observed["forward"], returned[0])
+        observed["written"] = _written(observed, cache)
     if given["upstream"] is None or observed["forward"] is None:
         return observed
     alone = None
@@ -136,7 +145,9 @@ def cell(hand_in, given, stage):
     for name in ("first", "second"):
         for parameter in own.values():
             parameter.grad[...] = 0
-        observed[name], upstream, undo = _undone(made, given, cache, product)
+        returned, upstream, undo = _undone(made, given, cache, product)
+        observed[name] = copied(returned)
+        observed["written"] = _written(observed, cache)
         if alone is not None and _alike(alone, observed[name]):
             observed["kept"] = []  # whatever it is, backward does without
         observed[f"{name} given"] = upstream
@@ -146,7 +157,21 @@ def cell(hand_in, given, stage):
         observed[f"{name} weights"] = {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
         observed[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
         stage[0] = "backward, called a second time"
+    other = tuple(0.5 - u for u in given["upstream"])
+    _undone(made, given | {"upstream": other}, cache, product)
+    observed["lasting"] = _alike(observed["second"], returned)
     return observed
+
+
+def _written(observed, cache):
+    """The names of what the cache holds other numbers of than it did after forward."""
+    if observed["fields"]:
+        pairs = [(name, old, getattr(cache, name)) for name, old in observed["fields"].items()]
+    else:
+        arrays = [part for part in _parts(cache) if isinstance(part, np.ndarray)]
+        pairs = [(f"part {k}", *both) for k, both in
+                 enumerate(zip(observed["held"], arrays, strict=False))]  # fmt: skip
+    return [name for name, old, new in pairs if not _alike(old, new)]
 
 
 def _forward_again(made, given, state, stage):
@@ -190,6 +215,9 @@ def linear(hand_in, given, stage):
     for name in ("W", "b"):
         parameter = getattr(layer, name)
         parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
+    if "used" in given:
+        stage[0] = "Linear, used before with other numbers,"
+        _with_other_weights(layer, ("W", "b"), lambda: _used_linear(layer, given))
     stage[0], before = "Linear.forward", _attributes(layer)
     y, cache = several(layer.forward(given["x"]), stage[0], "y, cache")
     observed = {"y": copied(y)} | _another(layer, given, before, stage)
@@ -205,6 +233,24 @@ def linear(hand_in, given, stage):
     return observed
 
 
+def _used_linear(layer, given):
+    _, cache = layer.forward(np.flip(given["x"]))
+    if given["dy"] is not None:
+        layer.backward(np.flip(given["dy"]), cache)
+
+
+def _with_other_weights(made, names, use):
+    """Use a layer while its weights are others; then they are as before, without a gradient."""
+    parameters = [getattr(made, name) for name in names]
+    before = [p.data.copy() for p in parameters]
+    for p in parameters:
+        p.data[...] = 0.5 - p.data
+    use()
+    for p, data in zip(parameters, before, strict=True):
+        p.data[...] = data
+        p.grad[...] = 0
+
+
 def _another(made, given, before, stage, *rest):
     """Call forward with `another` first argument, where there is one; what it keeps on self."""
     if "another" in given:
@@ -216,6 +262,11 @@ def _another(made, given, before, stage, *rest):
 def loss(hand_in, given, stage):
     """The loss of logits [N, K], and with dloss its gradient."""
     made, labels = hand_in.module.CrossEntropy(), given["labels"].astype(int)
+    if "used" in given:
+        stage[0] = "CrossEntropy, used before with other numbers,"
+        _, cache = made.forward(np.flip(given["logits"]), (labels + 1) % given["logits"].shape[1])
+        if given["dloss"] is not None:
+            made.backward(cache, 0.5)
     stage[0], before = "CrossEntropy.forward", _attributes(made)
     returned = made.forward(given["logits"], labels)
     value, cache = several(returned, stage[0], "loss, cache")
@@ -239,21 +290,24 @@ def copied(thing):
 def recurrent(hand_in, given, stage):
     """Output and final states, and with doutput all gradients, once and after a second backward."""
     D, H = given["Wx"].shape[1:]
-    kept = np.random.default_rng(0)
-    net = hand_in.module.Recurrent(PracticeCell, D, H, rng=kept, dtype="float64")
+    kept, cell = np.random.default_rng(0), CELLS[given.get("cell", "PracticeCell")]
+    net = hand_in.module.Recurrent(cell, D, H, rng=kept, dtype="float64")
     names = ("Wx", "Wh", "bx", "bh")
     for name in names:
         parameter = getattr(net, name)
         parameter.data, parameter.grad = given[name], np.zeros(given[name].shape)
     state = given["state"]
     sizes = None if given["sizes"] is None else [int(n) for n in given["sizes"]]
+    if "used" in given:
+        stage[0] = "Recurrent, used before with other numbers,"
+        _with_other_weights(net, names, lambda: _used_recurrent(net, given, sizes, state))
     stage[0], before = "forward", _attributes(net)
     returned = net.forward(given["x"], sizes, state)
     output, final, cache = several(returned, "forward", "output, final, cache")
     observed = {"output": copied(output), "final": copied(final)}
     observed |= _another(net, given, before, stage, sizes, state)
     observed["lasting"] = _alike((observed["output"], observed["final"]), (output, final))
-    after = {"x": given["x"]} | dict(zip([f"{s}0" for s in PracticeCell.states], state or (),
+    after = {"x": given["x"]} | dict(zip([f"{s}0" for s in cell.states], state or (),
                                          strict=False))  # fmt: skip
     if given["doutput"] is not None:
         stage[0] = "backward"
@@ -269,6 +323,13 @@ def recurrent(hand_in, given, stage):
         observed |= {f"{name} twice": getattr(net, name).grad for name in names}
     observed["after"] = after | {f"self.{name}.data": getattr(net, name).data for name in names}
     return observed
+
+
+def _used_recurrent(net, given, sizes, state):
+    other = None if state is None else tuple(0.5 - s for s in state)
+    _, _, cache = net.forward(np.flip(given["x"]), sizes, other)
+    if given["doutput"] is not None:
+        net.backward(np.flip(given["doutput"]), cache, copied(given["dfinal"]))
 
 
 def sgd(hand_in, given, stage):
