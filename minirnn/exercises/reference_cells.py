@@ -39,6 +39,19 @@ class Reordered:
         return tuple(dgx[k] for k in self.back), dstate
 
 
+class Exchanged:
+    """A cell whose backward takes two fields of the cache for each other."""
+
+    def __init__(self, cell, one, other):
+        self.cell, self.gates, self.states = cell, cell.gates, cell.states
+        self.forward, self.fields = cell.forward, (one, other)
+
+    def backward(self, dstate, cache, product):
+        one, other = self.fields
+        turned = {one: getattr(cache, other), other: getattr(cache, one)}
+        return self.cell.backward(dstate, cache._replace(**turned), product)
+
+
 @functools.cache
 def reference(target, conventions, bug=None, gates=None):
     """The cell that is right under these conventions, or with a bug; None if the bug has no place.

@@ -266,6 +266,12 @@ class CellJudge:
 
     def _of_gates(self, new, fields):
         """What makes gates that are wrong themselves: another order, or one of another's."""
+        for gate, mine in fields.items():
+            for state, array_ in new.items():
+                if equal(mine, array_, 1e-9):
+                    return (
+                        f"In the cache {gate} holds {state}: {state} = {gate} is no copy of {gate}."
+                    )
         return self._other_conventions(new) or self._gate_alone(fields)
 
     def _forward_mistake(self, new, fields):
@@ -320,6 +326,10 @@ class CellJudge:
             for f in functions.values():
                 if equal(mine, f(self.given["gx"][k]), 1e-9):
                     return f"In your gate {gate} the product with h_prev is left out."
+                for other, letter in enumerate(self.cell.gates):
+                    mixed = self.given["gx"][k] + a[other] - self.given["gx"][other]
+                    if other != k and equal(mine, f(mixed), 1e-9):
+                        return f"In your gate {gate} stands the product of gate {letter}."
         return ""
 
     def backward(self):
@@ -444,7 +454,7 @@ class CellJudge:
             spared = set(changed) - set(wrong) - {"dh_prev"}  # right, though the mistake spoils it
             if wrong[0] in own and len(own) > score and not spared:
                 best, score = bug, len(own)
-        order = self._repacked(claimed)
+        order = self._repacked(claimed) or self._exchanged(claimed)
         if order:
             return order
         if best:
@@ -460,6 +470,18 @@ class CellJudge:
         )
         rest = [n for n in wrong if n != "dh_prev" and not equal(claimed[n], theirs[n], 1e-9)]
         return f" It does not explain {', '.join(rest)}." if rest else ""
+
+    def _exchanged(self, claimed):
+        """The two fields of the cache that backward takes for each other, if it does."""
+        for one, other in itertools.combinations(self._to_keep(), 2):
+            cell = reference_cells.Exchanged(self.cell, one, other)
+            theirs = reference_cells.step(cell, self.given, self.upstream)
+            if _same(theirs, claimed, self.names):
+                return (
+                    f"Your backward takes {one} of the cache for {other}, and {other} for {one}: "
+                    "are they taken out in the order in which forward has put them in?"
+                )
+        return ""
 
     def _repacked(self, claimed):
         gates = self.cell.gates

@@ -114,7 +114,8 @@ def advice(failed):
         return f"{parameters[0]} is a Parameter; its array is {parameters[0]}.data."
     called = [name for name, what in told.items() if what == "a Product"]
     given = re.search(r"\bproduct\((\w+)\)", failed.code)
-    if given and told.get(given[1], "").startswith(("a tuple", "a list")):
+    backward = "ProductBackward" in text
+    if given and not backward and told.get(given[1], "").startswith(("a tuple", "a list")):
         return f"product takes one array, product(h_prev), and is given all of {given[1]}."
     inside = failed.deeper in ("forward", "backward")  # of a cell, to which product is handed on
     if called and not given and not inside and (
