@@ -46,6 +46,10 @@ def from_pytorch(net, state, prefix="", reset_after=True):
     """
     theirs = _pytorch_order(net)
     _check_reset(net, reset_after, f"reset_after={reset_after}")
+    if not hasattr(state, "items"):
+        raise CheckpointError(
+            f"state is {short(state)}, but must be a dict of arrays, as module.state_dict() gives"
+        )
     shapes, filled = {}, []
     for names, layer in _pytorch_names(net):
         W, R, bias = _shapes(layer)
@@ -278,6 +282,10 @@ def _check_onnx_activations(net, activations):
 
 
 def _check_length(expected, given, what, framework):
+    if not isinstance(given, (list, tuple)):
+        raise CheckpointError(
+            f"{framework}'s list is {short(given)}, but must have an entry for each of {what}"
+        )
     if len(given) != len(expected):
         raise CheckpointError(
             f"{framework}'s list has {len(given)} entries, but this net has {len(expected)} {what}"

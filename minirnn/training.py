@@ -89,7 +89,10 @@ class Trainer:
         self.seconds, self.trained = 0.0, 0  # of training steps, for targets per second
 
     def fit(self, progress: Any = None, checkpoint: Any = None) -> History:
-        """Train to the end, and put the best weights into the net; or until `stopped`, to go on.
+        """Train to the end, and put the best weights into the net; or until `stopped`.
+
+        A trainer that was stopped goes on where it was when stopped is False again; one that is at
+        its end has nothing more to do.
 
         progress: True shows a bar, in a notebook too; or progress(trainer) is called after every
         step. checkpoint(trainer) is called at moments when the loss and the gradients are known to

@@ -13,6 +13,7 @@ from minirnn import (
     Sequences,
     StepModel,
     Trainer,
+    convert,
     gradcheck,
 )
 from minirnn.errors import ArgumentError, CellError, CheckpointError, DataError, MinirnnError
@@ -122,6 +123,18 @@ def test_a_cell_with_a_parameter_must_be_a_module():
     assert gradcheck.check_cell(IndCell)
 
 
+@pytest.mark.parametrize("H", [1, 3, 4, 7])
+def test_a_cell_is_checked_with_the_units_that_it_is_made_for(H):
+    assert gradcheck.check_cell(IndCell(H))
+
+    class Transposed(IndCell):
+        def backward(self, dstate, cache, product):
+            dgx, (dh,) = super().backward(dstate, cache, product)
+            return dgx, (dh[::-1],)
+
+    assert not gradcheck.check_cell(Transposed(H))
+
+
 def test_a_net_begins_with_the_batchs_state():
     net = NameClassifier(3, 2, hidden_size=4, cell="gru", rng=np.random.default_rng(0))
     state = (np.ones((1, 3, 4), "f4"),)
@@ -223,6 +236,21 @@ REFUSED = {
     "a net for build": (lambda: load_net("n.npz", made()), "build is .*but must be a function"),
     "a net to resume": (
         lambda: Checkpoint("c.npz", {}).resume(made()), "trainer is .*but must be a Trainer",
+    ),
+    "a net for a cell": (
+        lambda: gradcheck.check_cell(RNN), r"RNN\(\) fails .*must be made without arguments",
+    ),
+    "sequences for a batch": (
+        lambda: gradcheck.check_model(made(), THREE, CrossEntropy()), "batch is Sequences",
+    ),
+    "a loss that is not made": (
+        lambda: gradcheck.check_model(made(), THREE.batch(ALL), CrossEntropy), "loss is .*but must",
+    ),
+    "a module for its state": (
+        lambda: convert.from_pytorch(RNN(2, 3), RNN(2, 3)), "state is RNN.*module.state_dict",
+    ),
+    "nothing from Keras": (
+        lambda: convert.from_keras(RNN(2, 3), None), "Keras's list is None, but must have an entry",
     ),
     "types of two kinds": (
         lambda: Adam([Parameter(np.ones(2)), Parameter(np.ones(3, "f4"))]),

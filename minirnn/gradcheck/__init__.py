@@ -16,6 +16,7 @@ changed in place, shared memory, wrong shapes and types, results that differ fro
 
 import numpy as np
 
+from ..check import batch_of, part
 from .diagnosis import diagnose, explanations
 from .judge import judge
 from .ladder import check_ladder, randomised
@@ -43,7 +44,9 @@ __all__ = [
 def check_cell(cell, recurrent=None, seed=0):
     """The whole ladder for a cell class (or a cell): one step, T = 1, T > 1, lengths, loss.
 
-    recurrent: a class that carries the cell through time, to check instead of the library's.
+    recurrent: a class that carries the cell through time, to check instead of the library's. It
+    has five units, or as many as the cell's own parameters are made for. Raises `CellError` for a
+    class that cannot be made without arguments.
     """
     options = {} if recurrent is None else {"recurrent": recurrent}
     return check_ladder(cell, seed=seed, **options)
@@ -91,8 +94,10 @@ def check_loss(loss, prediction, target, seed=0):
 def check_model(net, batch, loss, seed=0):
     """A net and its loss on one `Batch`: every parameter, in training where forward takes it.
 
-    Dropout draws the same masks at every evaluation, if its generator is kept in the net.
+    Dropout draws the same masks at every evaluation, if its generator is kept in the net. Raises
+    `ArgumentError` for another thing than a net, a batch and a loss.
     """
+    part("net", net), part("loss", loss), batch_of(batch)
     return check_problem(model_problem(net, batch, loss), seed)
 
 

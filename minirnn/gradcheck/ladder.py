@@ -11,6 +11,7 @@ import numpy as np
 
 from ..batches import Batch
 from ..check.contract import check_cell
+from ..errors import CellError
 from ..layers import Linear
 from ..losses import CrossEntropy
 from ..packing import sizes_of
@@ -20,10 +21,10 @@ from ..recurrent import Recurrent
 from .diagnosis import diagnose, explanations
 from .judge import Finding, Verdict, judge
 from .oracles import central_difference, complex_step, why_not_complex
-from .problems import cell_problem, model_problem, recurrent_problem
+from .problems import cell_problem, model_problem, own_parameters, recurrent_problem
 from .result import CheckResult, Rung, draw_picture
 
-SIZES = dict(T=4, N=3, D=4, H=5)  # pairwise different enough that no transposed axis can pass
+STEPS, UNITS = 4, 5
 
 
 def check_ladder(cell, recurrent=Recurrent, seed=0, title=None, scale=1.0):
@@ -31,7 +32,7 @@ def check_ladder(cell, recurrent=Recurrent, seed=0, title=None, scale=1.0):
 
     Returns a `CheckResult`.
     """
-    cell = cell() if isinstance(cell, type) else cell
+    cell = made(cell)
     report = CheckResult(title or type(cell).__name__)
     try:
         check_cell(cell)
@@ -52,9 +53,28 @@ def check_ladder(cell, recurrent=Recurrent, seed=0, title=None, scale=1.0):
     return report
 
 
+def made(cell):
+    """A cell, of a class too; `CellError` for a class that cannot be made without arguments."""
+    try:
+        return cell() if isinstance(cell, type) else cell
+    except TypeError as error:
+        raise CellError(
+            f"{cell.__name__}() fails ({error}), but a cell must be made without arguments; give "
+            f"one that is made, {cell.__name__}(...), or check a whole net with check_recurrent"
+        ) from None
+
+
+def sizes(cell):
+    """(N, D, H) for a cell: pairwise different, so that no transposed axis can pass. H is what its
+    own parameters, if it has some, are made for."""
+    own = {p.shape[-1] for p in own_parameters(cell).values() if p.shape}
+    H = own.pop() if len(own) == 1 else UNITS
+    return 2 if H == 3 else 3, 6 if H == 4 else 4, H
+
+
 def rungs(cell, recurrent, seed, scale=1.0):
     """(name, function that gives the problems) of every rung, from the bottom."""
-    T, N, D, H = SIZES["T"], SIZES["N"], SIZES["D"], SIZES["H"]
+    T, (N, D, H) = STEPS, sizes(cell)
     rng = np.random.default_rng(seed)
 
     def net(**options):
@@ -137,7 +157,7 @@ def picture(cell, recurrent, seed):
 
     With Wx the identity, one block for each gate, the gradient of x is that of gx.
     """
-    T, N, H, gates = SIZES["T"], SIZES["N"], SIZES["H"], cell.gates
+    T, (N, _, H), gates = STEPS, sizes(cell), cell.gates
     rng = np.random.default_rng(seed)
     try:
         net = recurrent(copy.deepcopy(cell), len(gates) * H, H, rng=rng, dtype="float64")
