@@ -55,6 +55,7 @@ class NameClassifier(Module):
         if isinstance(cell, str) and cell not in cells:
             raise MinirnnError(f"there is no cell {cell!r}; choose one of: {', '.join(cells)}")
         num_symbols, num_layers = whole("num_symbols", num_symbols), whole("num_layers", num_layers)
+        self.num_symbols = num_symbols
         options = dict(num_layers=num_layers, bidirectional=bidirectional, reverse=reverse,
                        biases=biases, init=init, forget_bias=forget_bias, dtype=dtype, rng=rng,
                        dropout=dropout if num_layers > 1 else 0.0)  # fmt: skip
@@ -89,7 +90,7 @@ class NameClassifier(Module):
 
     def forward(self, batch: Any, training: bool = False) -> tuple[Array, Any]:
         """Return logits [N, K] of a `Batch`, and a cache."""
-        _, state, cache = self._read(batch_of(batch), batch.state, training)
+        _, state, cache = self._read(batch_of(batch), getattr(batch, "state", None), training)
         last, h_shape = self._join(state[0])
         last, mask = self.dropout.forward(last, training)
         logits, linear_cache = self.linear.forward(last)

@@ -129,15 +129,17 @@ class Module:
         return "\n  ".join([head, *"\n".join(lines).split("\n")]) + "\n)"
 
 
-def _held(values, kind):
+def _held(values, kind, within=()):
     """{dotted name: what is of this kind} among {name: value}, in lists and dicts too."""
     found = {}
     for name, value in values.items():
         if isinstance(value, kind):
             found[name] = value
-        value = dict(enumerate(value)) if isinstance(value, (list, tuple)) else value
-        if isinstance(value, dict):
-            found |= {f"{name}.{part}": p for part, p in _held(value, kind).items()}
+        elif isinstance(value, (list, tuple, dict)) and id(value) not in within:
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            parts = {k: v for k, v in parts if isinstance(v, (kind, list, tuple, dict))}
+            inside = _held(parts, kind, (*within, id(value)))
+            found |= {f"{name}.{part}": p for part, p in inside.items()}
     return found
 
 

@@ -1,6 +1,5 @@
 """Recurrent layers stacked and in both directions: RNN, LSTM and GRU as people know them."""
 
-import copy
 from typing import Any
 
 from . import check
@@ -18,8 +17,8 @@ class Stack(Module):
     """Recurrent layers on top of each other, each in one direction or in both.
 
     `layers` is flat, in PyTorch's order: layer 0 forward, layer 0 backward, layer 1 forward ...
-    With reverse=True the one direction is the backward one. Each layer has a cell of its own: a
-    copy, where a cell is given and no class.
+    With reverse=True the one direction is the backward one. Each layer has a cell of its own where
+    that has parameters: the first the one that is given, the others copies of it.
     A state is a tuple of arrays [num_layers * directions, N, H] in the same order. The backward
     direction reads every sequence from its own last element. With two directions the output
     holds both side by side, [.., 2 H]. Dropout acts between layers, on all outputs but the last's.
@@ -40,11 +39,9 @@ class Stack(Module):
         self.directions = 1 + bool(check.one_of("bidirectional", bidirectional, (False, True)))
         sizes = [self.input_size] + [H * self.directions] * (self.num_layers - 1)
         layer = CudaRecurrent if current() == "cupy" else Recurrent
-        self.layers = [
-            layer(copy.deepcopy(cell), size, H, rng=rng, **options)  # parameters of its own too
-            for size in sizes
-            for _ in range(self.directions)
-        ]
+        cells = check.cell_for_each(cell, self.num_layers * self.directions, rng)
+        self.layers = [layer(own, sizes[k // self.directions], H, rng=rng, **options)
+                       for k, own in enumerate(cells)]  # fmt: skip
 
     def forward(self, x: Array, sizes: Any = None, state: Any = None, *,
                 truncate: int | None = None,

@@ -66,7 +66,8 @@ class Trainer:
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.sequences, self.train = sequences, check.places("train", train, len(sequences))
         self.validation = check.places("validation", validation, len(sequences))
-        check.counted(sequences, train=self.train, validation=self.validation)
+        parts = {"train": self.train, "validation": self.validation}
+        check.counted(sequences, **parts), check.known_ids(net, sequences, **parts)
         self.rng, self.epochs = check.generator(rng), check.whole("epochs", epochs)
         self.batch_size = check.whole("batch_size", batch_size)
         self.sample = samplers[check.one_of("sampling", sampling, samplers)]

@@ -173,6 +173,20 @@ def test_utf16_is_told(tmp_path, encoding):
     assert result.mark == "syntax" and "save it as UTF-8" in result.mistake
 
 
+@pytest.mark.parametrize(
+    "head, line", [("# coding: undefined", 0), ("# coding: ascii", 0), ("", 2)]
+)
+def test_other_encodings_are_told(tmp_path, head, line):
+    """What is not UTF-8, by the line; what names an encoding that does not fit, by Python."""
+    umlaut = "é".encode() if head else b"\xe9"
+    text = head.encode() + b"\n# " + umlaut + b"\n" + collection.solution(3).encode()
+    (tmp_path / THIRD).write_bytes(text)
+    result = check(BY_NUMBER[3], tmp_path)
+    assert result.mark == "syntax" and (f"line {line} of {THIRD} is not UTF-8" in result.text) == (
+        line > 0
+    )
+
+
 # Marks
 
 

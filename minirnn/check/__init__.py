@@ -27,9 +27,12 @@ from .parts import (
     batch_of,
     carried,
     carrying,
+    cell_for_each,
     counted,
     first_gate_of,
     forget_bias_of,
+    is_parameter,
+    known_ids,
     made,
     net_of,
     not_finite_error,
@@ -93,4 +96,3 @@ from .values import (
     whole,
 )
 from .words import absent, many, short
-from .words import short as told

@@ -130,25 +130,28 @@ def finite(what, given, dtype, place):
     if not good.all():
         text = f"{what} hold what is no finite number of {np.dtype(dtype)}"
         raise DataError(f"{text}, {place(int(good.argmin()))}, but must not")
-    told_apart(what, given.reshape(len(given), -1), dtype)
+    told_apart(what, given.reshape(len(given), -1), array.reshape(len(array), -1))
     return array
 
 
-LARGE = 1e5  # smaller numbers that are nearly alike are taken for the same, with rounding
+LARGE = 1e5  # smaller numbers that become the same are taken for the same, but for rounding
 
 
-def told_apart(what, columns, dtype):
-    """Raise `DataError` where the large numbers of a column, seconds since 1970 say, differ by less
-    than a hundred steps of this dtype."""
-    low, high = columns.min(axis=0), columns.max(axis=0)
-    largest = np.maximum(high, -low)
-    close = (high - low < 100 * np.finfo(dtype).eps * largest) & (high - low > 1e-12 * largest)
-    if (close & (largest > LARGE)).any():
-        k = int((close & (largest > LARGE)).argmax())
-        raise DataError(
-            f"{what} go from {low[k]} to {high[k]}, which {np.dtype(dtype)} hardly tells apart: "
-            "subtract their mean, or take dtype='float64'"
-        )
+def told_apart(what, given, array):
+    """Raise `DataError` where large numbers of a column, seconds since 1970 say, are no longer told
+    apart in the type that they are taken in."""
+    if given.dtype == array.dtype:
+        return
+    with np.errstate(over="ignore"):
+        low, high = given.min(axis=0), given.max(axis=0)
+        largest = np.maximum(high, -low)
+        close = (high - low < 1e-4 * largest) & (high - low > 1e-12 * largest) & (largest > LARGE)
+    for k in np.flatnonzero(close):
+        if len(np.unique(array[:, k])) < len(np.unique(given[:, k])):
+            raise DataError(
+                f"{what} go from {low[k]} to {high[k]}, which {array.dtype} does not tell apart: "
+                "subtract their mean, or take dtype='float64'"
+            )
 
 
 def not_empty(name, array):

@@ -4,6 +4,7 @@ They run once a call, not once a step, and turn a mistake into a sentence that n
 """
 
 from ..errors import CellError
+from .parts import is_parameter
 
 
 def check_cell(cell):
@@ -19,8 +20,9 @@ def check_cell(cell):
     for method in ("forward", "backward"):
         if not callable(getattr(cell, method, None)):
             raise CellError(f"{name} has no method {method}")
-    for field, value in vars(cell).items() if hasattr(cell, "__dict__") else ():
-        if hasattr(value, "frozen") and not hasattr(cell, "named_parameters"):
+    for field, value in getattr(cell, "__dict__", {}).items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        if any(map(is_parameter, values)) and not hasattr(cell, "named_parameters"):
             raise CellError(
                 f"{name} has a Parameter, {field}, but is no Module, so no net would learn it: "
                 f"class {name}(Module)"

@@ -1,5 +1,6 @@
 """The parts of training: nets, cells, losses, optimisers, and whether they fit together."""
 
+import copy
 import inspect
 import warnings
 
@@ -54,13 +55,21 @@ def parts_of_trainer(net, loss, optimizer, sequences):
             f"{type(net).__name__}.forward takes no training, but must be forward(self, batch, "
             "training=False)"
         )
-    known = getattr(getattr(net, "recurrent", None), "input_size", None)
-    embedding = getattr(getattr(net, "embedding", None), "W", None)
-    known = known if embedding is None else embedding.shape[0]
-    if known is not None and sequences.rows.dtype.kind in "iu":
-        in_range("id", sequences.rows, known, DataError, f"the net knows {known:,} symbols, so ")
     if hasattr(optimizer, "parameters"):
         learned_by(optimizer, net)
+
+
+def known_ids(net, sequences, **parts):
+    """Raise `DataError` where one of the parts, places by their names, has an id that the net says
+    it does not know."""
+    known = getattr(net, "num_symbols", None)
+    if known is None or sequences.rows.dtype.kind not in "iu":
+        return
+    for index in parts.values():
+        there = np.zeros(len(sequences), bool)
+        there[index] = True
+        rows = sequences.rows[np.repeat(there, sequences.lengths)]
+        in_range("id", rows, known, DataError, f"the net knows {known:,} symbols, so ")
 
 
 def arguments_of(function):
@@ -107,9 +116,29 @@ def acts_between_layers(dropout, num_layers):
         warnings.warn(text, stacklevel=4)
 
 
+def is_parameter(thing):
+    """Whether this is a `Parameter`, which the core alone can name."""
+    return hasattr(thing, "frozen") and hasattr(thing, "grad")
+
+
+def cell_for_each(cell, number, rng):
+    """Return so many cells for as many layers: the one that was given, and copies of it where it
+    has parameters of its own; rng stays the same. `CellError` for what cannot be
+    copied."""
+    if isinstance(cell, type) or not getattr(cell, "named_parameters", dict)():
+        return [cell] * number
+    try:
+        copies = [copy.deepcopy(cell, {id(rng): rng}) for _ in range(number - 1)]
+    except Exception as error:
+        name = type(cell).__name__
+        text = f"{name} cannot be copied ({error}), but every layer needs one: give its class"
+        raise CellError(text) from None
+    return [cell, *copies]
+
+
 def stays_parameter(before, name, value):
     """Raise `ArgumentError` where a module's parameter would be lost for something else."""
-    if hasattr(before, "frozen") and not hasattr(value, "frozen"):
+    if is_parameter(before) and value is not None and not is_parameter(value):
         raise ArgumentError(
             f"{name} is a Parameter, but would become {short(value)}: write into its array, "
             f"{name}.data[...] = ..."

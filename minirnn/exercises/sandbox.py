@@ -8,7 +8,6 @@ believed nowhere but compared with what this side computes.
 
 import contextlib
 import errno
-import io
 import json
 import os
 import queue
@@ -21,7 +20,6 @@ import sys
 import tempfile
 import threading
 import time
-import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -389,17 +387,18 @@ def files_of(path):
 
 
 def _decodable(name, text):
-    """Raise `Stopped` where Python could not read a file as a script: its encoding is not UTF-8,
-    and it names no other."""
-    with contextlib.suppress(SyntaxError, LookupError):  # the child says so
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(text).readline)
-        try:
-            text.decode(encoding)
-        except UnicodeDecodeError as error:
-            line = text.count(b"\n", 0, error.start) + 1
-            what = f"line {line} of {name} is not UTF-8 (byte {text[error.start]:#04x})"
-            advice = "Save the file as UTF-8, as an editor's Save As offers."
-            raise Stopped("syntax", what, line, advice) from None
+    """Raise `Stopped` where a file is to be read as UTF-8 (PEP 263), but is none; whatever else
+    keeps Python from reading it, the child says."""
+    named = re.search(rb"^[ \t\f]*#.*?coding[:=]", b"\n".join(text.split(b"\n", 2)[:2]), re.M)
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if named:
+            return
+        line = text.count(b"\n", 0, error.start) + 1
+        what = f"line {line} of {name} is not UTF-8 (byte {text[error.start]:#04x})"
+        advice = "Save the file as UTF-8, as an editor's Save As offers."
+        raise Stopped("syntax", what, line, advice) from None
 
 
 def _read(path):

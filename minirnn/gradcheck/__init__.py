@@ -97,7 +97,8 @@ def check_model(net, batch, loss, seed=0):
     Dropout draws the same masks at every evaluation, if its generator is kept in the net. Raises
     `ArgumentError` for another thing than a net, a batch and a loss.
     """
-    part("net", net), part("loss", loss), batch_of(batch)
+    part("net", net, ("forward", "backward", "named_parameters", "zero_grad"))
+    part("loss", loss), batch_of(batch)
     return check_problem(model_problem(net, batch, loss), seed)
 
 

@@ -10,8 +10,8 @@ import copy
 import numpy as np
 
 from ..batches import Batch
+from ..check import made
 from ..check.contract import check_cell
-from ..errors import CellError
 from ..layers import Linear
 from ..losses import CrossEntropy
 from ..packing import sizes_of
@@ -53,21 +53,10 @@ def check_ladder(cell, recurrent=Recurrent, seed=0, title=None, scale=1.0):
     return report
 
 
-def made(cell):
-    """A cell, of a class too; `CellError` for a class that cannot be made without arguments."""
-    try:
-        return cell() if isinstance(cell, type) else cell
-    except TypeError as error:
-        raise CellError(
-            f"{cell.__name__}() fails ({error}), but a cell must be made without arguments; give "
-            f"one that is made, {cell.__name__}(...), or check a whole net with check_recurrent"
-        ) from None
-
-
 def sizes(cell):
     """(N, D, H) for a cell: pairwise different, so that no transposed axis can pass. H is what its
     own parameters, if it has some, are made for."""
-    own = {p.shape[-1] for p in own_parameters(cell).values() if p.shape}
+    own = {p.shape[-1] for p in own_parameters(cell).values() if p.shape} - {1}
     H = own.pop() if len(own) == 1 else UNITS
     return 2 if H == 3 else 3, 6 if H == 4 else 4, H
 

@@ -72,14 +72,14 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
     run(module, inputs) -> (outputs, cache); undo(module, doutputs, cache) -> {input: gradient}.
     """
     module = copy.deepcopy(module)  # with its generator, which the caller may draw from meanwhile
-    names = list(each_once(module))
+    names = list(named_once(module))
     if arrays is None:
-        own = {n: p.data.astype("float64") for n, p in each_once(module).items()}
+        own = {n: p.data.astype("float64") for n, p in named_once(module).items()}
         arrays = own | inputs
 
     def forward(arrays):
         there = {}  # what deepcopy is to take in the place of an array: one copy less, of each
-        for name, parameter in each_once(module).items():
+        for name, parameter in named_once(module).items():
             there[id(parameter.data)] = arrays[name]
             there[id(parameter.grad)] = np.zeros(arrays[name].shape)
         net = copy.deepcopy(module, there)
@@ -90,7 +90,7 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
         net, cache = context
         net.zero_grad()
         gradients = undo(net, doutputs, cache)
-        for name, parameter in each_once(net).items():
+        for name, parameter in named_once(net).items():
             gradients[name] = parameter.grad
         return {name: gradients[name] for name in [*names, *inputs]}
 
@@ -99,7 +99,7 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
         net.zero_grad()
         undo(net, doutputs, cache)
         undo(net, doutputs, cache)
-        return {name: parameter.grad for name, parameter in each_once(net).items()}
+        return {name: parameter.grad for name, parameter in named_once(net).items()}
 
     def remake(other):
         return module_problem(other, run, undo, inputs, title, axes, level, arrays)
@@ -110,7 +110,7 @@ def module_problem(module, run, undo, inputs, title, axes=None, level="layer", a
     )  # fmt: skip
 
 
-def each_once(module):
+def named_once(module):
     """{name: Parameter}; what two modules share has the first of its names alone."""
     found = {}
     for name, parameter in module.named_parameters().items():

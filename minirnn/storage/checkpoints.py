@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__
-from ..check import NOT_NEGATIVE, real, told
+from ..check import NOT_NEGATIVE, real
+from ..check import short as told
 from ..cuda.faults import is_out_of_memory
 from ..errors import (
     ArgumentError,
@@ -67,8 +68,8 @@ def for_json(settings):
         try:
             if not isinstance(name, str):
                 raise TypeError
-            json.dumps({name: value})
-        except (TypeError, ValueError):
+            json.dumps({name: value}, sort_keys=True)
+        except (TypeError, ValueError, RecursionError):
             raise ArgumentError(
                 f"settings has {told(name)}: {told(value)}, but must hold what JSON "
                 "can: by names, text, Python's own numbers (x.item(), a.tolist()), lists of them"

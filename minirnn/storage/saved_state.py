@@ -4,7 +4,6 @@ A checkpoint may be damaged, or a stranger's. What the trainer would write itsel
 arrays, their shapes and dtypes, and how the numbers hang together.
 """
 
-import numbers as kinds
 import zlib
 
 import numpy as np
@@ -44,38 +43,49 @@ def state_of(trainer):
 
 
 def made_of(trainer):
-    """{part: in words} of what a run would not be the same without; arrays as check sums."""
-    sequences = trainer.sequences
-    parts = {name: getattr(trainer, name) for name in ("train", "validation")}
-    return {
-        "loss": in_words(trainer.loss),
-        "optimizer": in_words(trainer.optimizer),
-        "sequences": check_sum(sequences.rows, sequences.lengths, sequences.labels),
-        **{f"{name} part": f"{len(at):,} places, {check_sum(at)}" for name, at in parts.items()},
-        "batch_size": str(trainer.batch_size),
-        "clip": str(trainer.clip),
-    }
+    """{part: in words} of what a run would not be the same without; arrays as check sums. They are
+    made once for a trainer: it does not change them."""
+    if not hasattr(trainer, "_made_of"):
+        sequences = trainer.sequences
+        sums = check_sum(sequences.rows, sequences.lengths, sequences.labels)
+        parts = {name: getattr(trainer, name) for name in ("train", "validation")}
+        trainer._made_of = {
+            "loss": in_words(trainer.loss),
+            "optimizer": in_words(trainer.optimizer),
+            "sequences": f"{len(sequences):,} sequences of {len(sequences.rows):,} steps, {sums}",
+            **{
+                f"{name} part": f"{len(at):,} places, {check_sum(at)}" for name, at in parts.items()
+            },
+            "batch_size": str(trainer.batch_size),
+            "clip": str(trainer.clip and float(trainer.clip)),
+        }
+    return trainer._made_of
 
 
 def in_words(part):
-    """The class of a loss or an optimiser with what was said when it was made."""
+    """The class of a loss or an optimiser, and of one of the library's own with what was said when
+    it was made."""
     said = []
-    for name, value in sorted(vars(part).items()):
-        plain = value if isinstance(value, (tuple, list)) else [value]
-        if name.startswith("_") or name in ("lr", "steps"):  # these two are in its state
-            continue
+    own = type(part).__module__.startswith("minirnn.")
+    for name, value in sorted(vars(part).items()) if own else ():
         if hasattr(value, "dtype"):
             said.append(f"{name}={check_sum(asnumpy(value))}")
-        elif all(isinstance(x, (kinds.Number, str, type(None))) for x in plain):
-            said.append(f"{name}={value}")
+        elif name in SAID:
+            said.append(
+                f"{name}={value if isinstance(value, (str, bool, tuple)) else float(value)}"
+            )
     return f"{type(part).__name__}({', '.join(said)})"
+
+
+SAID = "momentum nesterov weight_decay betas eps normaliser label_smoothing".split()
 
 
 def check_sum(*arrays):
     """Eight digits that other numbers do not have, but once in four thousand millions."""
     total = 0
     for array in arrays:
-        total = zlib.crc32(np.ascontiguousarray(array).tobytes(), total)
+        array = array.astype(np.int64) if array.dtype.kind in "iu" else array
+        total = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8), total)
     return f"#{total:08x}"
 
 
@@ -128,7 +138,8 @@ def check_state(trainer, arrays, facts):
     was = facts["made_of"]
     for name, now in own_facts["made_of"].items():
         require(isinstance(was, dict) and name in was, f"it does not say what its {name} is")
-        require(was[name] == now, f"its {name} is {was[name]}, but now it is {now}; use the same")
+        given = f"it was made with {name} {was[name]}, but now {name} is {now}"
+        require(was[name] == now, f"{given}; use the same")
     check_rows(rows, trainer.epochs, per_epoch, trainer.history.columns)
     most = per_epoch - 1 if len(rows) < trainer.epochs else 0
     check_position(position, most, "epoch")

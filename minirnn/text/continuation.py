@@ -4,7 +4,7 @@ import numpy as np
 
 from ..backend import asarray, asnumpy
 from ..batches import Batch
-from ..check import above_0, carrying, generator, listed, text_of, whole
+from ..check import above_0, carrying, generator, listed, short, whole
 from ..errors import ArgumentError, NumberError
 from ..functions import softmax
 
@@ -23,7 +23,8 @@ def go_on(net, ids, rng, temperature=1.0, top_k=None):
     above_0(temperature=temperature), whole("top_k", top_k, none=True)
     whole("the number of ids", len(ids := listed("ids", ids, ArgumentError, IDS)))
     for k in ids:
-        whole("a letter's id", k, least=0)
+        if not hasattr(k, "__index__"):
+            raise ArgumentError(f"ids has {short(k)}, but must be a list of {IDS}")
     carrying(net, "a text is to be gone on with")
     rng = rng if hasattr(rng, "choice") else generator(rng)
     return _go_on(net, ids, rng, temperature, top_k)
@@ -49,12 +50,13 @@ def _go_on(net, unread, rng, temperature, top_k):
 def written(net, letters, ids, rng, length, temperature=1.0, top_k=None):
     """So many letters that the net goes on with, as a text.
 
-    Raises `ArgumentError` as `go_on` does, for a length below 0, and for letters that are not the
-    net's.
+    Raises `ArgumentError` as `go_on` does, for a length below 0, and where the net says a letter
+    that is not there.
     """
-    whole("length", length, least=0), text_of("letters", letters)
-    if hasattr(net, "linear") and net.linear.W.shape[1] != len(letters):
-        says = net.linear.W.shape[1]
-        raise ArgumentError(f"there are {len(letters)} letters, but the net says {says}")
     more = go_on(net, ids, rng, temperature, top_k)
-    return "".join(letters[next(more)] for _ in range(length))
+    says = [next(more) for _ in range(whole("length", length, least=0))]
+    if says and max(says) >= len(letters):
+        raise ArgumentError(
+            f"there are {len(letters)} letters, but the net says number {max(says)}"
+        )
+    return "".join(letters[k] for k in says)

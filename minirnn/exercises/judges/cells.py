@@ -553,16 +553,15 @@ class CellJudge:
 
     def _behaviour(self, reply):
         """Calling backward must change nothing, and give the same again."""
-        if reply["written"]:
-            raise Wrong(
-                "wrong value",
-                f"backward writes into {', '.join(reply['written'][:4])} of the cache",
-                "What is in the cache must stay: no +=, -=, *= or out= on it. Make a new array "
-                "instead, as in x = x + y.",
-            )
-        lasting(reply, f"{self.name}.backward")
         first, second = self._claimed(reply["first"]), self._claimed(reply["second"])
         for name in first:
+            if not equal(first[name], second[name]) and reply["written"]:
+                raise Wrong(
+                    "wrong value",
+                    f"backward writes into {', '.join(reply['written'][:4])} of the cache",
+                    "What is in the cache must stay: no +=, -=, *= or out= on it. Make a new array "
+                    "instead, as in x = x + y.",
+                )
             if not equal(first[name], second[name]):
                 raise Wrong(
                     "wrong value",
@@ -570,6 +569,7 @@ class CellJudge:
                     "It writes into the cache, or keeps something on self: both must stay as they "
                     "are.",
                 )
+        lasting(reply, f"{self.name}.backward")
 
 
 def by_gate(dgx):

@@ -125,6 +125,7 @@ def cell(hand_in, given, stage):
     fields = () if isinstance(cache, type) else getattr(cache, "_fields", ())
     observed["fields"] = {name: copied(getattr(cache, name)) for name in fields}
     observed["held"] = [part for part in map(copied, _parts(cache)) if isinstance(part, np.ndarray)]
+    arrays_held = _arrays(cache)
     observed["v"] = {name or "all": list(v) for name, v in product.inputs.items()}
     observed["after"] = {name: array.copy() for name, array in arrays.items()}
     observed["kept"] = sorted(n for n, v in _attributes(made).items() if before.get(n) is not v)
@@ -133,7 +134,7 @@ def cell(hand_in, given, stage):
         observed["forward"] = copied(returned[0])
         _forward_again(made, given, state, stage)
         observed["lasting"] = _alike(observed["forward"], returned[0])
-        observed["written"] = _written(observed, cache)
+        observed["written"] = _written(arrays_held)
     if given["upstream"] is None or observed["forward"] is None:
         return observed
     alone = None
@@ -147,7 +148,7 @@ def cell(hand_in, given, stage):
             parameter.grad[...] = 0
         returned, upstream, undo = _undone(made, given, cache, product)
         observed[name] = copied(returned)
-        observed["written"] = _written(observed, cache)
+        observed["written"] = _written(arrays_held)
         if alone is not None and _alike(alone, observed[name]):
             observed["kept"] = []  # whatever it is, backward does without
         observed[f"{name} given"] = upstream
@@ -157,21 +158,27 @@ def cell(hand_in, given, stage):
         observed[f"{name} weights"] = {"Wh": undo.weight_gradient(), "bh": undo.da.sum(axis=1)}
         observed[f"{name} own"] = {n: p.grad.copy() for n, p in own.items()}
         stage[0] = "backward, called a second time"
+    stage[0] = "backward, called a third time"
     other = tuple(0.5 - u for u in given["upstream"])
     _undone(made, given | {"upstream": other}, cache, product)
     observed["lasting"] = _alike(observed["second"], returned)
     return observed
 
 
-def _written(observed, cache):
-    """The names of what the cache holds other numbers of than it did after forward."""
-    if observed["fields"]:
-        pairs = [(name, old, getattr(cache, name)) for name, old in observed["fields"].items()]
+def _arrays(cache):
+    """[(name, array, copy)] of what the cache holds."""
+    if isinstance(cache, dict):
+        parts = list(cache.items())
     else:
-        arrays = [part for part in _parts(cache) if isinstance(part, np.ndarray)]
-        pairs = [(f"part {k}", *both) for k, both in
-                 enumerate(zip(observed["held"], arrays, strict=False))]  # fmt: skip
-    return [name for name, old, new in pairs if not _alike(old, new)]
+        names = () if isinstance(cache, type) else getattr(cache, "_fields", ())
+        parts = list(zip(names, cache, strict=True)) if names else (
+            [(f"part {k}", part) for k, part in enumerate(_parts(cache))])  # fmt: skip
+    return [(str(n), a, a.copy()) for n, a in parts if isinstance(a, np.ndarray)]
+
+
+def _written(arrays):
+    """The names of those whose numbers have changed."""
+    return [name for name, array, before in arrays if not _alike(before, array)]
 
 
 def _forward_again(made, given, state, stage):
