@@ -17,7 +17,8 @@ def cache_of(cache, kind, divisor=None, dloss=1.0):
     layers whose it holds. divisor: the place of a number in a loss's, which begins with an array;
     dloss: what its backward is given beside it, a number too.
     """
-    single("dloss", dloss)
+    if divisor is not None:
+        single("dloss", dloss)
     if isinstance(kind, type):
         fits = isinstance(cache, kind)
     elif isinstance(kind, int):
