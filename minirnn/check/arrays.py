@@ -122,8 +122,8 @@ def in_range(what, values, size, error=ShapeError, note=""):
 
 
 def finite(what, given, dtype, place):
-    """The array in this dtype; `DataError` where a number in it is not finite, or float32 hardly
-    tells them apart. place(k) says where row k is."""
+    """The array in this dtype; `DataError` where a number in it is not finite, or where large ones
+    become the same. place(k) says where row k is."""
     with np.errstate(over="ignore"):  # said in words
         array = given.astype(dtype)
     good = np.isfinite(array).reshape(len(array), -1).all(axis=1)

@@ -123,8 +123,7 @@ def is_parameter(thing):
 
 def cell_for_each(cell, number, rng):
     """Return so many cells for as many layers: the one that was given, and copies of it where it
-    has parameters of its own; rng stays the same. `CellError` for what cannot be
-    copied."""
+    has parameters of its own; rng stays the same. `CellError` for what cannot be copied."""
     if isinstance(cell, type) or not getattr(cell, "named_parameters", dict)():
         return [cell] * number
     try:
