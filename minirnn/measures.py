@@ -274,8 +274,8 @@ def measure_of(loss, sequences):
     measure, name = getattr(loss, "measure", Evaluation), type(loss).__name__
     if kind not in measure.kinds:
         given = f"the targets are of type {sequences.labels.dtype}"
-        cure = "" if hasattr(loss, "measure") else f"; a loss of numbers says so, {name}.measure = "
-        cure = cure and f"{cure}Regression"
+        cure = f"; a loss of numbers says so, {name}.measure = Regression"
+        cure = cure * (not hasattr(loss, "measure"))
         raise ArgumentError(f"{given}, but {name} needs {measure.wanted}{cure}")
     ignored, own = sequences.ignore_index, getattr(loss, "ignore_index", None)
     if ignored is not None and ignored != own:

@@ -9,14 +9,13 @@ from .judges.credit import with_credit
 from .judges.own_cell import OwnJudge
 from .judges.parts import (
     ANY_SHAPE,
-    OTHER_SIZES,
     judge_any_shape,
     judge_function,
     judge_linear,
     judge_log_softmax,
     judge_loss,
 )
-from .judges.result import ONE_ROW
+from .judges.result import ONE_ROW, OTHER_SIZES
 from .judges.sgd import (
     MANY,
     MANY_SHAPES,

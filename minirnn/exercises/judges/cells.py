@@ -11,12 +11,23 @@ from .. import reference_cells
 from ..conventions import GRUS, KEEPS, turned
 from ..sandbox import Failed, Stopped
 from .clues import equal, factors, general, related
-from .result import ONE_ROW, Wrong, after_use, array, compare, described, lasting, parts, unchanged
+from .result import (
+    ONE_ROW,
+    OTHER_SIZES,
+    Wrong,
+    after_use,
+    array,
+    compare,
+    described,
+    lasting,
+    parts,
+    unchanged,
+)
 
 ROWS, UNITS = 3, 5
 UNUSUAL = {
     ONE_ROW: {"rows": 1},
-    "with other sizes": {"rows": 6, "units": 4},
+    OTHER_SIZES: {"rows": 6, "units": 4},
     "with larger states and gradients": {"scale": 4},
 }  # case: how it is drawn
 CACHED = "Put into the cache what backward takes out of it, or let it compute with what is there."
@@ -270,7 +281,8 @@ class CellJudge:
             for state, array_ in new.items():
                 if equal(mine, array_, 1e-9):
                     return (
-                        f"In the cache {gate} holds {state}: {state} = {gate} is no copy of {gate}."
+                        f"In the cache {gate} holds {state}: does it stand in its place, or is "
+                        f"there {state} = {gate}, which is no copy?"
                     )
         return self._other_conventions(new) or self._gate_alone(fields)
 

@@ -48,9 +48,10 @@ MEANS = [  # (exception, pattern of its text, what it usually means)
     ("AttributeError", r"'NoneType' object", "This is None: is a `return` missing, or a value?"),
     ("TypeError", r"'NoneType'|NoneType", "This is None: is a `return` missing, or a value?"),
     ("TypeError", r"\b(forward|backward)\(\) takes (\d+) positional arguments? but",
-     "Is self missing in its def? def forward(self, ...): Python puts the object itself first."),
-    ("IndexError", "pop from empty list", "backward may be called twice with one cache, and pop "
-     "empties it: take its parts without taking them out."),
+     "Compare the call with the line of its def: is self missing, which Python puts first, or "
+     "another argument?"),
+    ("IndexError", "pop from empty list", "The list is empty by now: backward may be called twice "
+     "with one cache, of which pop takes the parts out."),
     ("TypeError", r"missing \d+ required|takes \d+ positional|unexpected keyword",
      "It is called with other arguments than it has: compare the call with the line of its def."),
     ("TypeError", r"'tuple' object does not support item assignment",
@@ -143,15 +144,14 @@ def advice(failed):
             "Is something looked up that forward has not stored, or product.backward asked for "
             "gates that forward has not asked product for?"
         )
-    method = re.search(r"'(?!Product)(\w+)' object has no attribute '(forward|backward)'", text)
+    ours = r"'(Linear|CrossEntropy|Recurrent|\w*Cell\w?)' object has no attribute"
+    method = re.search(rf"{ours} '(forward|backward)'", text)
     if method:
         return (
             f"The class {method[1]} has no method {method[2]}: does its def stand in the class, "
             "indented, and is it spelt so?"
         )
-    if re.search(r"'(Linear|CrossEntropy|Recurrent|\w*Cell)' object has no attribute", text) and (
-        "backward" in failed.stage
-    ):
+    if re.search(ours, text) and "backward" in failed.stage:
         return "What backward needs of forward comes in as its cache: forward returns it."
     if "NoneType" in text and failed.stage.startswith("backward") and "cache" in failed.code:
         return "forward has returned None as its cache: what backward needs must be in it."

@@ -16,8 +16,7 @@ from .result import (
     with_another,
 )
 
-ANY_SHAPE = "with an array of another shape"  # unusual cases
-OTHER_SIZES = "with other sizes"
+ANY_SHAPE = "with an array of another shape"  # an unusual case
 
 
 def known(table, yours, *arguments):

@@ -50,7 +50,7 @@ class Result:
         return sum(shares) / len(self.steps)
 
 
-ONE_ROW = "with one row alone"  # an unusual case
+ONE_ROW, OTHER_SIZES = "with one row alone", "with other sizes"  # unusual cases
 PARTIAL = ("right", "not written", "wrong shape", "wrong value", "error")
 
 
